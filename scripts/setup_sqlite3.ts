@@ -1,0 +1,39 @@
+// deno-lint-ignore-file no-console -- a script talks to whoever runs it
+// Makes sure that `sqlite3` has its native binding, which Deno does not build by itself: an install
+// script runs only where it is allowed, and a build that failed there would go unnoticed.
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import process from "node:process";
+
+function loads(): boolean {
+  try {
+    createRequire(import.meta.url)("sqlite3");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function run(command: string, args: string[], cwd: string): string {
+  const { error, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  return `$ ${command} ${args.join(" ")}\n${stdout ?? ""}${stderr ?? ""}${error ?? ""}`;
+}
+
+const root = new URL("..", import.meta.url).pathname;
+// npm brings node-gyp along; where there is no npm, Deno can run the package's install script itself.
+const attempts = [
+  () => run("npm", ["run", "install"], `${root}/node_modules/sqlite3`),
+  () => run(Deno.execPath(), ["install", "--allow-scripts=npm:sqlite3"], root),
+];
+
+let output = "";
+for (const attempt of attempts) {
+  if (loads()) break;
+  console.log("Building SQLite's native binding, once; this can take a minute or two");
+  output += attempt();
+}
+
+if (!loads()) {
+  console.error(`${output}\nCannot load sqlite3: its native binding was not built (see above)`);
+  process.exit(1);
+}

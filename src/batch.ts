@@ -1,0 +1,164 @@
+// Natural batching: an operation that finds a free lane goes out at once, alone; operations that arrive
+// while all lanes are busy wait, and leave together as soon as one is free. The batches grow with the
+// load by themselves: no timer, and no added latency at rest.
+
+import { abortable } from "./abortable.ts";
+
+/** What a {@linkcode Batcher} has to know of its operations. */
+export interface BatcherOptions<Operation, Result> {
+  /** The most batches in flight at a time. */
+  readonly lanes: number;
+  /** The most operations in one batch. */
+  readonly maxOperations: number;
+  /** The most weight in one batch; an operation that weighs more travels alone. */
+  readonly maxWeight: number;
+  weightOf(operation: Operation): number;
+  /** Operations of one key keep their order and are never in flight twice. */
+  keyOf(operation: Operation): string;
+  /** Operations of one kind can share a batch; those of kind `undefined` travel alone. */
+  kindOf(operation: Operation): string | undefined;
+  /** Whether `later` makes `earlier`, the one before it of the same key, unnecessary. */
+  supersedes(later: Operation, earlier: Operation): boolean;
+  /** Carries out one batch; answers with the operations' results in their order. */
+  send(operations: readonly Operation[]): Promise<readonly Result[]>;
+  /** Whether an error concerns no single operation, so that trying them one by one is no use. */
+  failsAll(error: unknown): boolean;
+}
+
+interface Call<Operation, Result> {
+  readonly operation: Operation;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** An operation on its way, and the calls that it answers: its own and those that it supersedes. */
+interface Departure<Operation, Result> {
+  readonly key: string;
+  readonly operation: Operation;
+  readonly calls: readonly Call<Operation, Result>[];
+}
+
+/** Sends operations in batches that form while others are in flight. */
+export class Batcher<Operation, Result> {
+  readonly #options: BatcherOptions<Operation, Result>;
+  /** The waiting calls of each key in their order; the keys in the order in which they take turns. */
+  readonly #waiting = new Map<string, Call<Operation, Result>[]>();
+  readonly #inFlight = new Set<string>();
+  #freeLanes: number;
+
+  constructor(options: BatcherOptions<Operation, Result>) {
+    this.#options = options;
+    this.#freeLanes = options.lanes;
+  }
+
+  /**
+   * Sends an operation at once, or as soon as a lane is free.
+   *
+   * @param signal Rejects the call; an operation that is still waiting is then never sent.
+   */
+  add(operation: Operation, signal?: AbortSignal): Promise<Result> {
+    const key = this.#options.keyOf(operation);
+    let withdraw: (() => void) | undefined;
+    const promise = new Promise<Result>((resolve, reject) => {
+      const call = { operation, resolve, reject };
+      const calls = this.#waiting.get(key);
+      if (calls === undefined) this.#waiting.set(key, [call]);
+      else calls.push(call);
+      withdraw = () => this.#withdraw(key, call);
+    });
+    this.#dispatch();
+    return abortable(promise, signal, withdraw);
+  }
+
+  #withdraw(key: string, call: Call<Operation, Result>): void {
+    const calls = this.#waiting.get(key) ?? [];
+    const index = calls.indexOf(call);
+    if (index >= 0) calls.splice(index, 1);
+    if (calls.length === 0) this.#waiting.delete(key);
+  }
+
+  #dispatch(): void {
+    while (this.#freeLanes > 0) {
+      const batch = this.#takeBatch();
+      if (batch.length === 0) return;
+      this.#freeLanes--;
+      this.#deliver(batch).finally(() => {
+        this.#freeLanes++;
+        for (const { key } of batch) this.#inFlight.delete(key);
+        this.#dispatch();
+      });
+    }
+  }
+
+  #takeBatch(): Departure<Operation, Result>[] {
+    const { kindOf, weightOf, maxOperations, maxWeight } = this.#options;
+    const batch: Departure<Operation, Result>[] = [];
+    let kind: string | undefined;
+    let weight = 0;
+    for (const [key, calls] of this.#waiting) {
+      if (this.#inFlight.has(key)) continue;
+      const { operation, length } = this.#firstRun(calls);
+      const fits = batch.length === 0 ||
+        (kindOf(operation) === kind && weight + weightOf(operation) <= maxWeight);
+      if (!fits) continue;
+      batch.push({ key, operation, calls: calls.splice(0, length) });
+      kind = kindOf(operation);
+      weight += weightOf(operation);
+      if (kind === undefined || batch.length === maxOperations) break;
+    }
+    for (const { key } of batch) this.#startTurn(key);
+    return batch;
+  }
+
+  /** The operation that stands for a key's first calls, and for how many of them. */
+  #firstRun(
+    calls: readonly Call<Operation, Result>[],
+  ): { operation: Operation; length: number } {
+    let operation = calls[0]!.operation;
+    let length = 1;
+    for (const later of calls.slice(1)) {
+      if (!this.#options.supersedes(later.operation, operation)) break;
+      operation = later.operation;
+      length++;
+    }
+    return { operation, length };
+  }
+
+  /** Marks a key as in flight, and lets all others go before what it has left. */
+  #startTurn(key: string): void {
+    this.#inFlight.add(key);
+    const calls = this.#waiting.get(key) ?? [];
+    this.#waiting.delete(key);
+    if (calls.length > 0) this.#waiting.set(key, calls);
+  }
+
+  async #deliver(batch: readonly Departure<Operation, Result>[]): Promise<void> {
+    try {
+      const results = await this.#options.send(batch.map(({ operation }) => operation));
+      batch.forEach(({ calls }, i) => calls.forEach((call) => call.resolve(results[i]!)));
+    } catch (error) {
+      if (batch.length === 1 || this.#options.failsAll(error)) rejectAll(batch, error);
+      else await this.#deliverOneByOne(batch);
+    }
+  }
+
+  /** Gives each operation its own outcome, so that one that fails does not take its neighbours along. */
+  async #deliverOneByOne(batch: readonly Departure<Operation, Result>[]): Promise<void> {
+    for (const [i, departure] of batch.entries()) {
+      try {
+        const [result] = await this.#options.send([departure.operation]);
+        departure.calls.forEach((call) => call.resolve(result!));
+      } catch (error) {
+        if (this.#options.failsAll(error)) return rejectAll(batch.slice(i), error);
+        rejectAll([departure], error);
+      }
+    }
+  }
+}
+
+function rejectAll<Operation, Result>(
+  departures: readonly Departure<Operation, Result>[],
+  error: unknown,
+): void {
+  for (const { calls } of departures) calls.forEach((call) => call.reject(error));
+}

@@ -1,0 +1,46 @@
+// Checks of arguments and options, before anything is sent.
+
+/** What an argument has to be. */
+export interface Rule<T> {
+  /** Completes "must be ...". */
+  readonly text: string;
+  hasType(value: unknown): boolean;
+  inRange?(value: T): boolean;
+  /** What a message may say of a value that is out of range; by default the value itself. */
+  describe?(value: T): string;
+}
+
+/** The most rows in a page or in a cleanup statement: their tokens travel in the statement's text. */
+const MAX_ROWS = 10_000;
+
+/** How many rows one statement may handle. */
+export const ROW_COUNT: Rule<number> = {
+  text: `an integer from 1 to ${MAX_ROWS}`,
+  hasType: isNumber,
+  inRange: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_ROWS,
+};
+
+/**
+ * Throws where a value breaks a rule.
+ *
+ * @param action Completes "Cannot ...".
+ * @throws {TypeError} Where the value has the wrong type.
+ * @throws {RangeError} Where it has the right type and is out of range.
+ */
+export function check<T>(action: string, name: string, value: T, rule: Rule<T>): void {
+  const { text, describe = String } = rule;
+  const rest = (received: string): string =>
+    `Cannot ${action} as '${name}' must be ${text}: received ${received}`;
+  if (!rule.hasType(value)) throw new TypeError(rest(value === null ? "null" : typeof value));
+  if (rule.inRange?.(value) === false) throw new RangeError(rest(describe(value)));
+}
+
+/** Whether a value is a number, be it NaN. */
+export function isNumber(value: unknown): boolean {
+  return typeof value === "number";
+}
+
+/** Whether a value is a function. */
+export function isFunction(value: unknown): boolean {
+  return typeof value === "function";
+}

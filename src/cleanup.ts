@@ -1,0 +1,59 @@
+import { setTimeout } from "node:timers/promises";
+import type { FullSessionStore } from "./store.ts";
+
+/** How often the cleanup runs, until when, and whom it tells of failures. */
+export interface CleanupOptions {
+  /** The mean time between the end of one cleanup and the start of the next, in milliseconds. */
+  readonly interval: number;
+  /** Stops the cleanup when aborted. */
+  readonly signal: AbortSignal;
+  /** Told of each failed cleanup. */
+  readonly onError: (error: unknown) => void;
+  /** Waits, or rejects once the signal aborts; replaced in tests. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
+}
+
+/** Instances that were started together spread out within a few intervals. */
+const JITTER = 0.2;
+/** What a timer can wait at most; a longer delay would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** Waits without keeping the process alive. */
+function sleepUnref(ms: number, signal: AbortSignal): Promise<unknown> {
+  return setTimeout(ms, undefined, { signal, ref: false });
+}
+
+/**
+ * Runs `store.deleteExpired()` again and again until the signal aborts, never twice at a time.
+ *
+ * @returns A promise that resolves once the cleanup has stopped and no statement is under way. It
+ *   never rejects.
+ */
+export async function repeatCleanup(
+  store: Pick<FullSessionStore, "deleteExpired">,
+  { interval, signal, onError, sleep = sleepUnref }: CleanupOptions,
+): Promise<void> {
+  for (;;) {
+    const jittered = interval * (1 + JITTER * (2 * Math.random() - 1));
+    try {
+      await sleep(Math.min(jittered, MAX_DELAY_MS), signal);
+    } catch {
+      return;
+    }
+    try {
+      await store.deleteExpired({ signal });
+    } catch (error) {
+      if (error !== signal.reason) report(error, onError);
+    }
+  }
+}
+
+/** A failing error handler must not end the cleanup that it was told about. */
+function report(error: unknown, onError: (error: unknown) => void): void {
+  try {
+    onError(error);
+  } catch (handlerError) {
+    // deno-lint-ignore no-console -- the application's own handler is what failed
+    console.error(handlerError);
+  }
+}

@@ -1,0 +1,140 @@
+import type { Sequelize, Transaction } from "sequelize";
+import { check, isFunction, isNumber, ROW_COUNT, type Rule } from "./check.ts";
+import { DIALECTS, type SessionModelOptions } from "./session_model.ts";
+import type { CallOptions } from "./store.ts";
+
+/** How a {@linkcode SequelizeStore} is set up. */
+export interface SequelizeStoreOptions {
+  /**
+   * The time between two cleanups in milliseconds, jittered by ±20 % so that instances spread out; 0
+   * for no cleanup loop.
+   *
+   * @default {300_000}
+   */
+  readonly cleanupInterval?: number | undefined;
+  /**
+   * The most rows that one cleanup statement deletes, 1 to 10 000.
+   *
+   * @default {1000}
+   */
+  readonly cleanupBatchSize?: number | undefined;
+  /** Stops the cleanup loop when aborted; the store itself goes on working. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Told of each failed cleanup; the loop goes on. By default the message alone goes to
+   * `console.error`: a database error holds the statement, and with it tokens.
+   */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  /**
+   * Whether `open` creates the table and its index where they are missing. `false` makes no query, and
+   * the database user needs no permission to create anything.
+   *
+   * @default {true}
+   */
+  readonly sync?: boolean | undefined;
+  /**
+   * The table's name.
+   *
+   * @default {"sessions"}
+   */
+  readonly tableName?: string | undefined;
+  /** The table's schema; by default whichever the connection has. It must exist. */
+  readonly schema?: string | undefined;
+  /**
+   * Gets every SQL statement. They hold tokens and data, and so are not logged by default, whatever
+   * the Sequelize instance does with its own.
+   *
+   * @default {false}
+   */
+  readonly logging?: false | ((sql: string, timing?: number) => void) | undefined;
+}
+
+/** @ignore so that the documentation does not take Sequelize's own type for an undocumented one */
+type SequelizeTransaction = Transaction;
+
+/** What every call on a {@linkcode SequelizeStore} takes. */
+export interface SequelizeCallOptions extends CallOptions {
+  /**
+   * A transaction for the call to be part of; it then goes out at once, in no batch, and is not retried.
+   * Without one, a call stands for itself even inside an ambient (CLS) transaction.
+   */
+  readonly transaction?: SequelizeTransaction | null | undefined;
+}
+
+/** The options with their defaults in place. */
+export interface Settings extends SessionModelOptions {
+  readonly cleanupInterval: number;
+  readonly cleanupBatchSize: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onError: (error: unknown) => void;
+  readonly sync: boolean;
+}
+
+function defaultOnError(error: unknown): void {
+  // The first line only: the mariadb driver puts the statement into the second.
+  const [message] = String(error).split("\n");
+  // deno-lint-ignore no-console -- a failure that nobody listens for must not go unnoticed
+  console.error(`Cannot delete expired sessions: ${message}`);
+}
+
+const INTERVAL: Rule<number> = {
+  text: "a number of milliseconds, 0 or more",
+  hasType: isNumber,
+  inRange: (value) => value >= 0,
+};
+
+const NAME: Rule<string> = {
+  text: "a string that is not empty",
+  hasType: (value) => typeof value === "string",
+  inRange: (value) => value !== "",
+};
+
+const SIGNAL: Rule<AbortSignal | undefined> = {
+  text: "an AbortSignal",
+  // By its shape: an application may bring an implementation of its own.
+  hasType: (value) => value === undefined || value instanceof Object && "aborted" in value,
+};
+
+const CALLBACK: Rule<unknown> = { text: "a function", hasType: isFunction };
+const FLAG: Rule<boolean> = { text: "a boolean", hasType: (value) => typeof value === "boolean" };
+const LOGGING: Rule<unknown> = {
+  text: "false or a function",
+  hasType: (value) => value === false || isFunction(value),
+};
+
+const SEQUELIZE: Rule<Sequelize> = {
+  text: `a Sequelize 6 instance for ${DIALECTS.join(", ")}`,
+  hasType: (value) => isFunction((value as Partial<Sequelize> | undefined)?.getDialect),
+  inRange: (value) => DIALECTS.includes(value.getDialect()),
+  describe: (value) => `one for ${value.getDialect()}`,
+};
+
+/**
+ * Checks what {@linkcode SequelizeStore.open} was given, and fills in the defaults.
+ *
+ * @throws {TypeError} Where the instance or an option has the wrong type.
+ * @throws {RangeError} Where a value is out of range, or the dialect is not supported.
+ */
+export function checkOptions(sequelize: Sequelize, options: SequelizeStoreOptions): Settings {
+  const settings: Settings = {
+    cleanupInterval: options.cleanupInterval ?? 5 * 60_000,
+    cleanupBatchSize: options.cleanupBatchSize ?? 1000,
+    signal: options.signal,
+    onError: options.onError ?? defaultOnError,
+    sync: options.sync ?? true,
+    tableName: options.tableName ?? "sessions",
+    schema: options.schema,
+    logging: options.logging ?? false,
+  };
+  const action = "open the session store";
+  check(action, "sequelize", sequelize, SEQUELIZE);
+  check(action, "cleanupInterval", settings.cleanupInterval, INTERVAL);
+  check(action, "cleanupBatchSize", settings.cleanupBatchSize, ROW_COUNT);
+  check(action, "signal", settings.signal, SIGNAL);
+  check(action, "onError", settings.onError, CALLBACK);
+  check(action, "sync", settings.sync, FLAG);
+  check(action, "tableName", settings.tableName, NAME);
+  if (settings.schema !== undefined) check(action, "schema", settings.schema, NAME);
+  check(action, "logging", settings.logging, LOGGING);
+  return settings;
+}

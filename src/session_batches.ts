@@ -1,0 +1,121 @@
+// Which calls of a store may share a statement, and which of them take turns.
+
+import type { Transaction } from "sequelize";
+import { Batcher } from "./batch.ts";
+import { isConnectionError } from "./database_error.ts";
+import type { SessionAttributes } from "./session_model.ts";
+import type { SessionRow, SessionTable } from "./session_table.ts";
+
+/**
+ * Statements in flight at most. More than one, so that a write that waits for a row lock held elsewhere
+ * does not hold up the others; together no more than Sequelize's default pool of 5 has, less one for the
+ * application.
+ */
+const READ_LANES = 2;
+const WRITE_LANES = 2;
+
+/** Sessions in one statement at most. */
+const MAX_OPERATIONS = 500;
+
+/**
+ * Bytes of data in one statement at most. It is written in hexadecimal, so that 1 MiB makes a statement
+ * of 2 MiB: half of the smallest `max_allowed_packet` that MySQL and MariaDB had by default.
+ */
+const MAX_DATA_BYTES = 1024 * 1024;
+
+/** A write to one session. */
+export type Write =
+  | { readonly verb: "commit"; readonly row: SessionAttributes }
+  | { readonly verb: "replace"; readonly row: SessionAttributes; readonly current: Uint8Array }
+  | { readonly verb: "touch"; readonly token: string; readonly expiry: Date }
+  | { readonly verb: "delete"; readonly token: string };
+
+function tokenOf(write: Write): string {
+  return "row" in write ? write.row.token : write.token;
+}
+
+/** Batches reads by token; the calls for one token share one read. */
+export function batchReads(table: SessionTable): Batcher<string, SessionRow | undefined> {
+  return new Batcher({
+    lanes: READ_LANES,
+    maxOperations: MAX_OPERATIONS,
+    maxWeight: Infinity,
+    weightOf: () => 0,
+    keyOf: (token) => token,
+    kindOf: () => "find",
+    supersedes: () => true,
+    send: (tokens) => sendReads(table, tokens),
+    failsAll: isConnectionError,
+  });
+}
+
+/** Batches writes; those of one token keep their order. */
+export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
+  return new Batcher({
+    lanes: WRITE_LANES,
+    maxOperations: MAX_OPERATIONS,
+    maxWeight: MAX_DATA_BYTES,
+    weightOf: (write) => write.verb === "commit" ? write.row.data.length : 0,
+    keyOf: tokenOf,
+    kindOf: ({ verb }) => {
+      const shares = verb === "delete" || (verb === "commit" && table.hasMultiRowUpsert);
+      return shares ? verb : undefined;
+    },
+    supersedes,
+    send: (writes) => sendWrites(table, writes),
+    failsAll: isConnectionError,
+  });
+}
+
+function supersedes(later: Write, earlier: Write): boolean {
+  if (later.verb === "touch" && earlier.verb === "touch") {
+    // One that makes the session expire has to go first, so that the later one finds it expired.
+    return earlier.expiry > new Date();
+  }
+  const overwrites = later.verb === "commit" || later.verb === "delete";
+  const asksNothing = earlier.verb === "commit" || earlier.verb === "delete";
+  return overwrites && asksNothing;
+}
+
+/** Reads the active sessions of these tokens, and answers in their order. */
+export async function sendReads(
+  table: SessionTable,
+  tokens: readonly string[],
+  transaction?: Transaction | null,
+): Promise<(SessionRow | undefined)[]> {
+  const rows = await table.findActive(tokens, transaction);
+  // A table that SCS made for MySQL ignores case: what is not this very token is another session.
+  const byToken = new Map(rows.map((row) => [row.token, row]));
+  return tokens.map((token) => byToken.get(token));
+}
+
+/** Carries out writes of one verb, and answers in their order. */
+export async function sendWrites(
+  table: SessionTable,
+  writes: readonly Write[],
+  transaction?: Transaction | null,
+): Promise<boolean[]> {
+  const [write] = writes;
+  switch (write?.verb) {
+    case "commit":
+      await table.upsert(writes.flatMap(sessionRow).sort(byToken), transaction);
+      break;
+    case "delete":
+      await table.delete(writes.map(tokenOf), transaction);
+      break;
+    case "touch":
+      return [await table.touch(write.token, write.expiry, transaction)];
+    case "replace":
+      return [await table.replace(write.row, write.current, transaction)];
+  }
+  return writes.map(() => true);
+}
+
+function sessionRow(write: Write): SessionAttributes[] {
+  return "row" in write ? [write.row] : [];
+}
+
+/** In one order everywhere, so that two processes that lock the same rows cannot deadlock. */
+function byToken(a: SessionAttributes, b: SessionAttributes): number {
+  return a.token < b.token ? -1 : 1;
+}

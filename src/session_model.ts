@@ -1,0 +1,156 @@
+// The table: SCS's own `token`, `data` and `expiry`, and an index that finds what has expired.
+
+import type { Model, ModelStatic, Sequelize } from "sequelize";
+import { isConnectionError } from "./database_error.ts";
+import { retry } from "./retry.ts";
+
+/** The columns of the sessions table. */
+export interface SessionAttributes {
+  /** The primary key. */
+  token: string;
+  /** The encoded values. */
+  data: Uint8Array;
+  /** When the session stops being active. */
+  expiry: Date;
+}
+
+/** @ignore so that the documentation does not take Sequelize's own types for undocumented ones */
+type SessionModelStatic = ModelStatic<Model<SessionAttributes, SessionAttributes>>;
+
+/** The Sequelize model behind a store. */
+export type SessionModel = SessionModelStatic;
+
+/** Where the table is, and whether its statements are logged. */
+export interface SessionModelOptions {
+  readonly tableName: string;
+  readonly schema: string | undefined;
+  readonly logging: false | ((sql: string, timing?: number) => void);
+}
+
+/**
+ * The token column per dialect. The collation is pinned because the defaults of MySQL, MariaDB and
+ * SQL Server ignore case, so that `abc` would find `ABC`; and because indexes under PostgreSQL's "C"
+ * neither depend on the operating system's locale data nor break when that changes.
+ */
+const TOKEN_TYPES: Readonly<Record<string, string>> = {
+  postgres: 'VARCHAR(255) COLLATE "C"',
+  mysql: "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin",
+  mariadb: "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin",
+  mssql: "NVARCHAR(255) COLLATE Latin1_General_100_BIN2",
+  sqlite: "VARCHAR(255)",
+};
+
+/** The dialects that the store is written for. */
+export const DIALECTS: readonly string[] = Object.keys(TOKEN_TYPES);
+
+/**
+ * A view of the application's Sequelize instance for the store alone. It shares the dialect and the
+ * connections; models, hooks and defaults are its own, so that nothing of the application's
+ * (`define`, `query`, hooks, a model of the same name) reaches the store, and the other way round: the
+ * application's `sequelize.sync({ force: true })` does not drop the sessions.
+ */
+function isolate(sequelize: Sequelize, logging: SessionModelOptions["logging"]): Sequelize {
+  const { options: shared } = sequelize as unknown as { options: object };
+  const options = derive(shared, {
+    define: {},
+    hooks: {},
+    logging,
+    omitNull: false,
+    query: {},
+    // The store knows best which of its statements may be sent again: see isTransient.
+    retry: { max: 1 },
+    schema: undefined,
+  });
+  const view = derive(sequelize, { options, models: {} });
+  const queryInterface = sequelize.getQueryInterface();
+  const queryGenerator = derive(queryInterface.queryGenerator as object, {
+    options,
+    sequelize: view,
+  });
+  const ModelManager = sequelize.modelManager.constructor as new (of: Sequelize) => unknown;
+  return Object.assign(view, {
+    queryInterface: derive(queryInterface, { queryGenerator, sequelize: view }),
+    modelManager: new ModelManager(view),
+  });
+}
+
+/** An object that is as another, but for some properties. */
+function derive<T extends object>(from: T, properties: object): T {
+  return Object.assign(Object.create(from), properties);
+}
+
+/** The caller's own copy of Sequelize: importing one here could bring a second. */
+export function libraryOf(
+  sequelize: Sequelize,
+): Pick<typeof import("sequelize"), "DataTypes" | "Op"> {
+  return sequelize.constructor as unknown as typeof import("sequelize");
+}
+
+/** Defines the model without touching the database. */
+export function defineSessionModel(
+  sequelize: Sequelize,
+  { tableName, schema, logging }: SessionModelOptions,
+): SessionModel {
+  const { DataTypes } = libraryOf(sequelize);
+  const dialect = sequelize.getDialect();
+  // Without a length, BLOB of MySQL and MariaDB ends at 64 KiB; nowhere else does it take one.
+  const isMySql = dialect === "mysql" || dialect === "mariadb";
+  return isolate(sequelize, logging).define<Model<SessionAttributes, SessionAttributes>>(
+    "Session",
+    {
+      token: { type: TOKEN_TYPES[dialect]!, primaryKey: true, allowNull: false },
+      data: { type: isMySql ? DataTypes.BLOB("long") : DataTypes.BLOB, allowNull: false },
+      expiry: { type: DataTypes.DATE(3), allowNull: false },
+    },
+    {
+      tableName,
+      ...(schema === undefined ? {} : { schema }),
+      timestamps: false,
+      // PostgreSQL's index names are unique in a schema, so each table's index has a name of its own.
+      indexes: [{ name: `${tableName}_expiry_idx`, fields: ["expiry"] }],
+    },
+  );
+}
+
+/**
+ * Creates the table and its index where they are missing. Any number of processes may do so at once:
+ * those that come second fail somewhere in between, look again, and find it done.
+ */
+export async function createSessionTable(model: SessionModel): Promise<void> {
+  await retry(() => createWhatIsMissing(model), (error) => !isConnectionError(error));
+}
+
+async function createWhatIsMissing(model: SessionModel): Promise<void> {
+  const queryInterface = model.sequelize!.getQueryInterface();
+  const table = model.getTableName();
+  // Named after the table: PostgreSQL's index names are unique in a schema.
+  const index = { name: `${model.tableName}_expiry_idx`, fields: ["expiry"] };
+  const options = { transaction: null, useMaster: true };
+  const existed = await tableExists(model);
+  if (!existed) await queryInterface.createTable(table, model.getAttributes(), options);
+  if (existed && await hasExpiryIndex(model)) return;
+  await queryInterface.addIndex(table, { ...index, ...options });
+}
+
+/**
+ * Asks for a row that cannot be, which meets the table wherever the store's own statements would:
+ * through the search path, a synonym or a view; Sequelize's `tableExists` looks in one schema only.
+ */
+async function tableExists(model: SessionModel): Promise<boolean> {
+  try {
+    await model.findByPk("", { raw: true, transaction: null, useMaster: true });
+    return true;
+  } catch (error) {
+    if (isConnectionError(error)) throw error;
+    return false;
+  }
+}
+
+/** Any index that begins with the expiry will do: gormstore gave its own another name. */
+async function hasExpiryIndex(model: SessionModel): Promise<boolean> {
+  const indexes = await model.sequelize!.getQueryInterface().showIndex(
+    model.getTableName() as string,
+    { transaction: null, useMaster: true },
+  ) as { fields: { attribute: string }[] }[];
+  return indexes.some(({ fields }) => fields[0]?.attribute === "expiry");
+}

@@ -1,0 +1,172 @@
+// The statements on the sessions table, one statement a method.
+
+import { Buffer } from "node:buffer";
+import type { Op, Transaction, WhereOptions } from "sequelize";
+import { isTransient } from "./database_error.ts";
+import { retry } from "./retry.ts";
+import { libraryOf, type SessionAttributes, type SessionModel } from "./session_model.ts";
+
+/** A row as Sequelize reads it without building an instance. */
+export interface SessionRow {
+  readonly token: string;
+  readonly data: Uint8Array;
+  /** SQLite has no type for dates and gives them as text. */
+  readonly expiry: Date | string;
+}
+
+type Where = WhereOptions<SessionAttributes>;
+type InTransaction = Transaction | null | undefined;
+
+/** Reads and writes the rows of a {@linkcode SessionModel}, each method by one statement. */
+export class SessionTable {
+  readonly #model: SessionModel;
+  readonly #op: typeof Op;
+  readonly #dialect: string;
+
+  constructor(model: SessionModel) {
+    this.#model = model;
+    this.#op = libraryOf(model.sequelize!).Op;
+    this.#dialect = model.sequelize!.getDialect();
+  }
+
+  /** Whether several rows can be upserted by one statement. Sequelize cannot on SQL Server. */
+  get hasMultiRowUpsert(): boolean {
+    return this.#dialect !== "mssql";
+  }
+
+  /** The active sessions among these tokens. */
+  findActive(tokens: readonly string[], transaction?: InTransaction): Promise<SessionRow[]> {
+    return this.#select({ token: [...tokens], ...this.#active() }, transaction);
+  }
+
+  /** All active sessions. */
+  findAllActive(transaction?: InTransaction): Promise<SessionRow[]> {
+    return this.#select(this.#active(), transaction);
+  }
+
+  /** The active sessions whose tokens come after one, in order. */
+  findActiveAfter(
+    token: string,
+    limit: number,
+    transaction?: InTransaction,
+  ): Promise<SessionRow[]> {
+    const where = { token: { [this.#op.gt]: token }, ...this.#active() };
+    return this.#select(where, transaction, { order: ["token"], limit });
+  }
+
+  /** The tokens of the sessions that expired first, up to `now`. */
+  async findExpired(now: Date, limit: number, transaction?: InTransaction): Promise<string[]> {
+    const rows = await this.#select(this.#expired(now), transaction, {
+      attributes: ["token"],
+      order: ["expiry"],
+      limit,
+    });
+    return rows.map(({ token }) => token);
+  }
+
+  /** Inserts rows, or overwrites data and expiry of those that are there. */
+  upsert(rows: readonly SessionAttributes[], transaction?: InTransaction): Promise<void> {
+    const options = { hooks: false, returning: false, validate: false };
+    return this.#send(transaction, async (call) => {
+      if (this.hasMultiRowUpsert) {
+        await this.#model.bulkCreate(rows, {
+          ...options,
+          ...call,
+          updateOnDuplicate: ["data", "expiry"],
+        });
+      } else {
+        for (const row of rows) await this.#model.upsert(row, { ...options, ...call });
+      }
+    });
+  }
+
+  /** Deletes the rows of these tokens. */
+  async delete(tokens: readonly string[], transaction?: InTransaction): Promise<void> {
+    await this.#destroy({ token: [...tokens] }, transaction);
+  }
+
+  /** Deletes the rows of these tokens that are expired still: one may have been extended meanwhile. */
+  deleteExpired(
+    tokens: readonly string[],
+    now: Date,
+    transaction?: InTransaction,
+  ): Promise<number> {
+    return this.#destroy({ token: [...tokens], ...this.#expired(now) }, transaction);
+  }
+
+  /** Moves the expiry of an active session; answers whether there was one. */
+  touch(token: string, expiry: Date, transaction?: InTransaction): Promise<boolean> {
+    return this.#update({ expiry }, { token, ...this.#active() }, true, transaction);
+  }
+
+  /** Overwrites an active session that holds `current`; answers whether there was one. */
+  replace(
+    { token, data, expiry }: SessionAttributes,
+    current: Uint8Array,
+    transaction?: InTransaction,
+  ): Promise<boolean> {
+    const where = { token, data: current, ...this.#active() };
+    const sameData = Buffer.compare(data, current) === 0;
+    return this.#update({ data, expiry }, where, sameData, transaction);
+  }
+
+  #active(): { expiry: { [op: symbol]: Date } } {
+    return { expiry: { [this.#op.gt]: new Date() } };
+  }
+
+  #expired(now: Date): { expiry: { [op: symbol]: Date } } {
+    return { expiry: { [this.#op.lte]: now } };
+  }
+
+  #select(
+    where: Where,
+    transaction: InTransaction,
+    options: { attributes?: string[]; order?: string[]; limit?: number } = {},
+  ): Promise<SessionRow[]> {
+    return this.#send(transaction, async (call) => {
+      // On the primary: a session must be readable as soon as it was written.
+      const query = { ...options, ...call, where, raw: true, hooks: false, useMaster: true };
+      return await this.#model.findAll(query) as unknown as SessionRow[];
+    });
+  }
+
+  #destroy(where: Where, transaction: InTransaction): Promise<number> {
+    return this.#send(
+      transaction,
+      (call) => this.#model.destroy({ ...call, where, hooks: false }),
+    );
+  }
+
+  /**
+   * Updates the row that meets a condition; answers whether one did.
+   *
+   * @param mayChangeNothing Whether the row may hold these very values already. MySQL and MariaDB count
+   *   only rows that change, so that where they count none the row is looked for once more.
+   */
+  async #update(
+    values: Partial<SessionAttributes>,
+    where: Where,
+    mayChangeNothing: boolean,
+    transaction: InTransaction,
+  ): Promise<boolean> {
+    const [updated] = await this.#send(
+      transaction,
+      (call) => this.#model.update(values, { ...call, where, hooks: false, validate: false }),
+    );
+    if (updated > 0) return true;
+    const countsChanges = this.#dialect === "mysql" || this.#dialect === "mariadb";
+    if (!mayChangeNothing || !countsChanges) return false;
+    const found = await this.#select(where, transaction, { attributes: ["token"] });
+    return found.length > 0;
+  }
+
+  /** In a transaction nothing is sent again: the database may have rolled back what came before. */
+  #send<T>(
+    transaction: InTransaction,
+    statement: (call: { transaction: Transaction | null }) => Promise<T>,
+  ): Promise<T> {
+    if (transaction) return statement({ transaction });
+    // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
+    return retry(() => statement({ transaction: null }), isTransient);
+  }
+}
