@@ -1,4 +1,3 @@
-// deno-lint-ignore-file no-console -- a script talks to whoever runs it
 // Makes sure that `sqlite3` has its native binding, which Deno does not build by itself: an install
 // script runs only where it is allowed, and a build that failed there would go unnoticed.
 import { spawnSync } from "node:child_process";

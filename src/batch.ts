@@ -116,10 +116,10 @@ export class Batcher<Operation, Result> {
   ): { operation: Operation; length: number } {
     let operation = calls[0]!.operation;
     let length = 1;
-    for (const later of calls.slice(1)) {
-      if (!this.#options.supersedes(later.operation, operation)) break;
-      operation = later.operation;
-      length++;
+    for (; length < calls.length; length++) {
+      const later = calls[length]!.operation;
+      if (!this.#options.supersedes(later, operation)) break;
+      operation = later;
     }
     return { operation, length };
   }

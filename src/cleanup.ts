@@ -53,7 +53,6 @@ function report(error: unknown, onError: (error: unknown) => void): void {
   try {
     onError(error);
   } catch (handlerError) {
-    // deno-lint-ignore no-console -- the application's own handler is what failed
     console.error(handlerError);
   }
 }

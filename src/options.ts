@@ -73,7 +73,6 @@ export interface Settings extends SessionModelOptions {
 function defaultOnError(error: unknown): void {
   // The first line only: the mariadb driver puts the statement into the second.
   const [message] = String(error).split("\n");
-  // deno-lint-ignore no-console -- a failure that nobody listens for must not go unnoticed
   console.error(`Cannot delete expired sessions: ${message}`);
 }
 

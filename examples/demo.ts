@@ -1,0 +1,75 @@
+// Serves examples/hello.ts on a database of your choice:
+//
+//   deno task demo [--database postgres://user:password@host/name] [--port 4000]
+
+import { parseArgs } from "node:util";
+import { SequelizeStore } from "@scs/sequelize-store";
+import { Sequelize } from "sequelize";
+import { createHandler } from "./hello.ts";
+
+function connect(database: string): Sequelize {
+  if (!/^\w+:/.test(database)) throw new Error("it is no URL, as postgres://host/name is");
+  const file = /^sqlite:(?:\/\/)?(.*)$/.exec(database);
+  return file
+    ? new Sequelize({ dialect: "sqlite", storage: file[1]!, logging: false })
+    : new Sequelize(database, { logging: false });
+}
+
+/** A failure in one line, without the password that a database's URL may hold. */
+function fail(action: string, error: unknown): never {
+  const { message, name, parent } = error as Error & { parent?: { code?: string } };
+  console.error(`Cannot ${action}: ${message.split("\n")[0] || parent?.code || name}`);
+  Deno.exit(1);
+}
+
+async function openStore(database: string): Promise<SequelizeStore> {
+  try {
+    return await SequelizeStore.open(connect(database));
+  } catch (error) {
+    fail(`open the database ${database.replace(/\/\/.*@/, "//")}`, error);
+  }
+}
+
+function readOptions(): { database: string; port: number } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        database: { type: "string", default: "sqlite:demo.sqlite" },
+        port: { type: "string", default: "4000" },
+      },
+    });
+    const port = Number(values.port);
+    if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) {
+      throw new RangeError(`--port must be an integer from 0 to 65535: received ${values.port}`);
+    }
+    return { database: values.database, port };
+  } catch (error) {
+    fail("start the demo", error);
+  }
+}
+
+function announce(address: string, database: string): void {
+  console.log(`
+Sessions in ${database.replace(/\/\/.*@/, "//")}, served on ${address}
+
+Open ${address}/put in a browser, and then ${address}/get.
+Or, in another terminal:
+
+  curl --cookie-jar cookies ${address}/put
+  curl --cookie cookies ${address}/get     # Hello from a session!
+  curl ${address}/get                      # nothing: another visitor
+
+Stop it with Ctrl-C and start it again: the sessions are still there.
+`);
+}
+
+const { database, port } = readOptions();
+const store = await openStore(database);
+try {
+  Deno.serve({
+    port,
+    onListen: ({ port }) => announce(`http://localhost:${port}`, database),
+  }, createHandler(store));
+} catch (error) {
+  fail(`listen on port ${port}`, error);
+}

@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { Batcher, type BatcherOptions } from "../src/batch.ts";
+
+interface Operation {
+  readonly key: string;
+  readonly value?: number;
+  readonly kind?: string | undefined;
+  readonly weight?: number;
+  /** Asks for an answer of its own, so that no other stands for it. */
+  readonly asks?: boolean;
+}
+
+/** A batcher whose batches wait until the test lets them go. */
+function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
+  batcher: Batcher<Operation, number>;
+  /** The batches that were sent. */
+  sent: Operation[][];
+  /** Ends the oldest batch that is under way, or the one that was sent as the `nth`. */
+  settle: (error?: unknown, nth?: number) => Promise<void>;
+} {
+  const sent: Operation[][] = [];
+  const pending = new Map<number, (error?: unknown) => void>();
+  const batcher = new Batcher<Operation, number>({
+    lanes: 1,
+    maxOperations: 100,
+    maxWeight: 100,
+    keyOf: ({ key }) => key,
+    kindOf: (operation) => "kind" in operation ? operation.kind : "any",
+    weightOf: ({ weight = 0 }) => weight,
+    supersedes: (later, earlier) => !later.asks && !earlier.asks,
+    send: (operations) => {
+      sent.push([...operations]);
+      return new Promise((resolve, reject) => {
+        const results = operations.map(({ value = 0 }) => value);
+        const end = (error: unknown): void =>
+          error === undefined ? resolve(results) : reject(error);
+        pending.set(sent.length - 1, end);
+      });
+    },
+    failsAll: (error) => error === "down",
+    ...options,
+  });
+  const settle = async (error?: unknown, nth = [...pending.keys()][0]!): Promise<void> => {
+    pending.get(nth)!(error);
+    pending.delete(nth);
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  return { batcher, sent, settle };
+}
+
+function keys(sent: Operation[][]): string[] {
+  return sent.map((batch) => batch.map(({ key }) => key).join(""));
+}
+
+Deno.test("Batcher.add() sends at once and alone where a lane is free", async () => {
+  const { batcher, sent, settle } = setUp();
+  const result = batcher.add({ key: "a", value: 7 });
+  assert.deepEqual(keys(sent), ["a"]);
+  await settle();
+  assert.equal(await result, 7);
+});
+
+Deno.test("Batcher.add() gathers what comes while the lanes are busy", async () => {
+  const { batcher, sent, settle } = setUp({ lanes: 2 });
+  const results = ["a", "b", "c", "d", "e"].map((key, value) => batcher.add({ key, value }));
+  assert.deepEqual(keys(sent), ["a", "b"]);
+  await settle();
+  assert.deepEqual(keys(sent), ["a", "b", "cde"]);
+  await settle();
+  await settle();
+  assert.deepEqual(await Promise.all(results), [0, 1, 2, 3, 4]);
+});
+
+Deno.test("Batcher.add() never has two operations of one key in flight", async () => {
+  const { batcher, sent, settle } = setUp({ lanes: 3 });
+  const calls = [batcher.add({ key: "a", asks: true }), batcher.add({ key: "a", asks: true })];
+  calls.push(batcher.add({ key: "b" }));
+  assert.deepEqual(keys(sent), ["a", "b"]);
+  await settle();
+  assert.deepEqual(keys(sent), ["a", "b", "a"]);
+  await settle();
+  await settle();
+  await Promise.all(calls);
+});
+
+Deno.test("Batcher.add() sends the last of a key's waiting operations for all of them", async () => {
+  const { batcher, sent, settle } = setUp();
+  const first = batcher.add({ key: "x" });
+  const results = [1, 2, 3].map((value) => batcher.add({ key: "a", value }));
+  await settle();
+  assert.deepEqual(sent[1], [{ key: "a", value: 3 }]);
+  await settle();
+  assert.deepEqual(await Promise.all(results), [3, 3, 3]);
+  await first;
+});
+
+Deno.test("Batcher.add() keeps the order around an operation that asks for an answer", async () => {
+  const { batcher, sent, settle } = setUp();
+  const calls = [
+    batcher.add({ key: "x" }),
+    batcher.add({ key: "a", value: 1 }),
+    batcher.add({ key: "a", value: 2 }),
+    batcher.add({ key: "a", value: 3, asks: true }),
+    batcher.add({ key: "a", value: 4 }),
+  ];
+  for (const _ of ["x", 2, 3, 4]) await settle();
+  assert.deepEqual(sent.flat().map(({ value }) => value), [undefined, 2, 3, 4]);
+  assert.deepEqual(await Promise.all(calls), [0, 2, 2, 3, 4]);
+});
+
+Deno.test("Batcher.add() puts operations of one kind together, and those of none alone", async () => {
+  const { batcher, sent, settle } = setUp();
+  const operations = [
+    { key: "x" },
+    { key: "a", kind: "write" },
+    { key: "b", kind: undefined },
+    { key: "c", kind: "write" },
+    { key: "d", kind: undefined },
+  ];
+  const calls = operations.map((operation) => batcher.add(operation));
+  for (const _ of ["x", "ac", "b", "d"]) await settle();
+  assert.deepEqual(keys(sent), ["x", "ac", "b", "d"]);
+  await Promise.all(calls);
+});
+
+Deno.test("Batcher.add() bounds a batch in operations and in weight", async () => {
+  const { batcher, sent, settle } = setUp({ maxOperations: 3 });
+  const weights = { x: 0, a: 40, b: 60, c: 1, d: 500, e: 1, f: 1, g: 1, h: 1 };
+  const calls = Object.entries(weights).map(([key, weight]) => batcher.add({ key, weight }));
+  for (const _ of ["x", "ab", "cef", "d", "gh"]) await settle();
+  assert.deepEqual(keys(sent), ["x", "ab", "cef", "d", "gh"]);
+  await Promise.all(calls);
+});
+
+Deno.test("Batcher.add() lets a busy key wait for its turn", async () => {
+  const { batcher, sent, settle } = setUp({ kindOf: () => undefined });
+  const calls = ["a", "a", "a", "b", "c"].map((key) => batcher.add({ key, asks: true }));
+  for (const _ of calls) await settle();
+  assert.deepEqual(keys(sent), ["a", "a", "b", "c", "a"]);
+  await Promise.all(calls);
+});
+
+Deno.test("Batcher.add() holds up no other key while a batch is stuck", async () => {
+  const { batcher, sent, settle } = setUp({ lanes: 2 });
+  const stuck = batcher.add({ key: "s" });
+  const others = ["a", "b", "c"].map((key) => batcher.add({ key }));
+  const behind = batcher.add({ key: "s" });
+  await settle(undefined, 1);
+  await settle(undefined, 2);
+  await Promise.all(others);
+  assert.deepEqual(keys(sent), ["s", "a", "bc"]);
+  await settle();
+  await settle();
+  assert.deepEqual(keys(sent), ["s", "a", "bc", "s"]);
+  await Promise.all([stuck, behind]);
+});
+
+Deno.test("Batcher.add() gives each operation its own outcome where a batch fails", async () => {
+  const { batcher, sent, settle } = setUp();
+  const first = batcher.add({ key: "x" });
+  const results = Promise.allSettled(
+    ["a", "b", "c"].map((key, value) => batcher.add({ key, value })),
+  );
+  await settle();
+  await settle("refused");
+  await settle();
+  await settle("refused, and it was b");
+  await settle();
+  assert.deepEqual(keys(sent), ["x", "abc", "a", "b", "c"]);
+  assert.deepEqual(await results, [
+    { status: "fulfilled", value: 0 },
+    { status: "rejected", reason: "refused, and it was b" },
+    { status: "fulfilled", value: 2 },
+  ]);
+  await first;
+});
+
+Deno.test("Batcher.add() fails the whole batch at once where no operation can succeed", async () => {
+  const { batcher, sent, settle } = setUp();
+  const first = batcher.add({ key: "x" });
+  const results = Promise.allSettled(["a", "b"].map((key) => batcher.add({ key })));
+  await settle();
+  await settle("down");
+  assert.deepEqual(keys(sent), ["x", "ab"]);
+  assert.deepEqual((await results).map(({ status }) => status), ["rejected", "rejected"]);
+  // And goes on as before.
+  const next = batcher.add({ key: "c", value: 3 });
+  await settle();
+  assert.equal(await next, 3);
+  await first;
+});
+
+Deno.test("Batcher.add() stops trying one by one where the connection is lost", async () => {
+  const { batcher, sent, settle } = setUp();
+  const first = batcher.add({ key: "x" });
+  const results = Promise.allSettled(["a", "b", "c"].map((key) => batcher.add({ key })));
+  await settle();
+  await settle("refused");
+  await settle();
+  await settle("down");
+  assert.deepEqual(keys(sent), ["x", "abc", "a", "b"]);
+  const statuses = (await results).map(({ status }) => status);
+  assert.deepEqual(statuses, ["fulfilled", "rejected", "rejected"]);
+  await first;
+});
+
+Deno.test("Batcher.add() never sends what was aborted while it waited", async () => {
+  const { batcher, sent, settle } = setUp();
+  const controller = new AbortController();
+  const first = batcher.add({ key: "x" });
+  const kept = batcher.add({ key: "a", value: 1 });
+  const aborted = batcher.add({ key: "a", value: 2 }, controller.signal);
+  const alone = batcher.add({ key: "b" }, controller.signal);
+  const rejected = [aborted, alone].map((call) =>
+    assert.rejects(call, (error) => error === "reason")
+  );
+  controller.abort("reason");
+  await Promise.all(rejected);
+  await settle();
+  await settle();
+  assert.deepEqual(sent, [[{ key: "x" }], [{ key: "a", value: 1 }]]);
+  assert.equal(await kept, 1);
+  await first;
+});
+
+Deno.test("Batcher.add() rejects what was sent as soon as it is aborted, and lets it end", async () => {
+  const { batcher, sent, settle } = setUp();
+  const controller = new AbortController();
+  const call = batcher.add({ key: "a" }, controller.signal);
+  const rejected = assert.rejects(call, (error) => error === "reason");
+  controller.abort("reason");
+  await rejected;
+  const next = batcher.add({ key: "a", value: 2 });
+  assert.deepEqual(keys(sent), ["a"]);
+  await settle("even if it fails");
+  await settle();
+  assert.equal(await next, 2);
+});
+
+Deno.test("Batcher.add() takes its listener off the signal", async () => {
+  const { batcher, settle } = setUp();
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>): void => {
+    listeners++;
+    add(...args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>): void => {
+    listeners--;
+    remove(...args);
+  };
+  const call = batcher.add({ key: "a" }, signal);
+  assert.equal(listeners, 1);
+  await settle();
+  await call;
+  assert.equal(listeners, 0);
+});
+
+Deno.test("Batcher.add() takes a hundred thousand calls for one key in its stride", async () => {
+  const { batcher, sent, settle } = setUp();
+  const calls = Array.from({ length: 100_000 }, (_, value) => batcher.add({ key: "a", value }));
+  await settle();
+  await settle();
+  assert.equal((await Promise.all(calls)).at(-1), 99_999);
+  assert.equal(sent.length, 2);
+});

@@ -1,0 +1,44 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** A script of this repository in a process of its own, under the same runtime. */
+export interface Script {
+  readonly process: ChildProcess;
+  /** Resolves once the script has ended. */
+  readonly ended: Promise<{ readonly code: number | null; readonly output: string }>;
+  /** Resolves once the script has printed something that matches, with what the first group holds. */
+  printed(pattern: RegExp): Promise<string>;
+}
+
+const RUNTIME_ARGUMENTS = "deno" in process.versions ? ["run", "-A", "--quiet"] : process.execArgv;
+
+/** Starts a script; `path` is relative to the repository's root. */
+export function runScript(path: string, ...args: string[]): Script {
+  const script = fileURLToPath(new URL(`../${path}`, import.meta.url));
+  const child = spawn(process.execPath, [...RUNTIME_ARGUMENTS, script, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  let output = "";
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+      for (const listener of listeners) listener();
+    });
+  }
+  const ended = once(child, "close").then(([code]) => ({ code, output }));
+  const printed = (pattern: RegExp): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(output);
+        if (match) resolve(match[1] ?? match[0]);
+      };
+      listeners.add(look);
+      look();
+      ended.then(() => reject(new Error(`ended without printing ${pattern}: ${output}`)));
+    });
+  return { process: child, ended, printed };
+}

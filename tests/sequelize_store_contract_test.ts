@@ -1,0 +1,10 @@
+import { databases, withStore } from "./databases.ts";
+import { testStoreContract } from "./store_contract.ts";
+
+for (const database of databases) {
+  testStoreContract(
+    database.name,
+    (test) => withStore(database, ({ store }) => test(store)),
+    database.ignored,
+  );
+}

@@ -1,0 +1,535 @@
+// What SequelizeStore does beyond the contract: statements, faults, transactions, cleanup.
+
+import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
+import { QueryTypes, type Sequelize, type Transaction } from "sequelize";
+import { SequelizeStore, type SequelizeStoreOptions } from "../mod.ts";
+import {
+  bytes,
+  type Database,
+  databases,
+  inMs,
+  mariadb,
+  postgres,
+  servers,
+  shared,
+  soon,
+  testOn,
+  text,
+  withStore,
+} from "./databases.ts";
+import { MALFORMED_TOKENS } from "./store_contract.ts";
+
+/** Waits until something has come about. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!await condition()) await setTimeout(5);
+}
+
+function numbered(count: number, prefix = "token"): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+}
+
+testOn(databases, "1000 parallel finds take a few statements", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    const tokens = numbered(1000);
+    await Promise.all(tokens.map((token) => store.commit(token, bytes(token), soon())));
+    assert.ok(statements.length <= 12, `${statements.length} statements for the commits`);
+    statements.length = 0;
+    const found = await Promise.all(tokens.map((token) => store.find(token)));
+    assert.deepEqual(found.map((session) => text(session?.data)), tokens);
+    assert.ok(statements.length <= 12, `${statements.length} statements for the finds`);
+    statements.length = 0;
+    await Promise.all(tokens.map((token) => store.delete(token)));
+    assert.ok(statements.length <= 12, `${statements.length} statements for the deletes`);
+    assert.equal((await store.all()).size, 0);
+  });
+});
+
+testOn(databases, "a call that is alone takes one statement", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    const counted = async (call: Promise<unknown>): Promise<void> => {
+      statements.length = 0;
+      await call;
+      assert.equal(statements.length, 1, statements.join("\n"));
+    };
+    await counted(store.commit("token", bytes("old"), soon()));
+    await counted(store.find("token"));
+    await counted(store.replace("token", bytes("old"), bytes("new"), soon()));
+    await counted(store.touch("token", inMs(90_000)));
+    await counted(store.all());
+    await counted(store.delete("token"));
+    await counted(store.deleteExpired());
+  });
+});
+
+testOn(databases, "nothing is sent for malformed tokens and wrong arguments", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    for (const token of MALFORMED_TOKENS) {
+      await store.find(token);
+      await store.delete(token);
+      await store.touch(token, soon());
+      await store.replace(token, bytes(""), bytes(""), soon());
+      await assert.rejects(store.commit(token, bytes(""), soon()), RangeError);
+    }
+    await assert.rejects(store.commit("token", bytes(""), new Date(NaN)), RangeError);
+    await assert.rejects(store.entries({ pageSize: 0 }).next(), RangeError);
+    assert.deepEqual(statements, []);
+  });
+});
+
+testOn(databases, "a call that is aborted while it waits is never sent", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const busy = numbered(10).map((token) => store.commit(token, bytes("data"), soon()));
+    const aborted = store.commit("aborted", bytes("data"), soon(), { signal });
+    controller.abort();
+    await assert.rejects(aborted, { name: "AbortError" });
+    await Promise.all(busy);
+    assert.equal(await store.find("aborted"), undefined);
+    assert.ok(!statements.some((sql) => sql.startsWith("INSERT") && sql.includes("aborted")));
+  });
+});
+
+/** Makes the database refuse data of over 100 bytes. */
+async function refuseLongData(sequelize: Sequelize, table: string): Promise<void> {
+  await sequelize.query(
+    sequelize.getDialect() === "sqlite"
+      ? `CREATE TRIGGER refuse BEFORE INSERT ON ${table} WHEN length(NEW.data) > 100
+         BEGIN SELECT RAISE(ABORT, 'too long'); END`
+      : `ALTER TABLE ${table} ADD CONSTRAINT too_long CHECK (length(data) <= 100)`,
+  );
+}
+
+// Batching must not make one session's trouble everybody's.
+testOn(databases, "a commit that the database refuses rejects alone", async (database) => {
+  await withStore(database, async ({ store, sequelize, statements }) => {
+    await refuseLongData(sequelize, store.model.tableName);
+    const tokens = numbered(30);
+    const results = await Promise.allSettled(tokens.map((token) => {
+      return store.commit(token, new Uint8Array(token === "token17" ? 101 : 1), soon());
+    }));
+    const rejected = tokens.filter((_, i) => results[i]!.status === "rejected");
+    assert.deepEqual(rejected, ["token17"]);
+    assert.equal((await store.all()).size, 29);
+    // The batch was tried as one, and then one by one.
+    assert.ok(statements.length > 29, `${statements.length} statements`);
+  });
+});
+
+/** Runs a test while another connection holds a lock on one session. */
+async function whileLocked(
+  sequelize: Sequelize,
+  store: SequelizeStore,
+  token: string,
+  test: (transaction: Transaction) => Promise<void>,
+): Promise<void> {
+  const transaction = await sequelize.transaction();
+  try {
+    await store.model.findByPk(token, { transaction, lock: true, raw: true });
+    await test(transaction);
+    await transaction.commit();
+  } catch (error) {
+    await transaction.rollback();
+    throw error;
+  }
+}
+
+testOn(servers, "a session that is locked holds up no other", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    await store.commit("locked", bytes("old"), soon());
+    let waiting: Promise<void> | undefined;
+    let through = false;
+    await whileLocked(sequelize, store, "locked", async () => {
+      waiting = store.commit("locked", bytes("new"), soon()).then(() => {
+        through = true;
+      });
+      await setTimeout(50);
+      const start = Date.now();
+      const others = numbered(100).map((token) => store.commit(token, bytes("data"), soon()));
+      await Promise.all(others);
+      assert.ok(Date.now() - start < 1000, `${Date.now() - start} ms`);
+      assert.equal(through, false);
+    });
+    await waiting;
+    assert.equal(text((await store.find("locked"))?.data), "new");
+  });
+});
+
+// DELETE ... WHERE token IN (SELECT ...) deletes it: what was selected has changed meanwhile.
+testOn(servers, "a session that is extended while cleanup runs survives", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    await store.commit("extended", bytes("data"), inMs(-1));
+    await store.commit("expired", bytes("data"), inMs(-1));
+    let cleanup: Promise<number> | undefined;
+    await whileLocked(sequelize, store, "extended", async (transaction) => {
+      await store.commit("extended", bytes("data"), soon(), { transaction });
+      cleanup = store.deleteExpired();
+      await setTimeout(100);
+    });
+    assert.equal(await cleanup, 1);
+    assert.equal(text((await store.find("extended"))?.data), "data");
+  });
+});
+
+testOn(shared, "a call in a transaction is part of it", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    await store.commit("kept", bytes("old"), soon());
+    await store.commit("expired", bytes("data"), inMs(-1));
+    const rolledBack = sequelize.transaction(async (transaction) => {
+      const options = { transaction };
+      await store.commit("token", bytes("old"), soon(), options);
+      assert.equal(text((await store.find("token", options))?.data), "old");
+      assert.equal(
+        await store.replace("token", bytes("old"), bytes("new"), soon(), options),
+        true,
+      );
+      assert.equal(await store.touch("token", soon(), options), true);
+      await store.delete("kept", options);
+      assert.deepEqual([...await store.all(options)], [["token", bytes("new")]]);
+      const met = [];
+      for await (const { token } of store.entries(options)) met.push(token);
+      assert.deepEqual(met, ["token"]);
+      assert.equal(await store.deleteExpired(options), 1);
+      throw new Error("rolled back");
+    });
+    await assert.rejects(rolledBack, /rolled back/);
+    assert.deepEqual([...(await store.all()).keys()], ["kept"]);
+    assert.equal(await store.deleteExpired(), 1);
+  });
+});
+
+testOn(servers, "a transaction bypasses the batches", async (database) => {
+  await withStore(database, async ({ store, sequelize, statements }) => {
+    await sequelize.transaction(async (transaction) => {
+      statements.length = 0;
+      await Promise.all(
+        numbered(10).map((token) => store.commit(token, bytes("data"), soon(), { transaction })),
+      );
+      assert.equal(statements.length, 10);
+    });
+    assert.equal((await store.all()).size, 10);
+  });
+});
+
+/** Runs statements on a connection of their own. */
+async function asAdmin(
+  database: Database,
+  test: (query: (sql: string) => Promise<object[]>) => Promise<void>,
+): Promise<void> {
+  await database.connect(
+    (sequelize) => test((sql) => sequelize.query(sql, { type: QueryTypes.SELECT })),
+    { pool: { max: 1 } },
+  );
+}
+
+/** Ends every connection to the test database but the asking one. */
+async function killConnections(
+  { dialect }: Database,
+  query: (sql: string) => Promise<object[]>,
+): Promise<void> {
+  if (dialect === "postgres") {
+    await query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    return;
+  }
+  const others = await query(
+    `SELECT id FROM information_schema.processlist
+     WHERE db = database() AND id <> connection_id() AND command <> 'Killed'`,
+  ) as { id: number }[];
+  for (const { id } of others) await query(`KILL ${id}`).catch(() => {});
+}
+
+// A database that is down must not log everybody out.
+testOn(servers, "lost connections are errors, never «not found»", async (database) => {
+  await withStore(database, async ({ store }) => {
+    const tokens = numbered(20);
+    await Promise.all(tokens.map((token) => store.commit(token, bytes(token), soon())));
+    await asAdmin(database, async (query) => {
+      let stop = false;
+      const callers = tokens.map(async (token, i) => {
+        for (let round = 0; !stop; round++) {
+          const session = await store.find(token).catch((error: Error) => error);
+          assert.ok(session, `${token} was not found`);
+          const expiry = inMs(60_000 + round);
+          if (i % 2 === 0) await store.commit(token, bytes(token), expiry).catch(() => {});
+          else assert.notEqual(await store.touch(token, expiry).catch(() => {}), false);
+        }
+      });
+      for (let i = 0; i < 10; i++) {
+        await setTimeout(30);
+        await killConnections(database, query);
+      }
+      stop = true;
+      await Promise.all(callers);
+    });
+    for (const token of tokens) assert.equal(text((await store.find(token))?.data), token);
+  });
+});
+
+/** Holds a lock on the whole table, on a connection of its own. */
+async function whileTableLocked(
+  database: Database,
+  table: string,
+  test: () => Promise<void>,
+): Promise<void> {
+  await database.connect(async (sequelize) => {
+    await sequelize.transaction(async (transaction) => {
+      const sql = database.dialect === "postgres"
+        ? `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`
+        : `LOCK TABLES ${table} WRITE`;
+      await sequelize.query(sql, { transaction });
+      await test();
+    });
+  });
+}
+
+/** Ends the connections that wait for a lock. */
+async function killWaiting(database: Database, expected: number): Promise<void> {
+  await asAdmin(database, async (query) => {
+    const waiting = database.dialect === "postgres"
+      ? `SELECT pid AS id FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`
+      : `SELECT id FROM information_schema.processlist
+         WHERE db = database() AND state LIKE 'Waiting for table%'`;
+    let found: { id: number }[] = [];
+    await until(async () => {
+      found = await query(waiting) as { id: number }[];
+      return found.length === expected;
+    });
+    const kill = database.dialect === "postgres"
+      ? (id: number): string => `SELECT pg_terminate_backend(${id})`
+      : (id: number): string => `KILL ${id}`;
+    // KILL has no rows to give, which the mariadb driver and Sequelize do not agree about.
+    for (const { id } of found) await query(kill(id)).catch(() => {});
+  });
+}
+
+testOn(servers, "a call whose connection is lost under way rejects", async (database) => {
+  await withStore(database, async ({ store }) => {
+    await store.commit("token", bytes("data"), soon());
+    await store.commit("expired", bytes("data"), inMs(-1));
+    await whileTableLocked(database, store.model.tableName, async () => {
+      const calls = [
+        store.find("token"),
+        store.commit("token", bytes("new"), soon()),
+        store.touch("expired", soon()),
+        store.deleteExpired(),
+      ];
+      const results = Promise.allSettled(calls);
+      await killWaiting(database, calls.length);
+      const statuses = (await results).map(({ status }) => status);
+      assert.deepEqual(statuses, calls.map(() => "rejected"));
+    });
+    // Without being opened again.
+    await until(async () => await store.find("token").then(Boolean, () => false));
+    await store.commit("token", bytes("again"), soon());
+    assert.equal(text((await store.find("token"))?.data), "again");
+    assert.equal(await store.deleteExpired(), 1);
+  });
+});
+
+testOn(servers, "a batch that a deadlock has undone is sent again", async (database) => {
+  await withStore(database, async ({ store, sequelize, statements }) => {
+    for (const token of "ab") await store.commit(token, bytes("old"), soon());
+    const transaction = await sequelize.transaction();
+    // MariaDB gives up the one that has written less.
+    for (const token of numbered(20, "weight")) {
+      await store.commit(token, bytes("data"), soon(), { transaction });
+    }
+    await store.commit("b", bytes("other"), soon(), { transaction });
+    const busy = numbered(2).map((token) => store.commit(token, bytes("data"), soon()));
+    const batch = [..."ba"].map((token) => store.commit(token, bytes("new"), soon()));
+    await Promise.all(busy);
+    await setTimeout(100);
+    // The batch holds a and waits for b by now.
+    await store.commit("a", bytes("other"), soon(), { transaction });
+    await transaction.commit();
+    await Promise.all(batch);
+    for (const token of "ab") assert.equal(text((await store.find(token))?.data), "new");
+    const sent = statements.filter((sql) => /INSERT.*'a'.*'b'/.test(sql));
+    assert.ok(sent.length >= 2, `sent ${sent.length} times`);
+  });
+});
+
+const inFile = shared[0]!;
+
+testOn(inFile, "a write waits while another connection writes", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    const transaction = await sequelize.transaction();
+    await store.commit("other", bytes("data"), soon(), { transaction });
+    const waiting = store.commit("token", bytes("data"), soon());
+    // Longer than the driver itself waits, which is a second.
+    await setTimeout(1300);
+    await transaction.commit();
+    await waiting;
+    assert.equal((await store.all()).size, 2);
+  });
+});
+
+testOn(databases, "cleanup deletes in batches, oldest first", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    for (let i = 0; i < 7; i++) await store.commit(`expired${i}`, bytes("data"), inMs(-1000 * i));
+    await store.commit("active", bytes("data"), soon());
+    statements.length = 0;
+    assert.equal(await store.deleteExpired(), 7);
+    const deletes = statements.filter((sql) => sql.includes("DELETE"));
+    assert.equal(deletes.length, 3);
+    assert.match(deletes[0]!, /'expired6', 'expired5', 'expired4'/);
+    assert.deepEqual([...(await store.all()).keys()], ["active"]);
+  }, { cleanupBatchSize: 3 });
+});
+
+testOn(databases, "a cleanup that is aborted stops between its statements", async (database) => {
+  const controller = new AbortController();
+  const logging = (sql: string): void => {
+    if (sql.includes("DELETE")) controller.abort();
+  };
+  await withStore(database, async ({ store }) => {
+    for (let i = 0; i < 5; i++) await store.commit(`expired${i}`, bytes("data"), inMs(-1));
+    const { signal } = controller;
+    await assert.rejects(store.deleteExpired({ signal }), { name: "AbortError" });
+    assert.equal(await store.deleteExpired(), 3);
+  }, { cleanupBatchSize: 2, logging });
+});
+
+testOn(databases, "the cleanup loop deletes what has expired", async (database) => {
+  await withStore(database, async ({ store }) => {
+    await store.commit("active", bytes("data"), soon());
+    await store.commit("expired", bytes("data"), inMs(-1));
+    await until(async () => await store.model.count() === 1);
+    await store.stopCleanup();
+    await store.stopCleanup();
+    await store.commit("later", bytes("data"), inMs(-1));
+    await setTimeout(50);
+    assert.equal(await store.model.count(), 2);
+  }, { cleanupInterval: 5 });
+});
+
+testOn(
+  databases,
+  "the cleanup loop stops with the signal, and the store goes on",
+  async (database) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    await withStore(database, async ({ store, statements }) => {
+      await until(() => statements.length > 1);
+      controller.abort();
+      await store.stopCleanup();
+      statements.length = 0;
+      await setTimeout(30);
+      assert.deepEqual(statements, []);
+      await store.commit("token", bytes("data"), soon());
+      assert.equal(text((await store.find("token"))?.data), "data");
+    }, { cleanupInterval: 5, signal });
+  },
+);
+
+testOn(databases, "Symbol.asyncDispose stops the cleanup loop", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    await store[Symbol.asyncDispose]();
+    statements.length = 0;
+    await setTimeout(30);
+    assert.deepEqual(statements, []);
+  }, { cleanupInterval: 5 });
+});
+
+testOn(databases, "the cleanup loop survives its failures and reports them", async (database) => {
+  const errors: unknown[] = [];
+  const onError = (error: unknown): unknown => errors.push(error);
+  await withStore(database, async ({ store, sequelize }) => {
+    const queryInterface = sequelize.getQueryInterface();
+    const { tableName } = store.model;
+    await queryInterface.renameTable(tableName, `${tableName}_away`);
+    await until(() => errors.length >= 2);
+    await queryInterface.renameTable(`${tableName}_away`, tableName);
+    await store.commit("expired", bytes("data"), inMs(-1));
+    await until(async () => await store.model.count() === 0);
+    assert.equal((errors[0] as Error).name, "SequelizeDatabaseError");
+  }, { cleanupInterval: 5, onError });
+});
+
+// A database error has the statement, and with it tokens; drivers even put it into the message.
+testOn(databases, "a failed cleanup is printed without the statement", async (database) => {
+  const printed: unknown[][] = [];
+  const consoleError = console.error;
+  console.error = (...args: unknown[]) => printed.push(args);
+  try {
+    await withStore(database, async ({ store, sequelize }) => {
+      const { tableName } = store.model;
+      const queryInterface = sequelize.getQueryInterface();
+      await queryInterface.renameTable(tableName, `${tableName}_away`);
+      await until(() => printed.length > 0);
+      await store.stopCleanup();
+      await queryInterface.renameTable(`${tableName}_away`, tableName);
+    }, { cleanupInterval: 5 });
+  } finally {
+    console.error = consoleError;
+  }
+  const [[line, ...rest]] = printed as [unknown[]];
+  assert.match(String(line), /^Cannot delete expired sessions: SequelizeDatabaseError: /);
+  assert.doesNotMatch(String(line), /SELECT|\n/);
+  assert.deepEqual(rest, []);
+});
+
+testOn(databases[0]!, "open() refuses wrong options before it does anything", async (database) => {
+  await database.connect(async (sequelize) => {
+    const statements: string[] = [];
+    const refused = (options: object, error: typeof RangeError | typeof TypeError): Promise<void> =>
+      assert.rejects(
+        SequelizeStore.open(sequelize, {
+          logging: (sql) => statements.push(sql),
+          ...options as SequelizeStoreOptions,
+        }),
+        (thrown: Error) => {
+          const [name] = Object.keys(options);
+          assert.match(
+            thrown.message,
+            new RegExp(`^Cannot open the session store as '${name}' must be .*: received `),
+          );
+          return thrown instanceof error;
+        },
+      );
+    await refused({ cleanupInterval: -1 }, RangeError);
+    await refused({ cleanupInterval: NaN }, RangeError);
+    await refused({ cleanupInterval: "300" }, TypeError);
+    await refused({ cleanupBatchSize: 0 }, RangeError);
+    await refused({ cleanupBatchSize: 1.5 }, RangeError);
+    await refused({ cleanupBatchSize: 10_001 }, RangeError);
+    await refused({ signal: {} }, TypeError);
+    await refused({ onError: "log" }, TypeError);
+    await refused({ sync: "yes" }, TypeError);
+    await refused({ tableName: "" }, RangeError);
+    await refused({ tableName: 7 }, TypeError);
+    await refused({ schema: "" }, RangeError);
+    await refused({ logging: "yes" }, TypeError);
+    assert.deepEqual(statements, []);
+  });
+  const noSequelize = { getDialect: () => "oracle" } as unknown as Sequelize;
+  await assert.rejects(SequelizeStore.open(noSequelize), {
+    name: "RangeError",
+    message: /must be a Sequelize 6 instance for postgres, .*: received one for oracle$/,
+  });
+  for (const value of [undefined, null, {}, "postgres://"]) {
+    await assert.rejects(SequelizeStore.open(value as unknown as Sequelize), TypeError);
+  }
+});
+
+testOn([postgres, ...mariadb], "a pool of one connection is enough", async (database) => {
+  await withStore(
+    database,
+    async ({ store }) => {
+      const tokens = numbered(50);
+      await Promise.all(tokens.flatMap((token) => [
+        store.commit(token, bytes(token), soon()),
+        store.find(token),
+        store.touch(token, soon()),
+      ]));
+      assert.equal((await store.all()).size, 50);
+    },
+    { cleanupInterval: 5 },
+    { pool: { max: 1 } },
+  );
+});
