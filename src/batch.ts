@@ -4,10 +4,17 @@
 
 import { abortable } from "./abortable.ts";
 
+/** What an error is about: the operation that met it, the system as a whole, or either. */
+export type Fault = "operation" | "system" | "either";
+
 /** What a {@linkcode Batcher} has to know of its operations. */
 export interface BatcherOptions<Operation, Result> {
-  /** The most batches in flight at a time. */
+  /** The most batches in flight at a time, as long as none of them is stuck. */
   readonly lanes: number;
+  /** The most batches in flight at a time, those that are stuck among them. */
+  readonly maxInFlight: number;
+  /** After how many milliseconds a batch counts as stuck and makes room for another. */
+  readonly stuckAfter: number;
   /** The most operations in one batch. */
   readonly maxOperations: number;
   /** The most weight in one batch; an operation that weighs more travels alone. */
@@ -21,8 +28,8 @@ export interface BatcherOptions<Operation, Result> {
   supersedes(later: Operation, earlier: Operation): boolean;
   /** Carries out one batch; answers with the operations' results in their order. */
   send(operations: readonly Operation[]): Promise<readonly Result[]>;
-  /** Whether an error concerns no single operation, so that trying them one by one is no use. */
-  failsAll(error: unknown): boolean;
+  /** What an error is about, and so whether the operations can be tried one by one. */
+  faultOf(error: unknown): Fault;
 }
 
 interface Call<Operation, Result> {
@@ -43,12 +50,12 @@ export class Batcher<Operation, Result> {
   readonly #options: BatcherOptions<Operation, Result>;
   /** The waiting calls of each key in their order; the keys in the order in which they take turns. */
   readonly #waiting = new Map<string, Call<Operation, Result>[]>();
-  readonly #inFlight = new Set<string>();
-  #freeLanes: number;
+  readonly #keysInFlight = new Set<string>();
+  #batchesInFlight = 0;
+  #batchesStuck = 0;
 
   constructor(options: BatcherOptions<Operation, Result>) {
     this.#options = options;
-    this.#freeLanes = options.lanes;
   }
 
   /**
@@ -78,16 +85,29 @@ export class Batcher<Operation, Result> {
   }
 
   #dispatch(): void {
-    while (this.#freeLanes > 0) {
+    const { lanes, maxInFlight } = this.#options;
+    while (this.#batchesInFlight < Math.min(lanes + this.#batchesStuck, maxInFlight)) {
       const batch = this.#takeBatch();
       if (batch.length === 0) return;
-      this.#freeLanes--;
-      this.#deliver(batch).finally(() => {
-        this.#freeLanes++;
-        for (const { key } of batch) this.#inFlight.delete(key);
-        this.#dispatch();
-      });
+      this.#depart(batch);
     }
+  }
+
+  #depart(batch: readonly Departure<Operation, Result>[]): void {
+    let isStuck = false;
+    const timer = setTimeout(() => {
+      isStuck = true;
+      this.#batchesStuck++;
+      this.#dispatch();
+    }, this.#options.stuckAfter);
+    this.#batchesInFlight++;
+    this.#deliver(batch).finally(() => {
+      clearTimeout(timer);
+      this.#batchesInFlight--;
+      if (isStuck) this.#batchesStuck--;
+      for (const { key } of batch) this.#keysInFlight.delete(key);
+      this.#dispatch();
+    });
   }
 
   #takeBatch(): Departure<Operation, Result>[] {
@@ -96,11 +116,12 @@ export class Batcher<Operation, Result> {
     let kind: string | undefined;
     let weight = 0;
     for (const [key, calls] of this.#waiting) {
-      if (this.#inFlight.has(key)) continue;
+      if (this.#keysInFlight.has(key)) continue;
       const { operation, length } = this.#firstRun(calls);
-      const fits = batch.length === 0 ||
-        (kindOf(operation) === kind && weight + weightOf(operation) <= maxWeight);
-      if (!fits) continue;
+      if (batch.length > 0) {
+        if (kindOf(operation) !== kind) continue;
+        if (weight + weightOf(operation) > maxWeight) break;
+      }
       batch.push({ key, operation, calls: calls.splice(0, length) });
       kind = kindOf(operation);
       weight += weightOf(operation);
@@ -126,7 +147,7 @@ export class Batcher<Operation, Result> {
 
   /** Marks a key as in flight, and lets all others go before what it has left. */
   #startTurn(key: string): void {
-    this.#inFlight.add(key);
+    this.#keysInFlight.add(key);
     const calls = this.#waiting.get(key) ?? [];
     this.#waiting.delete(key);
     if (calls.length > 0) this.#waiting.set(key, calls);
@@ -137,23 +158,47 @@ export class Batcher<Operation, Result> {
       const results = await this.#options.send(batch.map(({ operation }) => operation));
       batch.forEach(({ calls }, i) => calls.forEach((call) => call.resolve(results[i]!)));
     } catch (error) {
-      if (batch.length === 1 || this.#options.failsAll(error)) rejectAll(batch, error);
-      else await this.#deliverOneByOne(batch);
+      const parts = batch.flatMap(separate);
+      const isHopeless = parts.length === 1 || this.#options.faultOf(error) === "system";
+      if (isHopeless) rejectAll(parts, error);
+      else await this.#deliverOneByOne(parts);
     }
   }
 
-  /** Gives each operation its own outcome, so that one that fails does not take its neighbours along. */
-  async #deliverOneByOne(batch: readonly Departure<Operation, Result>[]): Promise<void> {
-    for (const [i, departure] of batch.entries()) {
+  /**
+   * Gives each operation its own outcome, so that one that fails takes along neither its neighbours nor
+   * those that it superseded. Ends where the system turns out to be at fault.
+   */
+  async #deliverOneByOne(parts: readonly Departure<Operation, Result>[]): Promise<void> {
+    let lastFault: Fault = "operation";
+    for (const [i, part] of parts.entries()) {
       try {
-        const [result] = await this.#options.send([departure.operation]);
-        departure.calls.forEach((call) => call.resolve(result!));
+        const [result] = await this.#options.send([part.operation]);
+        part.calls.forEach((call) => call.resolve(result!));
+        lastFault = "operation";
       } catch (error) {
-        if (this.#options.failsAll(error)) return rejectAll(batch.slice(i), error);
-        rejectAll([departure], error);
+        const fault = this.#options.faultOf(error);
+        // What could be either has twice in a row not been the operation.
+        const isSystem = fault === "system" || (fault === "either" && lastFault === "either");
+        if (isSystem) return rejectAll(parts.slice(i), error);
+        rejectAll([part], error);
+        lastFault = fault;
       }
     }
   }
+}
+
+/** The different operations that a departure stands for, each with its calls. */
+function separate<Operation, Result>(
+  { key, calls }: Departure<Operation, Result>,
+): Departure<Operation, Result>[] {
+  const byOperation = new Map<Operation, Call<Operation, Result>[]>();
+  for (const call of calls) {
+    const same = byOperation.get(call.operation);
+    if (same === undefined) byOperation.set(call.operation, [call]);
+    else same.push(call);
+  }
+  return Array.from(byOperation, ([operation, calls]) => ({ key, operation, calls }));
 }
 
 function rejectAll<Operation, Result>(

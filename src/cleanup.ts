@@ -43,15 +43,15 @@ export async function repeatCleanup(
     try {
       await store.deleteExpired({ signal });
     } catch (error) {
-      if (error !== signal.reason) report(error, onError);
+      if (error !== signal.reason) await report(error, onError);
     }
   }
 }
 
 /** A failing error handler must not end the cleanup that it was told about. */
-function report(error: unknown, onError: (error: unknown) => void): void {
+async function report(error: unknown, onError: CleanupOptions["onError"]): Promise<void> {
   try {
-    onError(error);
+    await onError(error);
   } catch (handlerError) {
     console.error(handlerError);
   }

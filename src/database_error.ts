@@ -1,6 +1,8 @@
 // What a database error means for the statement that met it. Errors are told apart by name and code, not
 // by `instanceof`: an application may well hold another copy of Sequelize or of its driver.
 
+import type { Fault } from "./batch.ts";
+
 /** The fields that the drivers' errors carry, each some of them. */
 interface DriverError {
   readonly code?: string;
@@ -38,7 +40,7 @@ export function isTransient(error: unknown): boolean {
 
 const CONNECTION_ERROR_NAME = /^Sequelize(Connection|HostNot|InvalidConnection|AccessDenied)/;
 const CONNECTION_CODE =
-  /^(ECONN[A-Z]+|EPIPE|ESOCKET|ETIMEDOUT|ENOTFOUND|E(HOST|NET)UNREACH|PROTOCOL_.*|08.{3}|57P0[123])$/;
+  /^(ECONN[A-Z]+|EPIPE|ESOCKET|ETIMEDOUT|ENOTFOUND|E(HOST|NET)UNREACH|PROTOCOL_.*|08.{3}|57P0[1-5])$/;
 // Errors without a code: node-postgres about a connection that has gone, Sequelize about a closed pool.
 const CONNECTION_MESSAGE = /^Connection terminated|not queryable|connection manager was closed/;
 
@@ -46,7 +48,26 @@ const CONNECTION_MESSAGE = /^Connection terminated|not queryable|connection mana
 export function isConnectionError(error: unknown): boolean {
   const { name } = (error ?? {}) as { name?: string };
   const { code, sqlState, fatal, message } = driverError(error);
+  // The mariadb driver also calls an interrupted statement (SQLSTATE 70100) fatal.
+  const isFatal = fatal === true && sqlState !== "70100";
   return CONNECTION_ERROR_NAME.test(name ?? "") || CONNECTION_CODE.test(code ?? "") ||
-    CONNECTION_CODE.test(sqlState ?? "") || fatal === true ||
-    CONNECTION_MESSAGE.test(message ?? "");
+    CONNECTION_CODE.test(sqlState ?? "") || isFatal || CONNECTION_MESSAGE.test(message ?? "");
+}
+
+const TIMEOUTS = new Set<string | number | undefined>([
+  "57014", // PostgreSQL: statement_timeout
+  "55P03", // PostgreSQL: lock_timeout
+  1205, // MySQL, MariaDB: lock wait timeout; SQL Server: deadlock
+  1969, // MariaDB: max_statement_time
+  3024, // MySQL: max_execution_time
+]);
+
+/**
+ * Whether a statement that failed with this error says something of its own rows, or of the database
+ * as a whole; a statement that ran out of time may have met one locked row, or a database at a halt.
+ */
+export function faultOf(error: unknown): Fault {
+  const { code, errno } = driverError(error);
+  if (isConnectionError(error) || code === "SQLITE_BUSY") return "system";
+  return TIMEOUTS.has(code) || TIMEOUTS.has(errno) ? "either" : "operation";
 }

@@ -21,7 +21,7 @@ export interface SequelizeStoreOptions {
   /** Stops the cleanup loop when aborted; the store itself goes on working. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told of each failed cleanup; the loop goes on. By default the message alone goes to
+   * Told of each failed cleanup, and waited for; the loop goes on. By default the message alone goes to
    * `console.error`: a database error holds the statement, and with it tokens.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
@@ -56,7 +56,8 @@ type SequelizeTransaction = Transaction;
 export interface SequelizeCallOptions extends CallOptions {
   /**
    * A transaction for the call to be part of; it then goes out at once, in no batch, and is not retried.
-   * Without one, a call stands for itself even inside an ambient (CLS) transaction.
+   * Without one, a call stands for itself even inside an ambient (CLS) transaction; except with SQLite
+   * in memory, where Sequelize has one connection for everything.
    */
   readonly transaction?: SequelizeTransaction | null | undefined;
 }
@@ -83,15 +84,18 @@ const INTERVAL: Rule<number> = {
 };
 
 const NAME: Rule<string> = {
-  text: "a string that is not empty",
+  // The length that every dialect takes; a dot would be taken for the end of a schema's name.
+  text: "1 to 63 characters other than dots, quotes and brackets",
   hasType: (value) => typeof value === "string",
-  inRange: (value) => value !== "",
+  inRange: (value) => /^[^."'`[\]]{1,63}$/.test(value),
 };
 
 const SIGNAL: Rule<AbortSignal | undefined> = {
   text: "an AbortSignal",
-  // By its shape: an application may bring an implementation of its own.
-  hasType: (value) => value === undefined || value instanceof Object && "aborted" in value,
+  // By its shape: a test runner's sandbox has a class of its own.
+  hasType: (value) => {
+    return value === undefined || isFunction((value as AbortSignal | null)?.addEventListener);
+  },
 };
 
 const CALLBACK: Rule<unknown> = { text: "a function", hasType: isFunction };

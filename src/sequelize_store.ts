@@ -13,7 +13,12 @@ import {
   type Settings,
 } from "./options.ts";
 import { batchReads, batchWrites, sendReads, sendWrites, type Write } from "./session_batches.ts";
-import { createSessionTable, defineSessionModel, type SessionModel } from "./session_model.ts";
+import {
+  createSessionTable,
+  defineSessionModel,
+  type SessionAttributes,
+  type SessionModel,
+} from "./session_model.ts";
 import { type SessionRow, SessionTable } from "./session_table.ts";
 import type { FullSessionStore, SessionRecord } from "./store.ts";
 import { isWellFormed } from "./token.ts";
@@ -211,12 +216,10 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
 
   #startCleanup({ cleanupInterval, onError, signal }: Settings): Promise<void> {
     if (cleanupInterval === 0) return Promise.resolve();
-    const stop = this.#stop.signal;
-    return repeatCleanup(this, {
-      interval: cleanupInterval,
-      signal: signal === undefined ? stop : AbortSignal.any([stop, signal]),
-      onError,
-    });
+    const stop = this.#stop;
+    if (signal?.aborted) stop.abort();
+    signal?.addEventListener("abort", () => stop.abort(), { once: true, signal: stop.signal });
+    return repeatCleanup(this, { interval: cleanupInterval, signal: stop.signal, onError });
   }
 
   async #write(write: Write, { signal, transaction }: SequelizeCallOptions): Promise<boolean> {
@@ -233,7 +236,7 @@ function toRow(
   token: string,
   data: Uint8Array,
   expiry: Date,
-): { token: string; data: Uint8Array; expiry: Date } {
+): SessionAttributes {
   check(action, "data", data, DATA);
   check(action, "expiry", expiry, EXPIRY);
   return { token, data: Buffer.from(data), expiry: new Date(expiry) };
@@ -244,8 +247,13 @@ function toRecord({ token, data, expiry }: SessionRow): SessionRecord {
   return { token, data: new Uint8Array(data), expiry: toDate(expiry) };
 }
 
-/** Sequelize writes dates to SQLite as `2026-01-31 12:00:00.000 +00:00`, which is ISO 8601 but for spaces. */
+// As the databases write it: SQLite `2026-01-31 12:00:00.000 +00:00`, MySQL and MariaDB
+// `2026-01-31 12:00:00.000`, PostgreSQL (where the application has replaced the parser) `...+00`.
+const DATE = /^(\S+)[ T]([\d:.]+) ?([+-]\d\d)?:?(\d\d)?/;
+
+/** What is without an offset is in UTC, because the store writes it so. */
 function toDate(expiry: Date | string): Date {
   if (typeof expiry !== "string") return new Date(expiry);
-  return new Date(expiry.replace(" ", "T").replace(" ", ""));
+  const [, day, time, hours = "+00", minutes = "00"] = DATE.exec(expiry) ?? [];
+  return new Date(`${day}T${time}${hours}:${minutes}`);
 }

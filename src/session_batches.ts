@@ -1,18 +1,23 @@
 // Which calls of a store may share a statement, and which of them take turns.
 
+import type { Buffer } from "node:buffer";
 import type { Transaction } from "sequelize";
 import { Batcher } from "./batch.ts";
-import { isConnectionError } from "./database_error.ts";
+import { faultOf } from "./database_error.ts";
 import type { SessionAttributes } from "./session_model.ts";
 import type { SessionRow, SessionTable } from "./session_table.ts";
 
 /**
- * Statements in flight at most. More than one, so that a write that waits for a row lock held elsewhere
- * does not hold up the others; together no more than Sequelize's default pool of 5 has, less one for the
- * application.
+ * Reads and writes go separate ways, so that a read never waits behind a write. Two statements each in
+ * flight leave one connection of Sequelize's default pool of five to the application.
  */
-const READ_LANES = 2;
-const WRITE_LANES = 2;
+const LANES = {
+  lanes: 2,
+  // A statement that takes that long waits for a row lock held elsewhere, or the database is overloaded;
+  // the others go on beside it, up to a number that a busy pool can still queue.
+  stuckAfter: 100,
+  maxInFlight: 20,
+};
 
 /** Sessions in one statement at most. */
 const MAX_OPERATIONS = 500;
@@ -26,7 +31,7 @@ const MAX_DATA_BYTES = 1024 * 1024;
 /** A write to one session. */
 export type Write =
   | { readonly verb: "commit"; readonly row: SessionAttributes }
-  | { readonly verb: "replace"; readonly row: SessionAttributes; readonly current: Uint8Array }
+  | { readonly verb: "replace"; readonly row: SessionAttributes; readonly current: Buffer }
   | { readonly verb: "touch"; readonly token: string; readonly expiry: Date }
   | { readonly verb: "delete"; readonly token: string };
 
@@ -37,7 +42,7 @@ function tokenOf(write: Write): string {
 /** Batches reads by token; the calls for one token share one read. */
 export function batchReads(table: SessionTable): Batcher<string, SessionRow | undefined> {
   return new Batcher({
-    lanes: READ_LANES,
+    ...LANES,
     maxOperations: MAX_OPERATIONS,
     maxWeight: Infinity,
     weightOf: () => 0,
@@ -45,14 +50,14 @@ export function batchReads(table: SessionTable): Batcher<string, SessionRow | un
     kindOf: () => "find",
     supersedes: () => true,
     send: (tokens) => sendReads(table, tokens),
-    failsAll: isConnectionError,
+    faultOf,
   });
 }
 
 /** Batches writes; those of one token keep their order. */
 export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
   return new Batcher({
-    lanes: WRITE_LANES,
+    ...LANES,
     maxOperations: MAX_OPERATIONS,
     maxWeight: MAX_DATA_BYTES,
     weightOf: (write) => write.verb === "commit" ? write.row.data.length : 0,
@@ -63,7 +68,7 @@ export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
     },
     supersedes,
     send: (writes) => sendWrites(table, writes),
-    failsAll: isConnectionError,
+    faultOf,
   });
 }
 

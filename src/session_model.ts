@@ -1,5 +1,6 @@
 // The table: SCS's own `token`, `data` and `expiry`, and an index that finds what has expired.
 
+import type { Buffer } from "node:buffer";
 import type { Model, ModelStatic, Sequelize } from "sequelize";
 import { isConnectionError } from "./database_error.ts";
 import { retry } from "./retry.ts";
@@ -8,8 +9,8 @@ import { retry } from "./retry.ts";
 export interface SessionAttributes {
   /** The primary key. */
   token: string;
-  /** The encoded values. */
-  data: Uint8Array;
+  /** The encoded values; a `Buffer`, because Sequelize would write any other array as text. */
+  data: Buffer;
   /** When the session stops being active. */
   expiry: Date;
 }
@@ -40,6 +41,11 @@ const TOKEN_TYPES: Readonly<Record<string, string>> = {
   sqlite: "VARCHAR(255)",
 };
 
+/** Whether a dialect is MySQL's: MySQL or MariaDB, by whichever driver. */
+export function isMySql(dialect: string): boolean {
+  return dialect === "mysql" || dialect === "mariadb";
+}
+
 /** The dialects that the store is written for. */
 export const DIALECTS: readonly string[] = Object.keys(TOKEN_TYPES);
 
@@ -50,16 +56,22 @@ export const DIALECTS: readonly string[] = Object.keys(TOKEN_TYPES);
  * application's `sequelize.sync({ force: true })` does not drop the sessions.
  */
 function isolate(sequelize: Sequelize, logging: SessionModelOptions["logging"]): Sequelize {
-  const { options: shared } = sequelize as unknown as { options: object };
+  const { options: shared } = sequelize as unknown as { options: { searchPath?: string } };
   const options = derive(shared, {
     define: {},
     hooks: {},
     logging,
     omitNull: false,
     query: {},
+    quoteIdentifiers: true,
     // The store knows best which of its statements may be sent again: see isTransient.
     retry: { max: 1 },
     schema: undefined,
+    // DATETIME of MySQL and MariaDB has no time zone: in a local one, an hour comes twice every autumn,
+    // and applications with different ones could not share the table.
+    timezone: "+00:00",
+    // Sequelize reads this one only where it is an own property.
+    ...("searchPath" in shared && { searchPath: shared.searchPath }),
   });
   const view = derive(sequelize, { options, models: {} });
   const queryInterface = sequelize.getQueryInterface();
@@ -82,7 +94,7 @@ function derive<T extends object>(from: T, properties: object): T {
 /** The caller's own copy of Sequelize: importing one here could bring a second. */
 export function libraryOf(
   sequelize: Sequelize,
-): Pick<typeof import("sequelize"), "DataTypes" | "Op"> {
+): Pick<typeof import("sequelize"), "cast" | "col" | "DataTypes" | "Op"> {
   return sequelize.constructor as unknown as typeof import("sequelize");
 }
 
@@ -93,13 +105,12 @@ export function defineSessionModel(
 ): SessionModel {
   const { DataTypes } = libraryOf(sequelize);
   const dialect = sequelize.getDialect();
-  // Without a length, BLOB of MySQL and MariaDB ends at 64 KiB; nowhere else does it take one.
-  const isMySql = dialect === "mysql" || dialect === "mariadb";
   return isolate(sequelize, logging).define<Model<SessionAttributes, SessionAttributes>>(
     "Session",
     {
       token: { type: TOKEN_TYPES[dialect]!, primaryKey: true, allowNull: false },
-      data: { type: isMySql ? DataTypes.BLOB("long") : DataTypes.BLOB, allowNull: false },
+      // Without a length, BLOB of MySQL and MariaDB ends at 64 KiB; nowhere else does it take one.
+      data: { type: isMySql(dialect) ? DataTypes.BLOB("long") : DataTypes.BLOB, allowNull: false },
       expiry: { type: DataTypes.DATE(3), allowNull: false },
     },
     {
@@ -123,8 +134,8 @@ export async function createSessionTable(model: SessionModel): Promise<void> {
 async function createWhatIsMissing(model: SessionModel): Promise<void> {
   const queryInterface = model.sequelize!.getQueryInterface();
   const table = model.getTableName();
-  // Named after the table: PostgreSQL's index names are unique in a schema.
-  const index = { name: `${model.tableName}_expiry_idx`, fields: ["expiry"] };
+  // Named after the table, because PostgreSQL's index names are unique in a schema; 63 characters at most.
+  const index = { name: `${model.tableName.slice(0, 52)}_expiry_idx`, fields: ["expiry"] };
   const options = { transaction: null, useMaster: true };
   const existed = await tableExists(model);
   if (!existed) await queryInterface.createTable(table, model.getAttributes(), options);
@@ -134,7 +145,7 @@ async function createWhatIsMissing(model: SessionModel): Promise<void> {
 
 /**
  * Asks for a row that cannot be, which meets the table wherever the store's own statements would:
- * through the search path, a synonym or a view; Sequelize's `tableExists` looks in one schema only.
+ * through the search path or a synonym; Sequelize's `tableExists` looks in one schema only.
  */
 async function tableExists(model: SessionModel): Promise<boolean> {
   try {

@@ -1,16 +1,24 @@
 // The statements on the sessions table, one statement a method.
 
-import { Buffer } from "node:buffer";
-import type { Op, QueryInterface, TableName, Transaction, WhereOptions } from "sequelize";
+import type { Buffer } from "node:buffer";
+import type {
+  FindAttributeOptions,
+  Op,
+  ProjectionAlias,
+  QueryInterface,
+  TableName,
+  Transaction,
+  WhereOptions,
+} from "sequelize";
 import { isTransient } from "./database_error.ts";
 import { retry } from "./retry.ts";
-import { libraryOf, type SessionAttributes, type SessionModel } from "./session_model.ts";
+import { isMySql, libraryOf, type SessionAttributes, type SessionModel } from "./session_model.ts";
 
 /** A row as Sequelize reads it without building an instance. */
 export interface SessionRow {
   readonly token: string;
-  readonly data: Uint8Array;
-  /** SQLite has no type for dates and gives them as text. */
+  readonly data: Buffer;
+  /** As text where the database has no type for it, or is asked for text. */
   readonly expiry: Date | string;
 }
 
@@ -28,14 +36,20 @@ export class SessionTable {
   readonly #attributes: ReturnType<SessionModel["getAttributes"]>;
   readonly #op: typeof Op;
   readonly #dialect: string;
+  readonly #columns: FindAttributeOptions;
 
   constructor(model: SessionModel) {
     this.#model = model;
     this.#queryInterface = model.sequelize!.getQueryInterface();
     this.#name = model.getTableName();
     this.#attributes = model.getAttributes();
-    this.#op = libraryOf(model.sequelize!).Op;
     this.#dialect = model.sequelize!.getDialect();
+    const { cast, col, Op } = libraryOf(model.sequelize!);
+    this.#op = Op;
+    // As text: what the drivers of MySQL and MariaDB make of a date depends on the time zones of the
+    // application and of the process, and on the type parsers that the application has set.
+    const expiry: ProjectionAlias = [cast(col("expiry"), "char"), "expiry"];
+    this.#columns = ["token", "data", isMySql(this.#dialect) ? expiry : "expiry"];
   }
 
   /** Whether several rows can be upserted by one statement. Sequelize cannot on SQL Server. */
@@ -108,11 +122,11 @@ export class SessionTable {
   /** Overwrites an active session that holds `current`; answers whether there was one. */
   replace(
     { token, data, expiry }: SessionAttributes,
-    current: Uint8Array,
+    current: Buffer,
     transaction?: InTransaction,
   ): Promise<boolean> {
     const where = { token, data: current, ...this.#active() };
-    const sameData = Buffer.compare(data, current) === 0;
+    const sameData = data.equals(current);
     return this.#update({ data, expiry }, where, sameData, transaction);
   }
 
@@ -130,7 +144,7 @@ export class SessionTable {
     options: { attributes?: string[]; order?: string[]; limit?: number } = {},
   ): Promise<SessionRow[]> {
     const query = {
-      attributes: ["token", "data", "expiry"],
+      attributes: this.#columns,
       ...options,
       where,
       raw: true,
@@ -164,13 +178,17 @@ export class SessionTable {
     mayChangeNothing: boolean,
     transaction: InTransaction,
   ): Promise<boolean> {
-    const [updated] = await this.#send(
-      transaction,
-      (call) => this.#model.update(values, { ...call, where, hooks: false, validate: false }),
-    );
+    const updated = await this.#send(transaction, async (call) => {
+      // Without bind parameters: mysql2 would prepare a statement for each time of day that it meets in
+      // the condition, and the server keeps them all.
+      const options = { ...call, bindParam: false, model: this.#model };
+      const attributes = this.#attributes as never;
+      const count = await this.#queryInterface
+        .bulkUpdate(this.#name, values, where, options, attributes) as unknown;
+      return count as number;
+    });
     if (updated > 0) return true;
-    const countsChanges = this.#dialect === "mysql" || this.#dialect === "mariadb";
-    if (!mayChangeNothing || !countsChanges) return false;
+    if (!mayChangeNothing || !isMySql(this.#dialect)) return false;
     const found = await this.#select(where, transaction, { attributes: ["token"] });
     return found.length > 0;
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Batcher, type BatcherOptions } from "../src/batch.ts";
+import { Batcher, type BatcherOptions, type Fault } from "../src/batch.ts";
 
 interface Operation {
   readonly key: string;
@@ -9,6 +9,8 @@ interface Operation {
   /** Asks for an answer of its own, so that no other stands for it. */
   readonly asks?: boolean;
 }
+
+const FAULTS: Record<string, Fault> = { down: "system", "timed out": "either" };
 
 /** A batcher whose batches wait until the test lets them go. */
 function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
@@ -37,7 +39,9 @@ function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
         pending.set(sent.length - 1, end);
       });
     },
-    failsAll: (error) => error === "down",
+    stuckAfter: 1e6,
+    maxInFlight: 4,
+    faultOf: (error) => FAULTS[String(error)] ?? "operation",
     ...options,
   });
   const settle = async (error?: unknown, nth = [...pending.keys()][0]!): Promise<void> => {
@@ -127,8 +131,8 @@ Deno.test("Batcher.add() bounds a batch in operations and in weight", async () =
   const { batcher, sent, settle } = setUp({ maxOperations: 3 });
   const weights = { x: 0, a: 40, b: 60, c: 1, d: 500, e: 1, f: 1, g: 1, h: 1 };
   const calls = Object.entries(weights).map(([key, weight]) => batcher.add({ key, weight }));
-  for (const _ of ["x", "ab", "cef", "d", "gh"]) await settle();
-  assert.deepEqual(keys(sent), ["x", "ab", "cef", "d", "gh"]);
+  for (const _ of ["x", "ab", "c", "d", "efg", "h"]) await settle();
+  assert.deepEqual(keys(sent), ["x", "ab", "c", "d", "efg", "h"]);
   await Promise.all(calls);
 });
 
@@ -202,6 +206,59 @@ Deno.test("Batcher.add() stops trying one by one where the connection is lost", 
   const statuses = (await results).map(({ status }) => status);
   assert.deepEqual(statuses, ["fulfilled", "rejected", "rejected"]);
   await first;
+});
+
+// A statement that runs out of time may have met one locked row, or a database that is at a halt.
+Deno.test("Batcher.add() stops trying one by one after two time-outs in a row", async () => {
+  const { batcher, sent, settle } = setUp();
+  const first = batcher.add({ key: "x" });
+  const results = Promise.allSettled([..."abcdef"].map((key) => batcher.add({ key })));
+  await settle();
+  for (const error of ["timed out", undefined, "timed out", undefined, "timed out"]) {
+    await settle(error);
+  }
+  await settle("timed out");
+  assert.deepEqual(keys(sent), ["x", "abcdef", "a", "b", "c", "d", "e"]);
+  const fulfilled = (await results).map(({ status }) => status === "fulfilled");
+  assert.deepEqual(fulfilled, [true, false, true, false, false, false]);
+  await first;
+});
+
+// What an operation superseded would have succeeded without it.
+Deno.test("Batcher.add() sends what a refused operation superseded", async () => {
+  const { batcher, sent, settle } = setUp();
+  const first = batcher.add({ key: "x" });
+  const results = Promise.allSettled([1, 2].map((value) => batcher.add({ key: "a", value })));
+  await settle();
+  await settle("refused");
+  await settle();
+  await settle("refused");
+  assert.deepEqual(sent.slice(1).flat().map(({ value }) => value), [2, 1, 2]);
+  assert.deepEqual(await results, [
+    { status: "fulfilled", value: 1 },
+    { status: "rejected", reason: "refused" },
+  ]);
+  await first;
+});
+
+Deno.test("Batcher.add() sends others beside batches that are stuck, up to a number", async () => {
+  const { batcher, sent, settle } = setUp({ lanes: 1, stuckAfter: 5, maxInFlight: 3 });
+  const calls = [batcher.add({ key: "a" })];
+  for (const key of "bcd") {
+    calls.push(batcher.add({ key }));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.deepEqual(keys(sent), ["a", "b", "c"]);
+  await settle(undefined, 1);
+  assert.deepEqual(keys(sent), ["a", "b", "c", "d"]);
+  for (const _ of ["a", "c", "d"]) await settle();
+  await Promise.all(calls);
+  // And then as before: one lane.
+  const after = [..."ef"].map((key) => batcher.add({ key }));
+  assert.deepEqual(keys(sent).slice(4), ["e"]);
+  await settle();
+  await settle();
+  await Promise.all(after);
 });
 
 Deno.test("Batcher.add() never sends what was aborted while it waited", async () => {

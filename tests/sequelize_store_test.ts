@@ -117,6 +117,29 @@ testOn(databases, "a commit that the database refuses rejects alone", async (dat
   });
 });
 
+// What a refused commit would have overwritten must not be lost with it.
+testOn(databases, "a call that a refused commit superseded is carried out", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    await refuseLongData(sequelize, store.model.tableName);
+    await store.commit("deleted", bytes("old"), soon());
+    const busy = numbered(2).map((token) => store.commit(token, bytes("data"), soon()));
+    const long = new Uint8Array(101);
+    const results = await Promise.allSettled([
+      store.commit("committed", bytes("new"), soon()),
+      store.commit("committed", long, soon()),
+      store.delete("deleted"),
+      store.commit("deleted", long, soon()),
+      ...busy,
+    ]);
+    assert.deepEqual(
+      results.slice(0, 4).map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled", "rejected"],
+    );
+    assert.equal(text((await store.find("committed"))?.data), "new");
+    assert.equal(await store.find("deleted"), undefined);
+  });
+});
+
 /** Runs a test while another connection holds a lock on one session. */
 async function whileLocked(
   sequelize: Sequelize,
@@ -134,6 +157,34 @@ async function whileLocked(
     throw error;
   }
 }
+
+testOn(servers, "three sessions that are locked hold up no other", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    const locked = numbered(3, "locked");
+    const transaction = await sequelize.transaction();
+    try {
+      for (const token of locked) {
+        await store.commit(token, bytes("old"), soon(), { transaction });
+      }
+      const waiting = locked.map((token) => store.commit(token, bytes("new"), soon()));
+      const others = numbered(100).map((token) => store.commit(token, bytes("data"), soon()));
+      // The third lock is met by the batch that the others would travel in: they come after it.
+      await setTimeout(150);
+      const start = Date.now();
+      const later = numbered(100, "later").map((token) => {
+        return store.commit(token, bytes("data"), soon());
+      });
+      await Promise.all(later);
+      assert.ok(Date.now() - start < 1000, `${Date.now() - start} ms`);
+      await transaction.commit();
+      await Promise.all([...waiting, ...others]);
+    } catch (error) {
+      await transaction.rollback();
+      throw error;
+    }
+    assert.equal((await store.all()).size, 203);
+  });
+});
 
 testOn(servers, "a session that is locked holds up no other", async (database) => {
   await withStore(database, async ({ store, sequelize }) => {
@@ -229,9 +280,11 @@ async function killConnections(
   query: (sql: string) => Promise<object[]>,
 ): Promise<void> {
   if (dialect === "postgres") {
+    // Not those that are just being made: until Sequelize has them, nobody listens for their errors.
     await query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+       WHERE datname = current_database() AND pid <> pg_backend_pid()
+         AND backend_start < now() - interval '20 ms'`,
     );
     return;
   }
@@ -351,6 +404,28 @@ testOn(servers, "a batch that a deadlock has undone is sent again", async (datab
     for (const token of "ab") assert.equal(text((await store.find(token))?.data), "new");
     const sent = statements.filter((sql) => /INSERT.*'a'.*'b'/.test(sql));
     assert.ok(sent.length >= 2, `sent ${sent.length} times`);
+  });
+});
+
+// The server keeps them until its max_prepared_stmt_count, and then prepares none for anybody.
+testOn(mariadb, "no prepared statements pile up", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    const count = async (): Promise<number> => {
+      const [row] = await sequelize.query<{ Value: string }>(
+        "SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'",
+        { type: QueryTypes.SELECT },
+      );
+      return Number(row!.Value);
+    };
+    await store.commit("token", bytes("data"), soon());
+    const before = await count();
+    for (let i = 0; i < 20; i++) {
+      await store.touch("token", soon());
+      await store.replace("token", bytes("data"), bytes("data"), soon());
+      await store.commit("token", bytes("data"), soon());
+      await setTimeout(2);
+    }
+    assert.ok(await count() - before < 5, `${await count()} after ${before}`);
   });
 });
 
@@ -502,6 +577,8 @@ testOn(databases[0]!, "open() refuses wrong options before it does anything", as
     await refused({ onError: "log" }, TypeError);
     await refused({ sync: "yes" }, TypeError);
     await refused({ tableName: "" }, RangeError);
+    await refused({ tableName: "a.b" }, RangeError);
+    await refused({ tableName: "x".repeat(64) }, RangeError);
     await refused({ tableName: 7 }, TypeError);
     await refused({ schema: "" }, RangeError);
     await refused({ logging: "yes" }, TypeError);

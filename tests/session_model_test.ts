@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
+import pg from "pg";
 import { DataTypes, type Options, QueryTypes, Sequelize } from "sequelize";
 import { SequelizeStore } from "../mod.ts";
 import {
@@ -176,7 +177,7 @@ async function putThrough(store: SequelizeStore): Promise<void> {
 async function withForeignTable(
   database: Database,
   columns: string,
-  test: (store: SequelizeStore) => Promise<void>,
+  test: (store: SequelizeStore, sequelize: Sequelize) => Promise<void>,
 ): Promise<void> {
   await database.connect(async (sequelize) => {
     const tableName = freshTableName();
@@ -184,7 +185,7 @@ async function withForeignTable(
     await sequelize.query(`CREATE INDEX ${tableName}_expiry_idx ON ${tableName} (expiry)`);
     try {
       const options = { tableName, sync: false, cleanupInterval: 0 };
-      await test(await SequelizeStore.open(sequelize, options));
+      await test(await SequelizeStore.open(sequelize, options), sequelize);
     } finally {
       await sequelize.getQueryInterface().dropTable(tableName);
     }
@@ -327,12 +328,101 @@ testOn(postgres, "reads go to the primary", async (database) => {
   });
 });
 
-for (const timezone of ["+00:00", "+09:30", "America/New_York"]) {
-  testOn(
-    [postgres, ...mariadb],
-    `expiries are exact where the time zone is ${timezone}`,
-    async (database) => {
-      await withStore(database, ({ store }) => putThrough(store), {}, { timezone });
+const timezones = ["+00:00", "+09:30", "America/New_York"];
+
+testOn(
+  databases,
+  "expiries are exact in every time zone, and in an hour that comes twice",
+  async (database) => {
+    const tableName = freshTableName();
+    const expiries = [
+      "2030-07-01T12:00:00.001Z",
+      "2030-11-03T05:30:00.000Z",
+      "2030-11-03T06:30:00.000Z",
+    ];
+    await withStore(database, async ({ sequelize }) => {
+      const open = (of: Sequelize): Promise<SequelizeStore> =>
+        SequelizeStore.open(of, { tableName, cleanupInterval: 0 });
+      const check = async (of: Sequelize): Promise<void> => {
+        const store = await open(of);
+        for (const expiry of expiries) await store.commit(expiry, bytes("data"), new Date(expiry));
+        for (const expiry of expiries) {
+          assert.equal((await store.find(expiry))?.expiry.toISOString(), expiry);
+        }
+      };
+      await check(sequelize);
+      if (database.dialect === "sqlite") return;
+      for (const timezone of timezones) await database.connect(check, { timezone });
+      // What one application has written, another one with another time zone reads alike.
+      const store = await open(sequelize);
+      for (const expiry of expiries) {
+        assert.equal((await store.find(expiry))?.expiry.toISOString(), expiry);
+      }
+    }, { tableName });
+  },
+);
+
+testOn(mariadb, "expiries are exact on SCS's TIMESTAMP too", async (database) => {
+  await withForeignTable(
+    database,
+    "token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry TIMESTAMP(6) NOT NULL",
+    async (store, sequelize) => {
+      const expiry = new Date("2030-07-01T12:00:00.001Z");
+      await store.commit("token", bytes("data"), expiry);
+      assert.deepEqual((await store.find("token"))?.expiry, expiry);
+      // As Go sees it.
+      const [row] = await sequelize.query<{ seconds: string }>(
+        `SELECT CAST(UNIX_TIMESTAMP(expiry) AS CHAR) AS seconds FROM ${store.model.tableName}`,
+        { type: QueryTypes.SELECT },
+      );
+      assert.equal(Number(row!.seconds) * 1000, expiry.getTime());
     },
   );
-}
+});
+
+// Recipes that applications have for their own dates.
+testOn(mariadb, "expiries are exact whatever the application makes of dates", async (database) => {
+  const dialectOptions = { dateStrings: true, typeCast: true };
+  await withStore(database, ({ store }) => putThrough(store), {}, { dialectOptions });
+});
+
+testOn(postgres, "expiries are exact whatever the application makes of dates", async (database) => {
+  const TIMESTAMPTZ = 1184;
+  const parser = pg.types.getTypeParser(TIMESTAMPTZ);
+  pg.types.setTypeParser(TIMESTAMPTZ, (text) => text);
+  try {
+    for (const timezone of timezones) {
+      await withStore(database, ({ store }) => putThrough(store), {}, { timezone });
+    }
+  } finally {
+    pg.types.setTypeParser(TIMESTAMPTZ, parser);
+  }
+});
+
+testOn(databases, "a table's name may be as long as every dialect takes", async (database) => {
+  const tableName = freshTableName().padEnd(63, "x");
+  for (let i = 0; i < 2; i++) {
+    await withStore(database, async ({ sequelize, store }) => {
+      await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+      await putThrough(store);
+    }, { tableName });
+  }
+});
+
+// Sequelize then changes the search path within the statement's text.
+testOn(
+  postgres,
+  "a search path that Sequelize prepends holds for every statement",
+  async (database) => {
+    const searchPath = freshTableName();
+    await database.connect(async (sequelize) => {
+      await sequelize.createSchema(searchPath, {});
+      try {
+        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+        await putThrough(store);
+      } finally {
+        await sequelize.dropSchema(searchPath, {});
+      }
+    }, { searchPath, dialectOptions: { prependSearchPath: true } } as Options);
+  },
+);

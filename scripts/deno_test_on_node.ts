@@ -1,0 +1,20 @@
+// Lets Node (22.18 or later, which runs TypeScript as it is) run the tests that are written for Deno:
+//
+//   node --import ./scripts/deno_test_on_node.ts --test "tests/*_test.ts"
+
+import { test } from "node:test";
+
+interface Definition {
+  readonly name: string;
+  readonly ignore?: boolean;
+  readonly fn: () => void | Promise<void>;
+}
+
+function denoTest(definition: string | Definition, fn?: Definition["fn"]): void {
+  const { name, ignore = false, fn: run } = typeof definition === "string"
+    ? { name: definition, fn: fn! }
+    : definition;
+  test(name, { skip: ignore }, async () => await run());
+}
+
+Object.assign(globalThis, { Deno: { test: denoTest } });
