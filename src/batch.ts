@@ -1,6 +1,6 @@
-// Natural batching: an operation that finds a free lane goes out at once, alone; operations that arrive
-// while all lanes are busy wait, and leave together as soon as one is free. The batches grow with the
-// load by themselves: no timer, and no added latency at rest.
+// Natural batching: an operation that finds a free lane goes out at once; operations that arrive while all
+// lanes are busy wait, and leave together as soon as one is free. The batches grow with the load by
+// themselves: nothing waits for a batch to fill, and at rest there is no added latency.
 
 import { abortable } from "./abortable.ts";
 
@@ -53,6 +53,7 @@ export class Batcher<Operation, Result> {
   readonly #keysInFlight = new Set<string>();
   #batchesInFlight = 0;
   #batchesStuck = 0;
+  #isDispatchDue = false;
 
   constructor(options: BatcherOptions<Operation, Result>) {
     this.#options = options;
@@ -73,7 +74,7 @@ export class Batcher<Operation, Result> {
       else calls.push(call);
       withdraw = () => this.#withdraw(key, call);
     });
-    this.#dispatch();
+    this.#dispatchSoon();
     return abortable(promise, signal, withdraw);
   }
 
@@ -82,6 +83,19 @@ export class Batcher<Operation, Result> {
     const index = calls.indexOf(call);
     if (index >= 0) calls.splice(index, 1);
     if (calls.length === 0) this.#waiting.delete(key);
+  }
+
+  /**
+   * Dispatches once those have called who are about to: the callers that one batch has answered call again
+   * in the same run of microtasks, and the first of them must not leave alone.
+   */
+  #dispatchSoon(): void {
+    if (this.#isDispatchDue) return;
+    this.#isDispatchDue = true;
+    queueMicrotask(() => {
+      this.#isDispatchDue = false;
+      this.#dispatch();
+    });
   }
 
   #dispatch(): void {
