@@ -117,10 +117,14 @@ export function defineSessionModel(
       tableName,
       ...(schema === undefined ? {} : { schema }),
       timestamps: false,
-      // PostgreSQL's index names are unique in a schema, so each table's index has a name of its own.
-      indexes: [{ name: `${tableName}_expiry_idx`, fields: ["expiry"] }],
+      indexes: [expiryIndex(tableName)],
     },
   );
+}
+
+/** Named after the table, because PostgreSQL's index names are unique in a schema; 63 characters at most. */
+function expiryIndex(tableName: string): { name: string; fields: string[] } {
+  return { name: `${tableName.slice(0, 52)}_expiry_idx`, fields: ["expiry"] };
 }
 
 /**
@@ -134,13 +138,11 @@ export async function createSessionTable(model: SessionModel): Promise<void> {
 async function createWhatIsMissing(model: SessionModel): Promise<void> {
   const queryInterface = model.sequelize!.getQueryInterface();
   const table = model.getTableName();
-  // Named after the table, because PostgreSQL's index names are unique in a schema; 63 characters at most.
-  const index = { name: `${model.tableName.slice(0, 52)}_expiry_idx`, fields: ["expiry"] };
   const options = { transaction: null, useMaster: true };
   const existed = await tableExists(model);
   if (!existed) await queryInterface.createTable(table, model.getAttributes(), options);
   if (existed && await hasExpiryIndex(model)) return;
-  await queryInterface.addIndex(table, { ...index, ...options });
+  await queryInterface.addIndex(table, { ...expiryIndex(model.tableName), ...options });
 }
 
 /**

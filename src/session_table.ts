@@ -178,14 +178,11 @@ export class SessionTable {
     mayChangeNothing: boolean,
     transaction: InTransaction,
   ): Promise<boolean> {
-    const updated = await this.#send(transaction, async (call) => {
+    const [updated] = await this.#send(transaction, (call) => {
       // Without bind parameters: mysql2 would prepare a statement for each time of day that it meets in
       // the condition, and the server keeps them all.
-      const options = { ...call, bindParam: false, model: this.#model };
-      const attributes = this.#attributes as never;
-      const count = await this.#queryInterface
-        .bulkUpdate(this.#name, values, where, options, attributes) as unknown;
-      return count as number;
+      const options = { ...call, where, hooks: false, validate: false, bindParam: false };
+      return this.#model.update(values, options);
     });
     if (updated > 0) return true;
     if (!mayChangeNothing || !isMySql(this.#dialect)) return false;

@@ -45,6 +45,17 @@ testOn(databases, "1000 parallel finds take a few statements", async (database) 
   });
 });
 
+testOn(databases, "1000 parallel writes of one token take a few statements", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    const calls = numbered(1000).map((data, i) => {
+      return i % 10 === 0 ? store.delete("token") : store.commit("token", bytes(data), soon());
+    });
+    await Promise.all(calls);
+    assert.ok(statements.length <= 4, `${statements.length} statements`);
+    assert.equal(text((await store.find("token"))?.data), "token999");
+  });
+});
+
 testOn(databases, "a call that is alone takes one statement", async (database) => {
   await withStore(database, async ({ store, statements }) => {
     const counted = async (call: Promise<unknown>): Promise<void> => {
@@ -492,13 +503,44 @@ testOn(
     await withStore(database, async ({ store, statements }) => {
       await until(() => statements.length > 1);
       controller.abort();
-      await store.stopCleanup();
+      await setTimeout(30);
       statements.length = 0;
       await setTimeout(30);
       assert.deepEqual(statements, []);
       await store.commit("token", bytes("data"), soon());
       assert.equal(text((await store.find("token"))?.data), "data");
     }, { cleanupInterval: 5, signal });
+  },
+);
+
+// Who closes the connections once the loop has stopped must not close them under a delete.
+testOn(servers, "stopCleanup() waits for the delete that is under way", async (database) => {
+  await withStore(database, async ({ store, sequelize, statements }) => {
+    const transaction = await sequelize.transaction();
+    await store.commit("expired", bytes("data"), inMs(-1));
+    await store.model.findByPk("expired", { transaction, lock: true, raw: true });
+    await until(() => statements.some((sql) => sql.includes("DELETE")));
+    let stopped = false;
+    const stopping = store.stopCleanup().then(() => {
+      stopped = true;
+    });
+    await setTimeout(50);
+    assert.equal(stopped, false);
+    await transaction.rollback();
+    await stopping;
+    assert.equal(await store.model.count(), 0);
+  }, { cleanupInterval: 20 });
+});
+
+testOn(
+  databases,
+  "the cleanup loop does not run where the signal was aborted before",
+  async (database) => {
+    const signal = AbortSignal.abort();
+    await withStore(database, async ({ statements }) => {
+      await setTimeout(30);
+      assert.deepEqual(statements, []);
+    }, { cleanupInterval: 1, signal });
   },
 );
 
