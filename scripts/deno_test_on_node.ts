@@ -1,6 +1,6 @@
 // Lets Node (22.18 or later, which runs TypeScript as it is) run the tests that are written for Deno:
 //
-//   node --import ./scripts/deno_test_on_node.ts --test "tests/*_test.ts"
+//   node --import ./scripts/deno_test_on_node.ts --test --test-concurrency=1 "tests/*_test.ts"
 
 import { test } from "node:test";
 

@@ -24,7 +24,10 @@ export interface BatcherOptions<Operation, Result> {
   keyOf(operation: Operation): string;
   /** Operations of one kind can share a batch; those of kind `undefined` travel alone. */
   kindOf(operation: Operation): string | undefined;
-  /** Whether `later` makes `earlier`, the one before it of the same key, unnecessary. */
+  /**
+   * Whether `later` can stand for `earlier`, the one before it of the same key: because it overwrites
+   * what that does, or because both have the same answer.
+   */
   supersedes(later: Operation, earlier: Operation): boolean;
   /** Carries out one batch; answers with the operations' results in their order. */
   send(operations: readonly Operation[]): Promise<readonly Result[]>;
@@ -36,6 +39,8 @@ interface Call<Operation, Result> {
   readonly operation: Operation;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
+  /** Whether its caller has given up. */
+  isWithdrawn: boolean;
 }
 
 /** An operation on its way, and the calls that it answers: its own and those that it supersedes. */
@@ -68,7 +73,7 @@ export class Batcher<Operation, Result> {
     const key = this.#options.keyOf(operation);
     let withdraw: (() => void) | undefined;
     const promise = new Promise<Result>((resolve, reject) => {
-      const call = { operation, resolve, reject };
+      const call = { operation, resolve, reject, isWithdrawn: false };
       const calls = this.#waiting.get(key);
       if (calls === undefined) this.#waiting.set(key, [call]);
       else calls.push(call);
@@ -79,6 +84,7 @@ export class Batcher<Operation, Result> {
   }
 
   #withdraw(key: string, call: Call<Operation, Result>): void {
+    call.isWithdrawn = true;
     const calls = this.#waiting.get(key) ?? [];
     const index = calls.indexOf(call);
     if (index >= 0) calls.splice(index, 1);
@@ -172,10 +178,10 @@ export class Batcher<Operation, Result> {
       const results = await this.#options.send(batch.map(({ operation }) => operation));
       batch.forEach(({ calls }, i) => calls.forEach((call) => call.resolve(results[i]!)));
     } catch (error) {
-      const parts = batch.flatMap(separate);
-      const isHopeless = parts.length === 1 || this.#options.faultOf(error) === "system";
-      if (isHopeless) rejectAll(parts, error);
-      else await this.#deliverOneByOne(parts);
+      const fault = this.#options.faultOf(error);
+      const parts = fault === "operation" ? batch.flatMap(separate) : batch;
+      if (fault === "system" || parts.length === 1) rejectAll(batch, error);
+      else await this.#deliverOneByOne(parts.filter(isWanted));
     }
   }
 
@@ -192,7 +198,7 @@ export class Batcher<Operation, Result> {
         lastFault = "operation";
       } catch (error) {
         const fault = this.#options.faultOf(error);
-        // What could be either has twice in a row not been the operation.
+        // Two operations in a row that could be at fault: it is the system rather.
         const isSystem = fault === "system" || (fault === "either" && lastFault === "either");
         if (isSystem) return rejectAll(parts.slice(i), error);
         rejectAll([part], error);
@@ -202,7 +208,10 @@ export class Batcher<Operation, Result> {
   }
 }
 
-/** The different operations that a departure stands for, each with its calls. */
+/**
+ * The operations that a departure stands for, each with its calls; calls with the very same operation
+ * stay together.
+ */
 function separate<Operation, Result>(
   { key, calls }: Departure<Operation, Result>,
 ): Departure<Operation, Result>[] {
@@ -213,6 +222,11 @@ function separate<Operation, Result>(
     else same.push(call);
   }
   return Array.from(byOperation, ([operation, calls]) => ({ key, operation, calls }));
+}
+
+/** Whether anybody still waits for it: what was never sent by itself must not be, once it is aborted. */
+function isWanted<Operation, Result>({ calls }: Departure<Operation, Result>): boolean {
+  return calls.some(({ isWithdrawn }) => !isWithdrawn);
 }
 
 function rejectAll<Operation, Result>(

@@ -57,17 +57,22 @@ export function isConnectionError(error: unknown): boolean {
 const TIMEOUTS = new Set<string | number | undefined>([
   "57014", // PostgreSQL: statement_timeout
   "55P03", // PostgreSQL: lock_timeout
-  1205, // MySQL, MariaDB: lock wait timeout; SQL Server: deadlock
+  1205, // MySQL, MariaDB: innodb_lock_wait_timeout
   1969, // MariaDB: max_statement_time
   3024, // MySQL: max_execution_time
+  1222, // SQL Server: LOCK_TIMEOUT
+  "ETIMEOUT", // tedious: requestTimeout
 ]);
+// node-postgres: query_timeout, which has no code.
+const TIMEOUT_MESSAGE = /^Query read timeout/;
 
 /**
  * Whether a statement that failed with this error says something of its own rows, or of the database
  * as a whole; a statement that ran out of time may have met one locked row, or a database at a halt.
  */
 export function faultOf(error: unknown): Fault {
-  const { code, errno } = driverError(error);
+  const { code, errno, number, message } = driverError(error);
   if (isConnectionError(error) || code === "SQLITE_BUSY") return "system";
-  return TIMEOUTS.has(code) || TIMEOUTS.has(errno) ? "either" : "operation";
+  const isTimeout = [code, errno, number].some((id) => TIMEOUTS.has(id)) && !isTransient(error);
+  return isTimeout || TIMEOUT_MESSAGE.test(message ?? "") ? "either" : "operation";
 }

@@ -8,23 +8,23 @@ import type { SessionAttributes } from "./session_model.ts";
 import type { SessionRow, SessionTable } from "./session_table.ts";
 
 /**
- * Reads and writes go separate ways, so that a read never waits behind a write. Two statements each in
- * flight leave one connection of Sequelize's default pool of five to the application.
+ * Statements in flight at a time. Reads and writes go separate ways, so that a read never waits behind a
+ * write. Two each leave one connection of Sequelize's default pool of five to the application.
  */
-const LANES = {
-  lanes: 2,
-  // A statement that takes that long waits for a row lock held elsewhere, or the database is overloaded;
-  // the others go on beside it, up to a number that a busy pool can still queue.
-  stuckAfter: 100,
-  maxInFlight: 20,
-};
+const LANES = 2;
+
+/**
+ * A write that takes this many milliseconds waits for a row lock held elsewhere, or the database is
+ * overloaded: the others go on beside it, as long as the pool has connections for them and the reads.
+ */
+const STUCK_AFTER_MS = 100;
 
 /** Sessions in one statement at most. */
 const MAX_OPERATIONS = 500;
 
 /**
  * Bytes of data in one statement at most. It is written in hexadecimal, so that 1 MiB makes a statement
- * of 2 MiB: half of the smallest `max_allowed_packet` that MySQL and MariaDB had by default.
+ * of 2 MiB: half of what `max_allowed_packet` of MySQL 5.7 lets pass by default, and later ones more.
  */
 const MAX_DATA_BYTES = 1024 * 1024;
 
@@ -42,7 +42,9 @@ function tokenOf(write: Write): string {
 /** Batches reads by token; the calls for one token share one read. */
 export function batchReads(table: SessionTable): Batcher<string, SessionRow | undefined> {
   return new Batcher({
-    ...LANES,
+    lanes: LANES,
+    maxInFlight: LANES,
+    stuckAfter: STUCK_AFTER_MS,
     maxOperations: MAX_OPERATIONS,
     maxWeight: Infinity,
     weightOf: () => 0,
@@ -57,7 +59,9 @@ export function batchReads(table: SessionTable): Batcher<string, SessionRow | un
 /** Batches writes; those of one token keep their order. */
 export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
   return new Batcher({
-    ...LANES,
+    lanes: LANES,
+    maxInFlight: Math.max(LANES, table.poolSize - LANES),
+    stuckAfter: STUCK_AFTER_MS,
     maxOperations: MAX_OPERATIONS,
     maxWeight: MAX_DATA_BYTES,
     weightOf: (write) => write.verb === "commit" ? write.row.data.length : 0,

@@ -22,6 +22,9 @@ export interface SessionRow {
   readonly expiry: Date | string;
 }
 
+/** What Sequelize has where nothing else is set. */
+const SEQUELIZE_POOL_SIZE = 5;
+
 type Where = WhereOptions<SessionAttributes>;
 type InTransaction = Transaction | null | undefined;
 
@@ -55,6 +58,11 @@ export class SessionTable {
   /** Whether several rows can be upserted by one statement. Sequelize cannot on SQL Server. */
   get hasMultiRowUpsert(): boolean {
     return this.#dialect !== "mssql";
+  }
+
+  /** How many connections Sequelize opens at most. */
+  get poolSize(): number {
+    return this.#model.sequelize!.config.pool?.max ?? SEQUELIZE_POOL_SIZE;
   }
 
   /** The active sessions among these tokens. */

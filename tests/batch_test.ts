@@ -291,6 +291,22 @@ Deno.test("Batcher.add() sends what a refused operation superseded", async () =>
   await first;
 });
 
+Deno.test("Batcher.add() does not take one key's time-outs for the system's", async () => {
+  const { batcher, sent, settle } = setUp();
+  const first = batcher.add({ key: "x" });
+  await tick();
+  const results = Promise.allSettled([..."aabc"].map((key) => batcher.add({ key })));
+  await settle();
+  await settle("timed out");
+  await settle("timed out");
+  await settle();
+  await settle();
+  assert.deepEqual(keys(sent), ["x", "abc", "a", "b", "c"]);
+  const statuses = (await results).map(({ status }) => status);
+  assert.deepEqual(statuses, ["rejected", "rejected", "fulfilled", "fulfilled"]);
+  await first;
+});
+
 Deno.test("Batcher.add() sends others beside batches that are stuck, up to a number", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 1, stuckAfter: 5, maxInFlight: 3 });
   const calls: Promise<number>[] = [];
@@ -331,6 +347,29 @@ Deno.test("Batcher.add() never sends what was aborted while it waited", async ()
   await settle();
   assert.deepEqual(sent, [[{ key: "x" }], [{ key: "a", value: 1 }]]);
   assert.equal(await kept, 1);
+  await first;
+});
+
+Deno.test("Batcher.add() never sends what was superseded and then aborted", async () => {
+  const { batcher, sent, settle } = setUp();
+  const controller = new AbortController();
+  const first = batcher.add({ key: "x" });
+  await tick();
+  const aborted = assert.rejects(batcher.add({ key: "a", value: 1 }, controller.signal));
+  const results = Promise.allSettled([
+    batcher.add({ key: "a", value: 2 }),
+    batcher.add({ key: "b", value: 3 }),
+  ]);
+  await settle();
+  controller.abort();
+  await aborted;
+  await settle("refused");
+  await settle();
+  await settle();
+  assert.deepEqual(sent.slice(1).map((batch) => batch.map(({ value }) => value)), [[2, 3], [2], [
+    3,
+  ]]);
+  assert.deepEqual((await results).map(({ status }) => status), ["fulfilled", "fulfilled"]);
   await first;
 });
 

@@ -343,11 +343,15 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
   },
 
   "data from nothing to 1 MiB comes back as it was": async (store) => {
-    for (const size of [0, 1, 65_535, 65_536, 1024 * 1024]) {
-      const data = Uint8Array.from({ length: size }, (_, i) => (i * 31 + size) % 256);
+    const property = async (size: number, seed: number): Promise<void> => {
+      const data = Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8) * seed) % 256);
       await store.commit("large", data, soon());
       assert.deepEqual((await store.find("large"))?.data, data);
-    }
+    };
+    // Around the ends of TINYBLOB, BLOB and the range; and anywhere in between.
+    for (const size of [0, 1, 255, 256, 65_535, 65_536, 1024 * 1024]) await property(size, 1);
+    const anySize = fc.nat({ max: 1024 * 1024 });
+    await fc.assert(fc.asyncProperty(anySize, fc.nat(), property), { numRuns: 5 });
   },
 
   "many tokens at once come back as they were": async (store) => {
