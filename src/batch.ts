@@ -15,6 +15,8 @@ export interface BatcherOptions<Operation, Result> {
   readonly maxInFlight: number;
   /** After how many milliseconds a batch counts as stuck and makes room for another. */
   readonly stuckAfter: number;
+  /** How many operations make a batch at least, before what waits is shared among several free lanes. */
+  readonly minShare: number;
   /** The most operations in one batch. */
   readonly maxOperations: number;
   /** The most weight in one batch; an operation that weighs more travels alone. */
@@ -105,9 +107,13 @@ export class Batcher<Operation, Result> {
   }
 
   #dispatch(): void {
-    const { lanes, maxInFlight } = this.#options;
-    while (this.#batchesInFlight < Math.min(lanes + this.#batchesStuck, maxInFlight)) {
-      const batch = this.#takeBatch();
+    const { lanes, maxInFlight, maxOperations, minShare } = this.#options;
+    for (;;) {
+      const freeLanes = Math.min(lanes + this.#batchesStuck, maxInFlight) - this.#batchesInFlight;
+      if (freeLanes <= 0) return;
+      // So that the database works on one batch while the answers to another are read.
+      const share = Math.max(minShare, Math.ceil(this.#waiting.size / freeLanes));
+      const batch = this.#takeBatch(Math.min(share, maxOperations));
       if (batch.length === 0) return;
       this.#depart(batch);
     }
@@ -130,8 +136,8 @@ export class Batcher<Operation, Result> {
     });
   }
 
-  #takeBatch(): Departure<Operation, Result>[] {
-    const { kindOf, weightOf, maxOperations, maxWeight } = this.#options;
+  #takeBatch(maxOperations: number): Departure<Operation, Result>[] {
+    const { kindOf, weightOf, maxWeight } = this.#options;
     const batch: Departure<Operation, Result>[] = [];
     let kind: string | undefined;
     let weight = 0;

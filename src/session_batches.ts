@@ -19,8 +19,9 @@ const LANES = 2;
  */
 const STUCK_AFTER_MS = 100;
 
-/** Sessions in one statement at most. */
+/** Sessions in one statement at most; and at least, where there are enough for several. */
 const MAX_OPERATIONS = 500;
+const MIN_SHARE = 16;
 
 /**
  * Bytes of data in one statement at most. It is written in hexadecimal, so that 1 MiB makes a statement
@@ -45,6 +46,7 @@ export function batchReads(table: SessionTable): Batcher<string, SessionRow | un
     lanes: LANES,
     maxInFlight: LANES,
     stuckAfter: STUCK_AFTER_MS,
+    minShare: MIN_SHARE,
     maxOperations: MAX_OPERATIONS,
     maxWeight: Infinity,
     weightOf: () => 0,
@@ -62,6 +64,7 @@ export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
     lanes: LANES,
     maxInFlight: Math.max(LANES, table.poolSize - LANES),
     stuckAfter: STUCK_AFTER_MS,
+    minShare: MIN_SHARE,
     maxOperations: MAX_OPERATIONS,
     maxWeight: MAX_DATA_BYTES,
     weightOf: (write) => write.verb === "commit" ? write.row.data.length : 0,

@@ -94,7 +94,7 @@ function derive<T extends object>(from: T, properties: object): T {
 /** The caller's own copy of Sequelize: importing one here could bring a second. */
 export function libraryOf(
   sequelize: Sequelize,
-): Pick<typeof import("sequelize"), "cast" | "col" | "DataTypes" | "Op"> {
+): Pick<typeof import("sequelize"), "cast" | "col" | "DataTypes" | "literal" | "Op"> {
   return sequelize.constructor as unknown as typeof import("sequelize");
 }
 

@@ -3,6 +3,7 @@
 import type { Buffer } from "node:buffer";
 import type {
   FindAttributeOptions,
+  literal,
   Op,
   ProjectionAlias,
   QueryInterface,
@@ -37,6 +38,7 @@ export class SessionTable {
   readonly #queryInterface: QueryInterface;
   readonly #name: TableName;
   readonly #attributes: ReturnType<SessionModel["getAttributes"]>;
+  readonly #library: ReturnType<typeof libraryOf>;
   readonly #op: typeof Op;
   readonly #dialect: string;
   readonly #columns: FindAttributeOptions;
@@ -47,7 +49,8 @@ export class SessionTable {
     this.#name = model.getTableName();
     this.#attributes = model.getAttributes();
     this.#dialect = model.sequelize!.getDialect();
-    const { cast, col, Op } = libraryOf(model.sequelize!);
+    this.#library = libraryOf(model.sequelize!);
+    const { cast, col, Op } = this.#library;
     this.#op = Op;
     // As text: what the drivers of MySQL and MariaDB make of a date depends on the time zones of the
     // application and of the process, and on the type parsers that the application has set.
@@ -100,7 +103,8 @@ export class SessionTable {
     return this.#send(transaction, async (call) => {
       if (this.hasMultiRowUpsert) {
         const options = { ...call, updateOnDuplicate: ["data", "expiry"], upsertKeys: ["token"] };
-        await this.#queryInterface.bulkInsert(this.#name, [...rows], options, this.#attributes);
+        const values = rows.map((row) => ({ ...row, expiry: this.#literal(row.expiry) }));
+        await this.#queryInterface.bulkInsert(this.#name, values, options, this.#attributes);
       } else {
         const options = { ...call, hooks: false, returning: false, validate: false };
         for (const row of rows) await this.#model.upsert(row, options);
@@ -136,6 +140,12 @@ export class SessionTable {
     const where = { token, data: current, ...this.#active() };
     const sameData = data.equals(current);
     return this.#update({ data, expiry }, where, sameData, transaction);
+  }
+
+  /** A date as Sequelize writes it, which takes it a third of the time that a large upsert takes here. */
+  #literal(date: Date): ReturnType<typeof literal> {
+    const iso = date.toISOString().replace("T", " ");
+    return this.#library.literal(`'${iso.replace("Z", isMySql(this.#dialect) ? "" : " +00:00")}'`);
   }
 
   #active(): { expiry: { [op: symbol]: Date } } {

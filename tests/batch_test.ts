@@ -24,6 +24,7 @@ function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
   const pending = new Map<number, (error?: unknown) => void>();
   const batcher = new Batcher<Operation, number>({
     lanes: 1,
+    minShare: 1000,
     maxOperations: 100,
     maxWeight: 100,
     keyOf: ({ key }) => key,
@@ -92,6 +93,25 @@ Deno.test("Batcher.add() gathers what comes while the lanes are busy", async () 
   await settle();
   await settle();
   assert.deepEqual(await Promise.all(results), [0, 1, 2, 3, 4]);
+});
+
+// So that the database works on one batch while the answers to another are read.
+Deno.test("Batcher.add() shares many calls among the free lanes", async () => {
+  const { batcher, sent, settle } = setUp({ lanes: 2, minShare: 3, maxOperations: 4 });
+  const add = (keys: string): Promise<number>[] => [...keys].map((key) => batcher.add({ key }));
+  const calls = [...add("abcde")];
+  await tick();
+  assert.deepEqual(keys(sent), ["abc", "de"]);
+  await settle();
+  await settle();
+  calls.push(...add("fg"));
+  await tick();
+  await settle();
+  calls.push(...add("hijklmnop"));
+  await tick();
+  assert.deepEqual(keys(sent).slice(2), ["fg", "hijk", "lmno"]);
+  for (const _ of ["hijk", "lmno", "p"]) await settle();
+  await Promise.all(calls);
 });
 
 // Or the first of them would leave alone, and the others would wait for it.
