@@ -3,12 +3,10 @@
 // themselves: nothing waits for a batch to fill, and at rest there is no added latency.
 
 import { abortable } from "./abortable.ts";
-
-/** What an error is about: the operation that met it, the system as a whole, or either. */
-export type Fault = "operation" | "system" | "either";
+import { type Call, deliver, type DeliveryOptions, type Departure } from "./delivery.ts";
 
 /** What a {@linkcode Batcher} has to know of its operations. */
-export interface BatcherOptions<Operation, Result> {
+export interface BatcherOptions<Operation, Result> extends DeliveryOptions<Operation, Result> {
   /** The most batches in flight at a time, as long as none of them is stuck. */
   readonly lanes: number;
   /** The most batches in flight at a time, those that are stuck among them. */
@@ -31,25 +29,6 @@ export interface BatcherOptions<Operation, Result> {
    * what that does, or because both have the same answer.
    */
   supersedes(later: Operation, earlier: Operation): boolean;
-  /** Carries out one batch; answers with the operations' results in their order. */
-  send(operations: readonly Operation[]): Promise<readonly Result[]>;
-  /** What an error is about, and so whether the operations can be tried one by one. */
-  faultOf(error: unknown): Fault;
-}
-
-interface Call<Operation, Result> {
-  readonly operation: Operation;
-  readonly resolve: (result: Result) => void;
-  readonly reject: (error: unknown) => void;
-  /** Whether its caller has given up. */
-  isWithdrawn: boolean;
-}
-
-/** An operation on its way, and the calls that it answers: its own and those that it supersedes. */
-interface Departure<Operation, Result> {
-  readonly key: string;
-  readonly operation: Operation;
-  readonly calls: readonly Call<Operation, Result>[];
 }
 
 /** Sends operations in batches that form while others are in flight. */
@@ -127,7 +106,7 @@ export class Batcher<Operation, Result> {
       this.#dispatch();
     }, this.#options.stuckAfter);
     this.#batchesInFlight++;
-    this.#deliver(batch).finally(() => {
+    deliver(batch, this.#options).finally(() => {
       clearTimeout(timer);
       this.#batchesInFlight--;
       if (isStuck) this.#batchesStuck--;
@@ -178,66 +157,4 @@ export class Batcher<Operation, Result> {
     this.#waiting.delete(key);
     if (calls.length > 0) this.#waiting.set(key, calls);
   }
-
-  async #deliver(batch: readonly Departure<Operation, Result>[]): Promise<void> {
-    try {
-      const results = await this.#options.send(batch.map(({ operation }) => operation));
-      batch.forEach(({ calls }, i) => calls.forEach((call) => call.resolve(results[i]!)));
-    } catch (error) {
-      const fault = this.#options.faultOf(error);
-      const parts = fault === "operation" ? batch.flatMap(separate) : batch;
-      if (fault === "system" || parts.length === 1) rejectAll(batch, error);
-      else await this.#deliverOneByOne(parts.filter(isWanted));
-    }
-  }
-
-  /**
-   * Gives each operation its own outcome, so that one that fails takes along neither its neighbours nor
-   * those that it superseded. Ends where the system turns out to be at fault.
-   */
-  async #deliverOneByOne(parts: readonly Departure<Operation, Result>[]): Promise<void> {
-    let lastFault: Fault = "operation";
-    for (const [i, part] of parts.entries()) {
-      try {
-        const [result] = await this.#options.send([part.operation]);
-        part.calls.forEach((call) => call.resolve(result!));
-        lastFault = "operation";
-      } catch (error) {
-        const fault = this.#options.faultOf(error);
-        // Two operations in a row that could be at fault: it is the system rather.
-        const isSystem = fault === "system" || (fault === "either" && lastFault === "either");
-        if (isSystem) return rejectAll(parts.slice(i), error);
-        rejectAll([part], error);
-        lastFault = fault;
-      }
-    }
-  }
-}
-
-/**
- * The operations that a departure stands for, each with its calls; calls with the very same operation
- * stay together.
- */
-function separate<Operation, Result>(
-  { key, calls }: Departure<Operation, Result>,
-): Departure<Operation, Result>[] {
-  const byOperation = new Map<Operation, Call<Operation, Result>[]>();
-  for (const call of calls) {
-    const same = byOperation.get(call.operation);
-    if (same === undefined) byOperation.set(call.operation, [call]);
-    else same.push(call);
-  }
-  return Array.from(byOperation, ([operation, calls]) => ({ key, operation, calls }));
-}
-
-/** Whether anybody still waits for it: what was never sent by itself must not be, once it is aborted. */
-function isWanted<Operation, Result>({ calls }: Departure<Operation, Result>): boolean {
-  return calls.some(({ isWithdrawn }) => !isWithdrawn);
-}
-
-function rejectAll<Operation, Result>(
-  departures: readonly Departure<Operation, Result>[],
-  error: unknown,
-): void {
-  for (const { calls } of departures) calls.forEach((call) => call.reject(error));
 }

@@ -1,7 +1,7 @@
 // What a database error means for the statement that met it. Errors are told apart by name and code, not
 // by `instanceof`: an application may well hold another copy of Sequelize or of its driver.
 
-import type { Fault } from "./batch.ts";
+import type { Fault } from "./delivery.ts";
 
 /** The fields that the drivers' errors carry, each some of them. */
 interface DriverError {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Batcher, type BatcherOptions, type Fault } from "../src/batch.ts";
+import { Batcher, type BatcherOptions } from "../src/batch.ts";
+import type { Fault } from "../src/delivery.ts";
 
 interface Operation {
   readonly key: string;
