@@ -15,7 +15,12 @@ function connect(database: string): Sequelize {
     : new Sequelize(database, { logging: false });
 }
 
-/** A failure in one line, without the password that a database's URL may hold. */
+/** A database's URL without the user and the password that it may hold. */
+function redact(database: string): string {
+  return database.replace(/\/\/.*@/, "//");
+}
+
+/** Ends the program with a failure in one line. */
 function fail(action: string, error: unknown): never {
   const { message, name, parent } = error as Error & { parent?: { code?: string } };
   console.error(`Cannot ${action}: ${message.split("\n")[0] || parent?.code || name}`);
@@ -26,7 +31,7 @@ async function openStore(database: string): Promise<SequelizeStore> {
   try {
     return await SequelizeStore.open(connect(database));
   } catch (error) {
-    fail(`open the database ${database.replace(/\/\/.*@/, "//")}`, error);
+    fail(`open the database ${redact(database)}`, error);
   }
 }
 
@@ -50,7 +55,7 @@ function readOptions(): { database: string; port: number } {
 
 function announce(address: string, database: string): void {
   console.log(`
-Sessions in ${database.replace(/\/\/.*@/, "//")}, served on ${address}
+Sessions in ${redact(database)}, served on ${address}
 
 Open ${address}/put in a browser, and then ${address}/get.
 Or, in another terminal:

@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
 function loads(): boolean {
   try {
@@ -18,7 +19,7 @@ function run(command: string, args: string[], cwd: string): string {
   return `$ ${command} ${args.join(" ")}\n${stdout ?? ""}${stderr ?? ""}${error ?? ""}`;
 }
 
-const root = new URL("..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("..", import.meta.url));
 // npm brings node-gyp along; where there is no npm, Deno can run the package's install script itself.
 const attempts = [
   () => run("npm", ["run", "install"], `${root}/node_modules/sqlite3`),

@@ -123,13 +123,14 @@ export class Batcher<Operation, Result> {
     for (const [key, calls] of this.#waiting) {
       if (this.#keysInFlight.has(key)) continue;
       const { operation, length } = this.#firstRun(calls);
+      const [nextKind, nextWeight] = [kindOf(operation), weightOf(operation)];
       if (batch.length > 0) {
-        if (kindOf(operation) !== kind) continue;
-        if (weight + weightOf(operation) > maxWeight) break;
+        if (nextKind !== kind) continue;
+        if (weight + nextWeight > maxWeight) break;
       }
       batch.push({ key, operation, calls: calls.splice(0, length) });
-      kind = kindOf(operation);
-      weight += weightOf(operation);
+      kind = nextKind;
+      weight += nextWeight;
       if (kind === undefined || batch.length === maxOperations) break;
     }
     for (const { key } of batch) this.#startTurn(key);

@@ -24,9 +24,12 @@ const ROLLED_BACK = new Set<string | number | undefined>([
   "40P01", // PostgreSQL: deadlock detected
   1213, // MySQL, MariaDB: deadlock; Galera: certification failure
   1020, // MariaDB 11.6 on (innodb_snapshot_isolation): record has changed since last read
-  1205, // SQL Server: chosen as deadlock victim (as `number`; MySQL's 1205, an `errno`, has waited enough)
   "SQLITE_BUSY", // another connection is writing, and the busy timeout has passed
 ]);
+
+// SQL Server has numbers of its own: 1205 is a lock wait timeout in MySQL.
+const SQL_SERVER_DEADLOCK = 1205;
+const SQL_SERVER_LOCK_TIMEOUT = 1222;
 
 /**
  * Whether the database has undone the statement because of what others were doing at that moment, so
@@ -34,8 +37,7 @@ const ROLLED_BACK = new Set<string | number | undefined>([
  */
 export function isTransient(error: unknown): boolean {
   const { code, errno, number } = driverError(error);
-  return ROLLED_BACK.has(code) || ROLLED_BACK.has(number) ||
-    (errno !== 1205 && ROLLED_BACK.has(errno));
+  return ROLLED_BACK.has(code) || ROLLED_BACK.has(errno) || number === SQL_SERVER_DEADLOCK;
 }
 
 const CONNECTION_ERROR_NAME = /^Sequelize(Connection|HostNot|InvalidConnection|AccessDenied)/;
@@ -60,7 +62,6 @@ const TIMEOUTS = new Set<string | number | undefined>([
   1205, // MySQL, MariaDB: innodb_lock_wait_timeout
   1969, // MariaDB: max_statement_time
   3024, // MySQL: max_execution_time
-  1222, // SQL Server: LOCK_TIMEOUT
   "ETIMEOUT", // tedious: requestTimeout
 ]);
 // node-postgres: query_timeout, which has no code.
@@ -73,6 +74,7 @@ const TIMEOUT_MESSAGE = /^Query read timeout/;
 export function faultOf(error: unknown): Fault {
   const { code, errno, number, message } = driverError(error);
   if (isConnectionError(error) || code === "SQLITE_BUSY") return "system";
-  const isTimeout = [code, errno, number].some((id) => TIMEOUTS.has(id)) && !isTransient(error);
-  return isTimeout || TIMEOUT_MESSAGE.test(message ?? "") ? "either" : "operation";
+  const isTimeout = TIMEOUTS.has(code) || TIMEOUTS.has(errno) ||
+    number === SQL_SERVER_LOCK_TIMEOUT || TIMEOUT_MESSAGE.test(message ?? "");
+  return isTimeout ? "either" : "operation";
 }

@@ -54,20 +54,23 @@ async function ask(database: Database, sql: string): Promise<{ id: number }[]> {
   return rows as { id: number }[];
 }
 
-/** The connections that wait for a lock on a row or on a table. */
-async function waitingForLock(database: Database): Promise<{ id: number }[]> {
-  // InnoDB answers from a cache that it renews only after a tenth of a second without questions.
-  await setTimeout(110);
-  return await ask(
-    database,
-    database.dialect === "postgres"
-      ? `SELECT pid AS id FROM pg_stat_activity
-         WHERE datname = current_database() AND wait_event_type = 'Lock'`
-      : `SELECT id FROM information_schema.processlist
-         WHERE db = database() AND state LIKE 'Waiting for table%'
-         UNION SELECT trx_mysql_thread_id AS id FROM information_schema.innodb_trx
-         WHERE trx_state = 'LOCK WAIT'`,
-  );
+/** Waits until so many connections wait for a lock on a row or on a table, and answers which. */
+async function untilWaiting(database: Database, count: number): Promise<{ id: number }[]> {
+  const sql = database.dialect === "postgres"
+    ? `SELECT pid AS id FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock'`
+    : `SELECT id FROM information_schema.processlist
+       WHERE db = database() AND state LIKE 'Waiting for table%'
+       UNION SELECT trx_mysql_thread_id AS id FROM information_schema.innodb_trx
+       WHERE trx_state = 'LOCK WAIT'`;
+  let waiting: { id: number }[] = [];
+  await until(async () => {
+    // InnoDB answers from a cache that it renews only after a tenth of a second without questions.
+    await setTimeout(110);
+    waiting = await ask(database, sql);
+    return waiting.length === count;
+  });
+  return waiting;
 }
 
 function numbered(count: number, prefix = "token"): string[] {
@@ -230,7 +233,7 @@ testOn(servers, "a session that is locked holds up no other", async (database) =
       waiting = store.commit("locked", bytes("new"), soon()).then(() => {
         through = true;
       });
-      await until(async () => (await waitingForLock(database)).length === 1);
+      await untilWaiting(database, 1);
       const signal = AbortSignal.timeout(1000);
       await Promise.all(
         numbered(100).map((token) => {
@@ -244,6 +247,32 @@ testOn(servers, "a session that is locked holds up no other", async (database) =
   });
 });
 
+// Of a pool of five, three connections wait for locks; the other two are for reads.
+testOn(servers, "finds go on while every write waits for a lock", async (database) => {
+  await withStore(database, async ({ store, sequelize }) => {
+    const locked = numbered(4, "locked");
+    for (const token of locked) await store.commit(token, bytes("old"), soon());
+    const waiting: Promise<void>[] = [];
+    await database.connect(async (other) => {
+      await besideTransaction(other, async (transaction) => {
+        const where = { token: locked };
+        await store.model.findAll({ where, transaction, lock: true, raw: true });
+        for (const token of locked) {
+          waiting.push(store.commit(token, bytes("new"), soon()));
+          await setTimeout(150);
+        }
+        await untilWaiting(database, 3);
+        const signal = AbortSignal.timeout(1000);
+        const found = await Promise.all(locked.map((token) => store.find(token, { signal })));
+        assert.deepEqual(found.map((session) => text(session?.data)), locked.map(() => "old"));
+        await sequelize.query("SELECT 1", { type: QueryTypes.SELECT });
+      });
+    });
+    await Promise.all(waiting);
+    for (const data of (await store.all()).values()) assert.equal(text(data), "new");
+  });
+});
+
 // DELETE ... WHERE token IN (SELECT ...) deletes it: what was selected has changed meanwhile.
 testOn(servers, "a session that is extended while cleanup runs survives", async (database) => {
   await withStore(database, async ({ store, sequelize }) => {
@@ -253,7 +282,7 @@ testOn(servers, "a session that is extended while cleanup runs survives", async 
     await besideTransaction(sequelize, async (transaction) => {
       await store.commit("extended", bytes("data"), soon(), { transaction });
       cleanup = store.deleteExpired();
-      await until(async () => (await waitingForLock(database)).length === 1);
+      await untilWaiting(database, 1);
       await transaction.commit();
     });
     assert.equal(await cleanup, 1);
@@ -386,12 +415,7 @@ testOn(servers, "a call whose connection is lost under way rejects", async (data
         store.deleteExpired(),
       ];
       const results = Promise.allSettled(calls);
-      let waiting: { id: number }[] = [];
-      await until(async () => {
-        waiting = await waitingForLock(database);
-        return waiting.length === calls.length;
-      });
-      await kill(database, waiting);
+      await kill(database, await untilWaiting(database, calls.length));
       const statuses = (await results).map(({ status }) => status);
       assert.deepEqual(statuses, calls.map(() => "rejected"));
     });
@@ -416,7 +440,7 @@ testOn(servers, "a batch that a deadlock has undone is sent again", async (datab
         [..."ba"].map((token) => store.commit(token, bytes("new"), soon())),
       );
       // It holds a by then, because it takes its rows in order.
-      await until(async () => (await waitingForLock(database)).length === 1);
+      await untilWaiting(database, 1);
       await store.commit("a", bytes("other"), soon(), { transaction });
       await transaction.commit();
       await batch;
@@ -441,7 +465,7 @@ testOn(postgres, "a write that could not be serialized is sent again", async (da
       await besideTransaction(sequelize, async (transaction) => {
         await store.commit("token", bytes("new"), soon(), { transaction });
         touched = store.touch("token", soon());
-        await until(async () => (await waitingForLock(database)).length === 1);
+        await untilWaiting(database, 1);
         await transaction.commit();
       });
       assert.equal(await touched, true);
@@ -585,7 +609,7 @@ testOn(servers, "stopCleanup() waits for the delete that is under way", async (d
     await besideTransaction(sequelize, async (transaction) => {
       await store.commit("expired", bytes("data"), inMs(-1));
       await store.model.findByPk("expired", { transaction, lock: true, raw: true });
-      await until(async () => (await waitingForLock(database)).length === 1);
+      await untilWaiting(database, 1);
       stopping = store.stopCleanup().then(() => {
         stopped = true;
       });
