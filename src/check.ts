@@ -1,5 +1,8 @@
 // Checks of arguments and options, before anything is sent.
 
+import { types } from "node:util";
+import { isWellFormed } from "./token.ts";
+
 /** What an argument has to be. */
 export interface Rule<T> {
   /** Completes "must be ...". */
@@ -18,6 +21,37 @@ export const ROW_COUNT: Rule<number> = {
   text: `an integer from 1 to ${MAX_ROWS}`,
   hasType: isNumber,
   inRange: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_ROWS,
+};
+
+/** The token of a session to be committed. */
+export const TOKEN: Rule<string> = {
+  text: "1 to 255 printable ASCII characters other than the space and the quotes",
+  hasType: (value) => typeof value === "string",
+  inRange: isWellFormed,
+  describe: (value) => `one of ${value.length} characters`,
+};
+
+/** What a session holds. */
+export const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
+
+// What DATETIME of MySQL and MariaDB can hold, less a day for the time zone that Sequelize writes it in.
+const MIN_EXPIRY = Date.UTC(1000, 0, 2);
+const MAX_EXPIRY = Date.UTC(9999, 11, 30);
+
+/** When a session expires. */
+export const EXPIRY: Rule<Date> = {
+  text: "a valid Date between the years 1000 and 9999",
+  hasType: types.isDate,
+  inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
+};
+
+/** A callback. */
+export const FUNCTION: Rule<unknown> = { text: "a function", hasType: isFunction };
+
+/** A choice of two. */
+export const FLAG: Rule<boolean> = {
+  text: "a boolean",
+  hasType: (value) => typeof value === "boolean",
 };
 
 /**

@@ -1,5 +1,5 @@
 import type { Sequelize, Transaction } from "sequelize";
-import { check, isFunction, isNumber, ROW_COUNT, type Rule } from "./check.ts";
+import { check, FLAG, FUNCTION, isFunction, isNumber, ROW_COUNT, type Rule } from "./check.ts";
 import { DIALECTS, type SessionModelOptions } from "./session_model.ts";
 import type { CallOptions } from "./store.ts";
 
@@ -98,8 +98,6 @@ const SIGNAL: Rule<AbortSignal | undefined> = {
   },
 };
 
-const CALLBACK: Rule<unknown> = { text: "a function", hasType: isFunction };
-const FLAG: Rule<boolean> = { text: "a boolean", hasType: (value) => typeof value === "boolean" };
 const LOGGING: Rule<unknown> = {
   text: "false or a function",
   hasType: (value) => value === false || isFunction(value),
@@ -134,7 +132,7 @@ export function checkOptions(sequelize: Sequelize, options: SequelizeStoreOption
   check(action, "cleanupInterval", settings.cleanupInterval, INTERVAL);
   check(action, "cleanupBatchSize", settings.cleanupBatchSize, ROW_COUNT);
   check(action, "signal", settings.signal, SIGNAL);
-  check(action, "onError", settings.onError, CALLBACK);
+  check(action, "onError", settings.onError, FUNCTION);
   check(action, "sync", settings.sync, FLAG);
   check(action, "tableName", settings.tableName, NAME);
   if (settings.schema !== undefined) check(action, "schema", settings.schema, NAME);

@@ -1,10 +1,9 @@
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
-import { types } from "node:util";
 import type { Sequelize } from "sequelize";
 import { abortable } from "./abortable.ts";
 import type { Batcher } from "./batch.ts";
-import { check, ROW_COUNT, type Rule } from "./check.ts";
+import { check, DATA, EXPIRY, ROW_COUNT, TOKEN } from "./check.ts";
 import { repeatCleanup } from "./cleanup.ts";
 import {
   checkOptions,
@@ -22,25 +21,6 @@ import {
 import { type SessionRow, SessionTable } from "./session_table.ts";
 import type { FullSessionStore, SessionRecord } from "./store.ts";
 import { isWellFormed } from "./token.ts";
-
-const TOKEN: Rule<string> = {
-  text: "1 to 255 printable ASCII characters other than the space and the quotes",
-  hasType: (value) => typeof value === "string",
-  inRange: isWellFormed,
-  describe: (value) => `one of ${value.length} characters`,
-};
-
-const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
-
-// What DATETIME of MySQL and MariaDB can hold, less a day for the time zone that Sequelize writes it in.
-const MIN_EXPIRY = Date.UTC(1000, 0, 2);
-const MAX_EXPIRY = Date.UTC(9999, 11, 30);
-
-const EXPIRY: Rule<Date> = {
-  text: "a valid Date between the years 1000 and 9999",
-  hasType: types.isDate,
-  inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
-};
 
 /**
  * Keeps sessions in a table of any SQL database that Sequelize speaks: PostgreSQL, MySQL, MariaDB,
