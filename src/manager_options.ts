@@ -1,0 +1,128 @@
+import { check, FLAG, FUNCTION, isFunction, isNumber, type Rule } from "./check.ts";
+import { type Codec, devalueCodec } from "./codec.ts";
+import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
+import { MemoryStore } from "./memory_store.ts";
+import type { FullSessionStore, SessionStore } from "./store.ts";
+
+/** How a {@linkcode SessionManager} is set up. */
+export interface SessionManagerOptions {
+  /**
+   * Where the sessions are kept. `find`, `commit` and `delete` are enough; without `replace` and `touch`,
+   * though, the last of several processes that write one session at the same time wins, and a session may
+   * come back that another process destroyed a moment ago. By default a {@linkcode MemoryStore}, whose
+   * sessions end with the process.
+   */
+  readonly store?: (SessionStore & Partial<FullSessionStore>) | undefined;
+  /**
+   * How long a session lasts from its beginning, or from its last `renewToken` on, in milliseconds, up to
+   * 100 years.
+   *
+   * @default {86_400_000}
+   */
+  readonly lifetime?: number | undefined;
+  /**
+   * How long a session lasts without being used, in milliseconds; by default there is no such limit. A
+   * use is recorded only once a tenth of the time has passed since the last one that was, so that a
+   * session may end up to a tenth early.
+   */
+  readonly idleTimeout?: number | undefined;
+  /** The session cookie's attributes. */
+  readonly cookie?: SessionCookieOptions | undefined;
+  /**
+   * The format of the sessions' data.
+   *
+   * @default {devalueCodec}
+   */
+  readonly codec?: Codec | undefined;
+  /**
+   * Whether the store gets the SHA-256 of each token in its place, so that what leaks from the database
+   * opens no session. Changing it ends all sessions.
+   *
+   * @default {true}
+   */
+  readonly hashToken?: boolean | undefined;
+  /**
+   * Told where the store fails or a session cannot be read or written. `loadAndSave` answers with the
+   * `Response` that it gives, or else with 500; what it throws passes on. It is also told, and its answer
+   * ignored, where a session's data cannot be decoded, with no request where the session came by `load` or
+   * `iterate`. By default the first line of the message goes to `console.error`: a database error holds
+   * the statement, and with it the session's data.
+   */
+  readonly onError?:
+    | ((error: unknown, request: Request | undefined) => Response | void | Promise<Response | void>)
+    | undefined;
+}
+
+/** The options with their defaults in place. */
+export interface ManagerSettings {
+  readonly store: SessionStore & Partial<FullSessionStore>;
+  readonly lifetime: number;
+  readonly idleTimeout: number | undefined;
+  readonly cookie: SessionCookie;
+  readonly codec: Codec;
+  readonly hashToken: boolean;
+  readonly onError: NonNullable<SessionManagerOptions["onError"]>;
+}
+
+const ACTION = "create the session manager";
+const MAX_DURATION_MS = 100 * 365.25 * 86_400_000;
+
+const DURATION: Rule<number> = {
+  text: "a number of milliseconds, more than 0 and at most 100 years",
+  hasType: isNumber,
+  inRange: (value) => value > 0 && value <= MAX_DURATION_MS,
+};
+
+const STORE: Rule<SessionStore> = {
+  text: "a store with find, commit and delete",
+  hasType: (value) => hasMethods(value, ["find", "commit", "delete"]),
+};
+
+const CODEC: Rule<Codec> = {
+  text: "a codec with encode and decode",
+  hasType: (value) => hasMethods(value, ["encode", "decode"]),
+};
+
+const OPTIONS: Rule<object> = {
+  text: "an object",
+  hasType: (value) => typeof value === "object" && value !== null,
+};
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  return names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
+}
+
+function defaultOnError(error: unknown): void {
+  // The first line only: the mariadb driver puts the statement into the second.
+  const [message] = String(error).split("\n");
+  console.error(`Cannot load or save a session: ${message}`);
+}
+
+/**
+ * Checks what a session manager was given, and fills in the defaults.
+ *
+ * @throws {TypeError} Where an option has the wrong type.
+ * @throws {RangeError} Where a value is out of range, or browsers would drop such a cookie.
+ */
+export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
+  check(ACTION, "options", options, OPTIONS);
+  const { lifetime = 24 * 3_600_000, idleTimeout, cookie = {} } = options;
+  const { codec = devalueCodec, hashToken = true, onError = defaultOnError } = options;
+  const { store = new MemoryStore() } = options;
+  check(ACTION, "store", store, STORE);
+  check(ACTION, "lifetime", lifetime, DURATION);
+  if (idleTimeout !== undefined) check(ACTION, "idleTimeout", idleTimeout, DURATION);
+  check(ACTION, "cookie", cookie, OPTIONS);
+  check(ACTION, "codec", codec, CODEC);
+  check(ACTION, "hashToken", hashToken, FLAG);
+  check(ACTION, "onError", onError, FUNCTION);
+  return {
+    store,
+    lifetime,
+    idleTimeout,
+    cookie: new SessionCookie(cookie),
+    codec,
+    hashToken,
+    onError,
+  };
+}

@@ -1,0 +1,31 @@
+import { abortable } from "./abortable.ts";
+
+/** Runs the tasks of one key one after another, and hands each what the one before it has left. */
+export class Turns<K, T> {
+  /** The last task of each key that has one under way or waiting; it never rejects. */
+  readonly #last = new Map<K, Promise<T | undefined>>();
+
+  /**
+   * Runs a task once it is its turn.
+   *
+   * @param task Gets what the task right before it gave, or `undefined` where none was under way or it
+   *   failed.
+   * @param signal Rejects a task that is still waiting for its turn, and is then never run.
+   */
+  async take(
+    key: K,
+    task: (left: T | undefined) => Promise<T | undefined>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const before = this.#last.get(key);
+    const turn = before === undefined ? task(undefined) : before.then((left) => {
+      signal?.throwIfAborted();
+      return task(left);
+    });
+    const last = turn.catch(() => undefined).finally(() => {
+      if (this.#last.get(key) === last) this.#last.delete(key);
+    });
+    this.#last.set(key, last);
+    await abortable(turn, before && signal);
+  }
+}

@@ -1,0 +1,241 @@
+// What happens where several requests of one session run side by side, on every database.
+
+import assert from "node:assert/strict";
+import { MemoryStore, type Session, SessionManager } from "../manager.ts";
+import { databases, shared, testOn, withStore } from "./databases.ts";
+import { recording, Visitor } from "./visitor.ts";
+
+type Values = Record<string, unknown>;
+
+/** A promise, and what resolves it. */
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => open = resolve);
+  return { opened, open };
+}
+
+/** Puts the key that the path names; `/slow-...` only once `gates` lets it. */
+function putting(
+  gates: Record<string, Promise<void>>,
+  entered: Record<string, () => void> = {},
+): (request: Request, session: Session<Values>) => Promise<Response> {
+  return async (request: Request, session: Session<Values>): Promise<Response> => {
+    const key = new URL(request.url).pathname.slice(1);
+    entered[key]?.();
+    await gates[key];
+    switch (key) {
+      case "sign-out":
+        session.destroy();
+        break;
+      case "sign-in":
+      case "sign-in-again":
+        session.renewToken();
+        session.put("user", key);
+        break;
+      case "read":
+        break;
+      default:
+        session.put(key, true);
+    }
+    return new Response(session.keys().join());
+  };
+}
+
+testOn(
+  databases,
+  "50 parallel requests that each put a key of their own leave 50 keys",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const { store: recorded, calls } = recording(store);
+      const sessions = new SessionManager<Values>({ store: recorded });
+      const visitor = new Visitor(sessions.loadAndSave(putting({})));
+      await visitor.fetch("/first");
+      const keys = Array.from({ length: 50 }, (_, i) => `key${i}`);
+      await Promise.all(keys.map((key) => visitor.clone().fetch(`/${key}`)));
+      const session = await sessions.load(visitor.cookies.get("session"));
+      assert.deepEqual(session.keys(), ["first", ...keys].sort());
+      // In one process each goes on from what the one before it has written.
+      assert.ok(calls.filter((name) => name === "replace").length <= 60);
+    });
+  },
+);
+
+testOn(shared, "two managers, as of two processes, lose no key of one session", async (on) => {
+  await withStore(on, async ({ store }) => {
+    const managers = [1, 2, 3].map(() => new SessionManager<Values>({ store }));
+    const visitors = managers.map((sessions) => new Visitor(sessions.loadAndSave(putting({}))));
+    await visitors[0]!.fetch("/first");
+    const token = visitors[0]!.cookies.get("session")!;
+    for (const { cookies } of visitors) cookies.set("session", token);
+    const keys = Array.from({ length: 30 }, (_, i) => `key${i}`);
+    await Promise.all(keys.map((key, i) => visitors[i % 3]!.clone().fetch(`/${key}`)));
+    const session = await managers[0]!.load(token);
+    assert.deepEqual(session.keys(), ["first", ...keys].sort());
+  });
+});
+
+testOn(databases, "a session destroyed while a slow request runs stays destroyed", async (on) => {
+  await withStore(on, async ({ store }) => {
+    const [slow, entered] = [gate(), gate()];
+    const handler = putting({ slow: slow.opened }, { slow: entered.open });
+    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+    await visitor.fetch("/first");
+    const window = visitor.clone();
+    const response = window.fetch("/slow");
+    await entered.opened;
+    await visitor.fetch("/sign-out");
+    assert.equal(visitor.cookies.size, 0);
+    slow.open();
+    assert.equal((await response).status, 200);
+    assert.equal(window.cookies.size, 0);
+    assert.equal((await store.all()).size, 0);
+    assert.equal(await window.text("/read"), "");
+  });
+});
+
+Deno.test("a slow request that only reads keeps quiet about a session that was destroyed", async () => {
+  const [slow, entered] = [gate(), gate()];
+  const sessions = new SessionManager<Values>();
+  const visitor = new Visitor(
+    sessions.loadAndSave(putting({ read: slow.opened }, { read: entered.open })),
+  );
+  await visitor.fetch("/first");
+  const response = visitor.clone().fetch("/read");
+  await entered.opened;
+  await visitor.fetch("/sign-out");
+  slow.open();
+  assert.deepEqual((await response).headers.getSetCookie(), []);
+});
+
+testOn(
+  shared,
+  "a slow request does not undo a renewal, and leaves the new cookie alone",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const [slow, entered] = [gate(), gate()];
+      const handler = putting({ slow: slow.opened }, { slow: entered.open });
+      const sessions = new SessionManager<Values>({ store });
+      const visitor = new Visitor(sessions.loadAndSave(handler));
+      await visitor.fetch("/first");
+      const response = visitor.clone().fetch("/slow");
+      await entered.opened;
+      await visitor.fetch("/sign-in");
+      slow.open();
+      assert.deepEqual((await response).headers.getSetCookie(), []);
+      assert.equal((await store.all()).size, 1);
+      // What came with the old token, which somebody else may know, is not for the new session.
+      assert.equal(await visitor.text("/read"), "first,user");
+    });
+  },
+);
+
+testOn(databases, "a renewal takes along what others have changed meanwhile", async (on) => {
+  await withStore(on, async ({ store }) => {
+    const [login, entered] = [gate(), gate()];
+    const handler = putting({ "sign-in": login.opened }, { "sign-in": entered.open });
+    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+    await visitor.fetch("/first");
+    const elsewhere = new SessionManager<Values>({ store });
+    const window = new Visitor(elsewhere.loadAndSave(handler), Object.fromEntries(visitor.cookies));
+    const response = visitor.fetch("/sign-in");
+    await entered.opened;
+    await window.fetch("/second");
+    login.open();
+    await response;
+    assert.equal(await visitor.text("/read"), "first,second,user");
+    assert.equal(await window.text("/read"), "");
+    assert.equal((await store.all()).size, 1);
+  });
+});
+
+testOn(databases, "a renewal does not bring back a session that was destroyed", async (on) => {
+  await withStore(on, async ({ store }) => {
+    const [login, entered] = [gate(), gate()];
+    const handler = putting({ "sign-in": login.opened }, { "sign-in": entered.open });
+    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+    await visitor.fetch("/first");
+    const window = visitor.clone();
+    const response = window.fetch("/sign-in");
+    await entered.opened;
+    await visitor.fetch("/sign-out");
+    login.open();
+    await response;
+    assert.equal((await store.all()).size, 0);
+    assert.equal(window.cookies.size, 0);
+  });
+});
+
+// A double click: the browser keeps the cookie of whichever response comes last.
+testOn(
+  shared,
+  "of two sign-ins at the same time, both responses bring a good cookie",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const [login, entered, again] = [gate(), gate(), gate()];
+      const handler = putting(
+        { "sign-in": login.opened, "sign-in-again": login.opened },
+        { "sign-in": entered.open, "sign-in-again": again.open },
+      );
+      const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+      await visitor.fetch("/first");
+      const old = visitor.clone();
+      const windows = [visitor.clone(), visitor.clone()];
+      const responses = [windows[0]!.fetch("/sign-in"), windows[1]!.fetch("/sign-in-again")];
+      await Promise.all([entered.opened, again.opened]);
+      login.open();
+      await Promise.all(responses);
+      for (const window of windows) assert.equal(await window.text("/read"), "first,user");
+      assert.equal((await store.all()).size, 2);
+      assert.equal(await old.text("/read"), "");
+    });
+  },
+);
+
+testOn(databases, "what one request removes and another changes are both done", async (on) => {
+  await withStore(on, async ({ store }) => {
+    const sessions = new SessionManager<Values>({ store });
+    const first = await sessions.load(undefined);
+    for (const key of ["removed", "popped", "changed", "kept"]) first.put(key, 1);
+    await sessions.commit(first);
+    const [one, other] = [await sessions.load(first.token), await sessions.load(first.token)];
+    one.remove("removed");
+    one.pop("popped");
+    one.rememberMe(true);
+    other.put("changed", 2);
+    other.deadline = new Date("2031-01-01T00:00:00Z");
+    await Promise.all([sessions.commit(one), sessions.commit(other)]);
+    const session = await sessions.load(first.token);
+    assert.deepEqual(session.keys(), ["changed", "kept"]);
+    assert.deepEqual([session.get("changed"), session.get("kept")], [2, 1]);
+    assert.deepEqual(session.deadline, new Date("2031-01-01T00:00:00Z"));
+    const [clearing, adding] = [await sessions.load(first.token), await sessions.load(first.token)];
+    clearing.clear();
+    clearing.put("after", 1);
+    adding.put("added", 1);
+    await sessions.commit(adding);
+    await sessions.commit(clearing);
+    assert.deepEqual((await sessions.load(first.token)).keys(), ["after"]);
+  });
+});
+
+Deno.test("a conflict that does not end is an error, and nothing is written", async () => {
+  const { store } = recording(new MemoryStore());
+  const sessions = new SessionManager<Values>({ store });
+  const session = await sessions.load(undefined);
+  session.put("key", 1);
+  await sessions.commit(session);
+  const contested = new SessionManager<Values>({
+    store: Object.assign(Object.create(store), {
+      find: (token: string) => store.find(token),
+      commit: () => assert.fail("must not overwrite"),
+      delete: () => assert.fail("must not delete"),
+      replace: () => Promise.resolve(false),
+    }),
+  });
+  const loser = await contested.load(session.token);
+  loser.put("key", 2);
+  await assert.rejects(contested.commit(loser), {
+    message: "Cannot commit the session as others changed it 10 times meanwhile",
+  });
+  assert.equal(loser.status, "modified");
+});
