@@ -1,11 +1,13 @@
-// Serves examples/hello.ts on a database of your choice:
+// Serves a page with sessions in a database of your choice:
 //
 //   deno task demo [--database postgres://user:password@host/name] [--port 4000]
 
 import { parseArgs } from "node:util";
 import { SequelizeStore } from "@scs/sequelize-store";
+import { SessionManager } from "@scs/sequelize-store/manager";
 import { Sequelize } from "sequelize";
-import { createHandler } from "./hello.ts";
+import { createDemo } from "./demo_app.ts";
+import type { Visitor } from "./demo_page.ts";
 
 function connect(database: string): Sequelize {
   if (!/^\w+:/.test(database)) throw new Error("it is no URL, as postgres://host/name is");
@@ -57,8 +59,7 @@ function announce(address: string, database: string): void {
   console.log(`
 Sessions in ${redact(database)}, served on ${address}
 
-Open ${address}/put in a browser, and then ${address}/get.
-Or, in another terminal:
+Open ${address} in a browser. Or, in another terminal:
 
   curl --cookie-jar cookies ${address}/put
   curl --cookie cookies ${address}/get     # Hello from a session!
@@ -69,12 +70,17 @@ Stop it with Ctrl-C and start it again: the sessions are still there.
 }
 
 const { database, port } = readOptions();
-const store = await openStore(database);
+const sessions = new SessionManager<Visitor>({
+  store: await openStore(database),
+  idleTimeout: 3_600_000,
+  // Until somebody asks to be remembered.
+  cookie: { persist: false },
+});
 try {
   Deno.serve({
     port,
     onListen: ({ port }) => announce(`http://localhost:${port}`, database),
-  }, createHandler(store));
+  }, createDemo(sessions));
 } catch (error) {
   fail(`listen on port ${port}`, error);
 }

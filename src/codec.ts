@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { EXPIRY } from "./check.ts";
 import { defaultStringifyOperations, parse, stringify } from "devalue";
 
 /** What a session's data holds, decoded. */
@@ -50,6 +51,10 @@ export const jsonCodec: Codec = {
   },
   decode: (data) => {
     const { deadline, values } = JSON.parse(toText(data));
+    // `null` is what Go makes of a map that was never filled.
+    if (typeof deadline !== "string" || typeof values !== "object" || Array.isArray(values)) {
+      throw new TypeError("Cannot decode the session as it is of another layout");
+    }
     return { deadline: new Date(deadline), values: new Map(Object.entries(values ?? {})) };
   },
 };
@@ -100,10 +105,11 @@ function assertEncodable(codec: Codec, deadline: Date, key: string, value: unkno
   try {
     codec.encode({ deadline, values: new Map([[key, value]]) });
   } catch {
-    const kind = Object(value) === value ? value!.constructor?.name : undefined;
+    // Not of the value itself, which may have a property of this name.
+    const kind = Object(value) === value && Object.getPrototypeOf(value)?.constructor?.name;
     throw new TypeError(
       `Cannot commit the session as '${key}' must be a value that the codec can encode: ` +
-        `received ${kind ?? typeof value}`,
+        `received ${kind || typeof value}`,
     );
   }
 }
@@ -117,10 +123,16 @@ export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
   let reason = "it holds no deadline and values";
   try {
     const content = codec.decode(data);
-    if (Number.isFinite(content.deadline.getTime()) && types.isMap(content.values)) return content;
+    if (isContent(content)) return content;
   } catch (error) {
     // No more of it, and no cause: a parser's message quotes what it failed on.
     reason = error instanceof Error ? error.name : typeof error;
   }
   throw new Error(`Cannot decode the session's data: ${reason}`);
+}
+
+/** Whether something is a session that can be saved again. */
+function isContent({ deadline, values }: SessionContent): boolean {
+  if (!EXPIRY.hasType(deadline) || !EXPIRY.inRange!(deadline) || !types.isMap(values)) return false;
+  return [...values.keys()].every((key) => typeof key === "string");
 }

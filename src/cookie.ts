@@ -112,7 +112,7 @@ export class SessionCookie {
 
   /**
    * @throws {TypeError} Where an option has the wrong type.
-   * @throws {RangeError} Where a value is out of range, or browsers would drop such a cookie.
+   * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
    */
   constructor(options: SessionCookieOptions = {}) {
     const { name = "session", domain, path = "/", sameSite = "lax" } = options;
@@ -165,7 +165,7 @@ function untilExpiry(expiry: Date): Pick<Required<SetCookie>, "expires" | "maxAg
   return { expires, maxAge: Math.max(seconds, 0) };
 }
 
-/** Refuses what browsers drop in silence: RFC 6265bis, section 5.7, and CHIPS for `Partitioned`. */
+/** Refuses what browsers drop without a word: RFC 6265bis, section 5.7, and CHIPS for `Partitioned`. */
 function assertKept(name: string, attributes: Omit<SetCookie, "name" | "value">): void {
   const { domain, path, httpOnly, secure, sameSite, partitioned } = attributes;
   const require = (option: string, value: unknown, required: unknown, reason: string): void =>

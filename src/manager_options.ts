@@ -102,7 +102,7 @@ function defaultOnError(error: unknown): void {
  * Checks what a session manager was given, and fills in the defaults.
  *
  * @throws {TypeError} Where an option has the wrong type.
- * @throws {RangeError} Where a value is out of range, or browsers would drop such a cookie.
+ * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
  */
 export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
   check(ACTION, "options", options, OPTIONS);

@@ -1,9 +1,9 @@
-/** Remembers keys for a while, and only so many of them. */
-export class RecentKeys {
+/** Remembers something of keys, for a while, and of only so many of them. */
+export class RecentKeys<T> {
   readonly #maxAge: number;
   readonly #maxSize: number;
-  /** When each key was added, the oldest first. */
-  readonly #added = new Map<string, number>();
+  /** The oldest first. */
+  readonly #entries = new Map<string, { readonly value: T; readonly since: number }>();
 
   /** @param limits `maxAge` in milliseconds, `maxSize` in keys. */
   constructor({ maxAge, maxSize }: { readonly maxAge: number; readonly maxSize: number }) {
@@ -11,21 +11,21 @@ export class RecentKeys {
     this.#maxSize = maxSize;
   }
 
-  add(key: string): void {
-    this.#added.delete(key);
-    this.#added.set(key, Date.now());
-    for (const [oldest, added] of this.#added) {
-      if (this.#added.size <= this.#maxSize && !this.#isOld(added)) break;
-      this.#added.delete(oldest);
+  set(key: string, value: T): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, since: Date.now() });
+    for (const [oldest, { since }] of this.#entries) {
+      if (this.#entries.size <= this.#maxSize && !this.#isOld(since)) break;
+      this.#entries.delete(oldest);
     }
   }
 
-  has(key: string): boolean {
-    const added = this.#added.get(key);
-    return added !== undefined && !this.#isOld(added);
+  get(key: string): T | undefined {
+    const entry = this.#entries.get(key);
+    return entry && !this.#isOld(entry.since) ? entry.value : undefined;
   }
 
-  #isOld(added: number): boolean {
-    return Date.now() - added > this.#maxAge;
+  #isOld(since: number): boolean {
+    return Date.now() - since > this.#maxAge;
   }
 }

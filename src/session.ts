@@ -44,7 +44,7 @@ export interface Session<Values extends object = Record<string, unknown>> {
   has(key: keyof Values & string): boolean;
 
   /** The keys of all values, sorted. */
-  keys(): (keyof Values & string)[];
+  keys(): string[];
 
   /**
    * Gives the session a new token and a new lifetime, and makes the old token worthless. Call it

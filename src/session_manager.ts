@@ -46,7 +46,6 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #saver: SessionSaver;
   readonly #context: SessionContext;
   readonly #sessions = new WeakSet<object>();
-  /** Another manager's session must not get into this one's store. */
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value) => this.#sessions.has(Object(value)),
@@ -56,7 +55,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Makes a session manager. It holds no timer and no connection, and needs no closing.
    *
    * @throws {TypeError} Where an option has the wrong type.
-   * @throws {RangeError} Where a value is out of range, or browsers would drop such a cookie.
+   * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
    */
   constructor(options: SessionManagerOptions = {}) {
     const settings = checkManagerOptions(options);
@@ -135,7 +134,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
         await response.body?.cancel().catch(() => {});
         return await this.#fail(error, request);
       }
-      return addHeaders(response, this.#toSetCookie(session, tokens));
+      // Who has sent no cookie has none to clear.
+      const untold = session.cookie === "clear" && tokens.length === 0;
+      return addHeaders(response, untold ? undefined : this.toSetCookie(session));
     };
   }
 
@@ -180,8 +181,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *   committed again.
    */
   async commit(session: Session<Values>, options: CallOptions = {}): Promise<Date | undefined> {
-    check("commit the session", "session", session, this.#ownSession);
-    const state = session as SessionState<Values>;
+    const state = this.#own("commit the session", session);
     await this.#saver.save(state, options);
     return state.record && new Date(state.record.expiry);
   }
@@ -218,6 +218,47 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     }
   }
 
+  /**
+   * The `Set-Cookie` header's value that a session needs once it is committed, for those who write a
+   * middleware. `loadAndSave` sends it by itself.
+   *
+   * @returns The value, or `undefined` where the client's cookie is right as it is. A response with it
+   *   must not be cached, and every response that depends on a session has to say `Vary: Cookie`.
+   * @throws {TypeError} Where the session is not one of this manager's.
+   *
+   * @example A middleware of Koa's kind
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * interface Context {
+   *   cookie: string | undefined;
+   *   session?: Session;
+   *   append(header: string, value: string): void;
+   * }
+   * const sessions = new SessionManager();
+   *
+   * async function middleware(context: Context, next: () => Promise<void>): Promise<void> {
+   *   const session = context.session = await sessions.load(context.cookie);
+   *   await next();
+   *   await sessions.commit(session);
+   *   const cookie = sessions.toSetCookie(session);
+   *   if (cookie !== undefined) context.append("set-cookie", cookie);
+   *   context.append("vary", "Cookie");
+   * }
+   * await middleware({ cookie: undefined, append: () => {} }, () => Promise.resolve());
+   * ```
+   */
+  toSetCookie(session: Session<Values>): string | undefined {
+    const state = this.#own("write the cookie", session);
+    const { cookie } = this.#settings;
+    if (state.cookie === undefined) return undefined;
+    if (state.cookie === "clear") return cookie.clear();
+    const persist = state.remember ?? cookie.persist;
+    // The expiry is all that has changed, and the browser has not been told the old one.
+    if (state.cookie === "touch" && !persist) return undefined;
+    return cookie.write(state.token!, state.record!.expiry, persist);
+  }
+
   /** The session of the first token that has one, or else a new one. */
   async #load(
     tokens: readonly (string | null | undefined)[],
@@ -237,15 +278,10 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return session;
   }
 
-  /** What the browser has to be told of a committed session, if anything. */
-  #toSetCookie(session: SessionState<Values>, sent: readonly string[]): string | undefined {
-    const { cookie } = this.#settings;
-    if (session.cookie === undefined) return undefined;
-    if (session.cookie === "clear") return sent.length > 0 ? cookie.clear() : undefined;
-    const persist = session.remember ?? cookie.persist;
-    // The expiry is all that has changed, and the browser has not been told the old one.
-    if (session.cookie === "touch" && !persist) return undefined;
-    return cookie.write(session.token!, session.record!.expiry, persist);
+  /** A session of this manager's: another's must not get into this one's store. */
+  #own(action: string, session: Session<Values>): SessionState<Values> {
+    check(action, "session", session, this.#ownSession);
+    return session as SessionState<Values>;
   }
 
   async #fail(error: unknown, request: Request): Promise<Response> {

@@ -37,8 +37,15 @@ const TOUCH_AFTER = 0.1;
 /** How often a session is read again, where other processes keep changing it. */
 const MAX_ATTEMPTS = 10;
 
-/** How long a request may take to learn that its session has got another token meanwhile. */
-const RENEWALS = { maxAge: 5 * 60_000, maxSize: 10_000 };
+/** How long a slow request may still learn that its client has got another session meanwhile. */
+const SUCCESSIONS = { maxAge: 60_000, maxSize: 10_000 };
+
+/** What has taken the place of a row. */
+interface Succession {
+  readonly key: string;
+  /** Whether it is the same session under a new token, and not one that began after the old one's end. */
+  readonly renewed: boolean;
+}
 
 /** An expiry that makes a session inactive by any clock, and that fits every column. */
 const LONG_AGO = new Date("1971-01-01T00:00:00Z");
@@ -54,7 +61,8 @@ export class SessionSaver {
    * requests of one process meet no conflict.
    */
   readonly #writes = new Turns<string, SessionRecord>();
-  readonly #renewed = new RecentKeys(RENEWALS);
+  /** Of the rows that are gone, those whose client has got another one, and how. */
+  readonly #successions = new RecentKeys<Succession>(SUCCESSIONS);
 
   constructor(store: ConditionalStore, settings: SaverSettings) {
     this.#store = store;
@@ -82,11 +90,12 @@ export class SessionSaver {
 
   async #carryOut(session: AnySession, changes: Changes, options: CallOptions): Promise<void> {
     const obsolete = new Set(changes.merged);
+    const before = session.record?.token;
     if (changes.destroyed) {
-      if (session.record) await this.#delete(session.record.token, options);
+      if (before !== undefined) await this.#destroy(before, options);
       session.ended("clear");
     }
-    if (session.record === undefined) await this.#insert(session, changes, options);
+    if (session.record === undefined) await this.#insert(session, before, changes, options);
     else if (!changes.empty) await this.#update(session, session.record, changes, options);
     else await this.#touch(session, session.record, options);
     const { unreadable } = session;
@@ -94,13 +103,20 @@ export class SessionSaver {
     for (const key of obsolete) await this.#delete(key, options);
   }
 
-  async #insert(session: AnySession, changes: Changes, options: CallOptions): Promise<void> {
+  /** Makes a row for a session that has none; `before` is the key of the one that it had, if any. */
+  async #insert(
+    session: AnySession,
+    before: string | undefined,
+    changes: Changes,
+    options: CallOptions,
+  ): Promise<void> {
     const content = changes.applyTo({ deadline: session.deadline, values: new Map() });
     // A visitor of whom there is nothing to keep costs no row; the log waits for something.
     if (content.values.size === 0) return session.restoreChanges(changes);
     const token = changes.token ?? generateToken();
     const next = this.#encode(this.#settings.toKey(token), content);
     await this.#store.commit(next.token, next.data, next.expiry, options);
+    if (before !== undefined) this.#successions.set(before, { key: next.token, renewed: false });
     session.committed(next, content, token);
   }
 
@@ -152,12 +168,15 @@ export class SessionSaver {
     await this.#store.commit(next.token, next.data, next.expiry, options);
     // To expire it is to delete it on condition.
     if (await this.#store.replace(oldKey, data, data, LONG_AGO, options)) {
-      this.#renewed.add(oldKey);
+      this.#successions.set(oldKey, { key: next.token, renewed: true });
       await this.#store.delete(oldKey, options);
       return true;
     }
-    // Signing in twice by a double click makes two sessions: whichever cookie comes last is good.
-    return this.#renewed.has(oldKey);
+    // Signing in twice by a double click makes two sessions, so that whichever cookie comes last is
+    // good; unless the other one has been ended since.
+    const successor = this.#successions.get(oldKey);
+    return successor?.renewed === true &&
+      await this.#store.find(successor.key, options) !== undefined;
   }
 
   /** Moves the expiry, if so much time has passed since it was last moved. */
@@ -176,6 +195,16 @@ export class SessionSaver {
     }, options.signal);
   }
 
+  /** Deletes a row, and the one that it has moved to since the session was loaded. */
+  async #destroy(oldest: string, options: CallOptions): Promise<void> {
+    let key: string | undefined = oldest;
+    while (key !== undefined) {
+      await this.#delete(key, options);
+      const successor: Succession | undefined = this.#successions.get(key);
+      key = successor?.renewed ? successor.key : undefined;
+    }
+  }
+
   async #delete(key: string, options: CallOptions): Promise<void> {
     await this.#writes.take(key, async () => {
       await this.#store.delete(key, options);
@@ -185,8 +214,8 @@ export class SessionSaver {
 
   /** The row has gone while the request ran: what the request did to the session goes with it. */
   #end(session: AnySession, key: string): undefined {
-    // Where it was renewed, the client may have the new cookie already, and that must stay.
-    session.ended(this.#renewed.has(key) ? undefined : "clear");
+    // The client's newer cookie, if it has got one, must stay.
+    session.ended(this.#successions.get(key) === undefined ? "clear" : undefined);
   }
 
   #isDue(session: AnySession, { expiry }: SessionRecord): boolean {

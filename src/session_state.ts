@@ -94,9 +94,8 @@ export class SessionState<Values extends object> implements Session<Values> {
     return key !== REMEMBER_ME && this.#read().values.has(key);
   }
 
-  keys(): (keyof Values & string)[] {
-    const keys = [...this.#read().values.keys()].filter((key) => key !== REMEMBER_ME);
-    return keys.sort() as (keyof Values & string)[];
+  keys(): string[] {
+    return [...this.#read().values.keys()].filter((key) => key !== REMEMBER_ME).sort();
   }
 
   renewToken(): void {

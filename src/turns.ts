@@ -18,14 +18,12 @@ export class Turns<K, T> {
     signal?: AbortSignal,
   ): Promise<void> {
     const before = this.#last.get(key);
-    const turn = before === undefined ? task(undefined) : before.then((left) => {
-      signal?.throwIfAborted();
-      return task(left);
-    });
-    const last = turn.catch(() => undefined).finally(() => {
+    const turn = before === undefined ? task(undefined) : abortable(before, signal).then(task);
+    // The one after must wait for the one before, even where this one was withdrawn.
+    const last = Promise.resolve(before).then(() => turn).catch(() => undefined).finally(() => {
       if (this.#last.get(key) === last) this.#last.delete(key);
     });
     this.#last.set(key, last);
-    await abortable(turn, before && signal);
+    await turn;
   }
 }

@@ -97,6 +97,22 @@ Deno.test("jsonCodec refuses what JSON would change", () => {
   }
 });
 
+Deno.test("jsonCodec does not take another layout for a session", () => {
+  for (
+    const json of [
+      "{}",
+      "[]",
+      '{"deadline":null,"values":{}}',
+      '{"deadline":0,"values":{}}',
+      '{"deadline":"2030-01-01T00:00:00Z","values":"text"}',
+      '{"deadline":"2030-01-01T00:00:00Z","values":[]}',
+      '{"deadline":"2030-01-01T00:00:00Z"}',
+    ]
+  ) {
+    assert.throws(() => jsonCodec.decode(bytes(json)), TypeError, json);
+  }
+});
+
 Deno.test("a session of one's own codec", async () => {
   const upside: Codec = {
     encode: (content) => jsonCodec.encode(content).map((byte) => byte ^ 0xff),

@@ -1,47 +1,65 @@
 // The main job, as a visitor sees it: `deno task demo`.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { shared, testOn } from "./databases.ts";
 import { runScript } from "./run_script.ts";
+import { Visitor } from "./visitor.ts";
 
 const isDeno = "deno" in process.versions;
 const ignored = isDeno ? "" : " (ignored: Deno.serve is Deno's)";
 
-/** A visitor with a cookie jar of its own. */
-class Visitor {
-  readonly #address: string;
-  cookie: string;
-
-  constructor(address: string, cookie: string) {
-    this.#address = address;
-    this.cookie = cookie;
-  }
-
-  async get(path: string): Promise<string> {
-    const response = await fetch(this.#address + path, { headers: { cookie: this.cookie } });
-    const set = response.headers.get("set-cookie");
-    if (set) this.cookie = set.split(";")[0]!;
-    return await response.text();
-  }
-}
-
 /** Starts the demo for the length of a test; `visit` brings a visitor, with a cookie from earlier or none. */
 async function whileServing(
-  args: string[],
-  test: (visit: (cookie?: string) => Visitor) => Promise<void>,
+  args: readonly string[],
+  test: (visit: (cookies?: Record<string, string>) => Visitor) => Promise<void>,
 ): Promise<void> {
-  const script = runScript("examples/demo.ts", "--port", "0", ...args);
+  const script = runScript("examples/demo.ts", ["--port", "0", ...args]);
   try {
     const address = await script.printed(/curl --cookie cookies (http:\/\/localhost:\d+)\/get/);
-    await test((cookie = "") => new Visitor(address, cookie));
+    await test((cookies) => new Visitor(fetchFrom(address), cookies));
   } finally {
     script.process.kill();
     await script.ended;
   }
+}
+
+/** What answers a visitor's requests over HTTP. */
+function fetchFrom(address: string): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const { method, headers } = request;
+    const { pathname } = new URL(request.url);
+    const body = method === "POST" ? await request.text() : undefined;
+    return await fetch(address + pathname, {
+      method,
+      headers,
+      redirect: "manual",
+      ...(body && { body }),
+    });
+  };
+}
+
+/** A port that nobody listened on a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function untilServing(address: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const response = await fetch(address).catch(() => undefined);
+    if (response) return await response.body?.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`nobody serves ${address}`);
 }
 
 Deno.test({
@@ -51,23 +69,23 @@ Deno.test({
     const directory = await mkdtemp(join(tmpdir(), "sequelize-store-"));
     const database = ["--database", `sqlite:${join(directory, "demo.sqlite")}`];
     try {
-      let cookie = "";
+      let token = "";
       await whileServing(database, async (visit) => {
         const [visitor, other] = [visit(), visit()];
-        assert.equal(await visitor.get("/get"), "");
-        await visitor.get("/put");
-        assert.equal(await visitor.get("/get"), "Hello from a session!");
-        assert.equal(await other.get("/get"), "");
-        cookie = visitor.cookie;
-        assert.match(cookie, /^session=[\w-]{43}$/);
-        assert.equal(await visitor.get("/elsewhere"), "Not Found\n");
+        assert.equal(await visitor.text("/get"), "");
+        await visitor.text("/put");
+        assert.equal(await visitor.text("/get"), "Hello from a session!");
+        assert.equal(await other.text("/get"), "");
+        token = visitor.cookies.get("session")!;
+        assert.match(token, /^[\w-]{43}$/);
+        assert.equal(await visitor.text("/elsewhere"), "Not Found\n");
       });
       await whileServing(database, async (visit) => {
-        assert.equal(await visit(cookie).get("/get"), "Hello from a session!");
+        assert.equal(await visit({ session: token }).text("/get"), "Hello from a session!");
         // Session fixation: the store never knew this token.
-        const fixed = visit("session=made-up");
-        await fixed.get("/put");
-        assert.notEqual(fixed.cookie, "session=made-up");
+        const fixed = visit({ session: "x".repeat(43) });
+        await fixed.text("/put");
+        assert.notEqual(fixed.cookies.get("session"), "x".repeat(43));
       });
     } finally {
       await rm(directory, { recursive: true });
@@ -82,8 +100,8 @@ if (isDeno) {
       try {
         await whileServing(["--database", url], async (visit) => {
           const visitor = visit();
-          await visitor.get("/put");
-          assert.equal(await visitor.get("/get"), "Hello from a session!");
+          await visitor.text("/put");
+          assert.equal(await visitor.text("/get"), "Hello from a session!");
         });
       } finally {
         await sequelize.getQueryInterface().dropTable("sessions");
@@ -91,6 +109,86 @@ if (isDeno) {
     });
   });
 }
+
+Deno.test({
+  name: "the demo lists a user's sessions, and signs out of each and of all others" + ignored,
+  ignore: !isDeno,
+  fn: () =>
+    whileServing(["--database", "sqlite::memory:"], async (visit) => {
+      const post = (visitor: Visitor, path: string, body = ""): Promise<Response> =>
+        visitor.fetch(path, { method: "POST", body });
+      const ids = async (visitor: Visitor): Promise<string[]> =>
+        [...(await visitor.text("/")).matchAll(/name="id" value="([\w-]{36})"/g)].map(([, id]) =>
+          id!
+        );
+      const [one, two, three, other] = [visit(), visit(), visit(), visit()];
+      for (const visitor of [one, two, three]) {
+        const response = await post(visitor, "/sign-in", "name=%3Cb%3EAda%3C%2Fb%3E");
+        assert.deepEqual([response.status, response.headers.get("location")], [303, "/"]);
+      }
+      await post(other, "/sign-in", "name=Bob");
+      const html = await one.text("/");
+      assert.match(html, /Hello, &lt;b&gt;Ada&lt;\/b&gt;/);
+      assert.doesNotMatch(html, /<b>/);
+      const all = await ids(one);
+      assert.equal(all.length, 3);
+      const [bobs] = await ids(other);
+      await post(one, "/sign-out", `id=${bobs}`);
+      assert.match(await other.text("/"), /Hello, Bob/);
+      await post(one, "/sign-out", `id=${all[1]}`);
+      assert.match(await two.text("/"), /Hello, whoever you are/);
+      assert.deepEqual(await ids(one), [all[0], all[2]]);
+      await post(three, "/sign-out-others");
+      assert.match(await one.text("/"), /Hello, whoever you are/);
+      assert.deepEqual(await ids(three), [all[2]]);
+      await post(three, "/sign-out", `id=${all[2]}`);
+      assert.match(await three.text("/"), /Hello, whoever you are.*You have signed out\./s);
+    }),
+});
+
+Deno.test({
+  name: "the demo refuses names that are none, and other sites' forms" + ignored,
+  ignore: !isDeno,
+  fn: () =>
+    whileServing(["--database", "sqlite::memory:"], async (visit) => {
+      const visitor = visit();
+      for (const name of ["", "+", "x".repeat(41), "a%0Ab"]) {
+        await visitor.fetch("/sign-in", { method: "POST", body: `name=${name}` });
+        assert.match(await visitor.text("/"), /A name has 1 to 40 characters\./);
+        assert.doesNotMatch(await visitor.text("/"), /A name has/);
+      }
+      const headers = { "sec-fetch-site": "cross-site" };
+      const response = await visitor.fetch("/count", { method: "POST", headers });
+      assert.equal(response.status, 403);
+      assert.match(await visitor.text("/"), /id="count">0</);
+    }),
+});
+
+Deno.test({
+  name: "the README's example runs as it stands" + ignored,
+  ignore: !isDeno,
+  fn: async () => {
+    const cwd = await mkdtemp(join(tmpdir(), "sequelize-store-"));
+    const port = await freePort();
+    const script = runScript("examples/hello.ts", [], {
+      cwd,
+      env: { DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` },
+    });
+    try {
+      const address = `http://127.0.0.1:${port}`;
+      await untilServing(address);
+      const visitor = new Visitor(fetchFrom(address));
+      assert.equal(await visitor.text("/get"), "");
+      await visitor.fetch("/put");
+      assert.equal(await visitor.text("/get"), "Hello from a session!");
+      assert.equal(await new Visitor(fetchFrom(address)).text("/get"), "");
+    } finally {
+      script.process.kill();
+      await script.ended;
+      await rm(cwd, { recursive: true });
+    }
+  },
+});
 
 Deno.test({
   name: "the demo says in one line what is wrong" + ignored,
@@ -115,7 +213,7 @@ Deno.test({
       ],
     };
     for (const [line, args] of Object.entries(wrong)) {
-      const { code, output } = await runScript("examples/demo.ts", ...args).ended;
+      const { code, output } = await runScript("examples/demo.ts", args).ended;
       assert.deepEqual({ code, output }, { code: 1, output: line });
     }
   },

@@ -15,11 +15,16 @@ export interface Script {
 const RUNTIME_ARGUMENTS = "deno" in process.versions ? ["run", "-A", "--quiet"] : process.execArgv;
 
 /** Starts a script; `path` is relative to the repository's root. */
-export function runScript(path: string, ...args: string[]): Script {
+export function runScript(
+  path: string,
+  args: readonly string[] = [],
+  { cwd, env }: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
+): Script {
   const script = fileURLToPath(new URL(`../${path}`, import.meta.url));
   const child = spawn(process.execPath, [...RUNTIME_ARGUMENTS, script, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", ...env },
+    cwd,
   });
   let output = "";
   const listeners = new Set<() => void>();

@@ -537,6 +537,26 @@ Deno.test("load() and commit() serve those who carry the token in a header", asy
   assert.equal((await store.all()).size, 0);
 });
 
+Deno.test("toSetCookie() is what a middleware has to send after commit()", async () => {
+  const { sessions } = website(counting);
+  const session = await sessions.load(undefined);
+  await sessions.commit(session);
+  assert.equal(sessions.toSetCookie(session), undefined);
+  session.put("name", "Ada");
+  assert.equal(sessions.toSetCookie(session), undefined);
+  await sessions.commit(session);
+  assert.match(sessions.toSetCookie(session)!, new RegExp(`^session=${session.token}; Max-Age=`));
+  assert.equal(sessions.toSetCookie(await sessions.load(session.token)), undefined);
+  session.destroy();
+  await sessions.commit(session);
+  assert.match(sessions.toSetCookie(session)!, /^session=; Max-Age=0; /);
+  const foreign = await new SessionManager<Values>().load(undefined);
+  assert.throws(() => sessions.toSetCookie(foreign), {
+    name: "TypeError",
+    message: /^Cannot write the cookie as 'session' must be one of this manager's/,
+  });
+});
+
 Deno.test("a session that the handler has committed itself still gets its cookie", async () => {
   const { visit, sessions } = website(async (request, session) => {
     const response = await counting(request, session);

@@ -94,7 +94,7 @@ testOn(shared, "open() succeeds in ten processes at once, which then end", async
     const tableName = freshTableName();
     const scripts = Array.from(
       { length: 10 },
-      () => runScript("tests/open_store.ts", address, tableName).ended,
+      () => runScript("tests/open_store.ts", [address, tableName]).ended,
     );
     try {
       for (const end of await Promise.all(scripts)) assert.deepEqual(end, { code: 0, output: "" });

@@ -27,6 +27,10 @@ function putting(
       case "sign-out":
         session.destroy();
         break;
+      case "sign-out-with-message":
+        session.destroy();
+        session.put("message", "bye");
+        break;
       case "sign-in":
       case "sign-in-again":
         session.renewToken();
@@ -165,6 +169,32 @@ testOn(databases, "a renewal does not bring back a session that was destroyed", 
   });
 });
 
+testOn(
+  databases,
+  "a slow request leaves the cookie of a session alone that followed a sign-out",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const [slow, entered, again] = [gate(), gate(), gate()];
+      const handler = putting(
+        { slow: slow.opened, "sign-in": slow.opened },
+        { slow: entered.open, "sign-in": again.open },
+      );
+      const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+      await visitor.fetch("/first");
+      const responses = [visitor.clone().fetch("/slow"), visitor.clone().fetch("/sign-in")];
+      await Promise.all([entered.opened, again.opened]);
+      await visitor.fetch("/sign-out-with-message");
+      slow.open();
+      // The cookie of the new session must stay, too.
+      for (const response of responses) {
+        assert.deepEqual((await response).headers.getSetCookie(), []);
+      }
+      assert.equal((await store.all()).size, 1);
+      assert.equal(await visitor.text("/read"), "message");
+    });
+  },
+);
+
 // A double click: the browser keeps the cookie of whichever response comes last.
 testOn(
   shared,
@@ -187,6 +217,49 @@ testOn(
       for (const window of windows) assert.equal(await window.text("/read"), "first,user");
       assert.equal((await store.all()).size, 2);
       assert.equal(await old.text("/read"), "");
+    });
+  },
+);
+
+testOn(
+  shared,
+  "of two sign-ins, the later one is none where the other has signed out",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const [login, entered] = [gate(), gate()];
+      const handler = putting({ "sign-in-again": login.opened }, { "sign-in-again": entered.open });
+      const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+      await visitor.fetch("/first");
+      const window = visitor.clone();
+      const response = window.fetch("/sign-in-again");
+      await entered.opened;
+      await visitor.fetch("/sign-in");
+      await visitor.fetch("/sign-out");
+      login.open();
+      await response;
+      assert.equal((await store.all()).size, 0);
+    });
+  },
+);
+
+testOn(
+  shared,
+  "a sign-out ends the session even where it got a new token meanwhile",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const [out, entered] = [gate(), gate()];
+      const handler = putting({ "sign-out": out.opened }, { "sign-out": entered.open });
+      const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+      await visitor.fetch("/first");
+      const window = visitor.clone();
+      const response = window.fetch("/sign-out");
+      await entered.opened;
+      await visitor.fetch("/sign-in");
+      await visitor.fetch("/sign-in-again");
+      out.open();
+      await response;
+      assert.equal((await store.all()).size, 0);
+      assert.equal(window.cookies.size, 0);
     });
   },
 );

@@ -1,0 +1,126 @@
+import type { Session } from "@scs/sequelize-store/manager";
+import { Html, html } from "./html.ts";
+
+/** What the demo keeps of a visitor. */
+export interface Visitor {
+  /** What `/put` has stored. */
+  message: string;
+  /** How often the button was pressed. */
+  count: number;
+  /** What the next page says, once. */
+  flash: string;
+  /** Who is signed in, if anybody. */
+  name: string;
+  /** What tells this user's sessions apart: their tokens are nobody's business. */
+  id: string;
+  browser: string;
+  signedInAt: Date;
+}
+
+/** A session of somebody who is signed in. */
+export interface SignedIn {
+  readonly id: string;
+  readonly browser: string;
+  readonly signedInAt: Date;
+}
+
+const STYLE = new Html(`
+  :root { color-scheme: light dark; --line: #8884; --accent: #2f6f4f; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 3rem auto; padding: 0 1rem; }
+  h1 { font-size: 1.5rem; margin: 0 0 1.5rem; overflow-wrap: anywhere; }
+  h2 { font-size: 1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
+  section { border: 1px solid var(--line); border-radius: .75rem; padding: 1rem 1.25rem; margin: 1rem 0; }
+  form { display: inline; }
+  input[name="name"] { font: inherit; padding: .4rem .6rem; border: 1px solid var(--line);
+    border-radius: .5rem; }
+  button { font: inherit; padding: .4rem .9rem; border: 1px solid var(--accent); border-radius: .5rem;
+    background: var(--accent); color: #fff; cursor: pointer; }
+  button.quiet { background: none; color: inherit; border-color: var(--line); }
+  .flash { border-color: var(--accent); background: #2f6f4f22; }
+  #count { font-size: 2rem; font-variant-numeric: tabular-nums; margin-right: 1rem; }
+  ul { list-style: none; margin: 0 0 1rem; padding: 0; }
+  li { display: flex; justify-content: space-between; align-items: center; gap: 1rem;
+    padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  small { opacity: .7; }
+`);
+
+const SIGN_IN = html`
+  <section>
+    <h2>Sign in</h2>
+    <form method="post" action="/sign-in">
+      <input name="name" required maxlength="40" placeholder="Any name" aria-label="Name">
+      <button>Sign in</button>
+      <p>
+        <label><input type="checkbox" name="remember"> Remember me when the browser is closed</label>
+      </p>
+    </form>
+  </section>
+`;
+
+function utc(date: Date): string {
+  return `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+/** A button that signs out where the session of this `id` is, or everywhere else. */
+function signOut(label: string, action: string, id = ""): Html {
+  return html`
+    <form method="post" action="${action}">
+      <input type="hidden" name="id" value="${id}">
+      <button class="quiet">${label}</button>
+    </form>
+  `;
+}
+
+function listed({ id, browser, signedInAt }: SignedIn, own: string | undefined): Html {
+  const where = id === own ? `${browser}, this one` : browser;
+  return html`
+    <li>
+      <span>${where}<br><small>signed in ${utc(signedInAt)}</small></span>
+      ${signOut("Sign out", "/sign-out", id)}
+    </li>
+  `;
+}
+
+function signedIn(name: string, own: string | undefined, all: readonly SignedIn[]): Html {
+  return html`
+    <section>
+      <h2>Where ${name} is signed in</h2>
+      <ul>${all.map((one) => listed(one, own))}</ul>
+      ${all.length > 1 && signOut("Sign out all others", "/sign-out-others")}
+    </section>
+  `;
+}
+
+function said(flash: string): Html {
+  return html`
+    <section class="flash" role="status">${flash}</section>
+  `;
+}
+
+/** The page at `/`; its message is shown once. */
+export function page(session: Session<Visitor>, all: readonly SignedIn[]): Html {
+  const name = session.get("name");
+  const flash = session.pop("flash");
+  const end = session.token === undefined
+    ? "You have no session: there is nothing to keep yet."
+    : `Your session ends ${utc(session.deadline)}, or after an hour without use.`;
+  return html`
+    <!doctype html>
+    <html lang="en">
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width">
+      <title>Sessions</title>
+      <style>${STYLE}</style>
+      <h1>Hello, ${name ?? "whoever you are"}</h1>
+      ${flash !== undefined && said(flash)}
+      <section>
+        <form method="post" action="/count">
+          <span id="count">${session.get("count") ?? 0}</span>
+          <button>Count</button>
+        </form>
+      </section>
+      ${name === undefined ? SIGN_IN : signedIn(name, session.get("id"), all)}
+      <p><small>${end}</small></p>
+    </html>
+  `;
+}
