@@ -84,8 +84,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * returned, and before its response goes out, so that the next request finds what this one has left. What
    * a streaming body changes after that is saved only by {@linkcode commit}.
    *
-   * The response gets `Vary: Cookie`; and, where the session was changed or destroyed, `Set-Cookie` and
-   * `Cache-Control: no-cache="Set-Cookie"`. Where the handler throws nothing is saved, and the error passes
+   * The response gets `Vary: Cookie`; and, where the session was changed, prolonged or destroyed,
+   * `Set-Cookie` and `Cache-Control: no-cache="Set-Cookie"`. Where the handler throws nothing is saved, and the error passes
    * on. Where the store fails, `onError` is told, and the answer is 500; if it fails before the handler
    * runs, the handler does not run.
    *
@@ -127,7 +127,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
         return await this.#fail(error, request);
       }
       const response = await handler(request, session, ...rest);
-      check("answer the request", "the handler's result", response, RESPONSE);
+      check("answer the request", "response", response, RESPONSE);
       try {
         await this.commit(session);
       } catch (error) {
@@ -251,12 +251,13 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   toSetCookie(session: Session<Values>): string | undefined {
     const state = this.#own("write the cookie", session);
     const { cookie } = this.#settings;
-    if (state.cookie === undefined) return undefined;
     if (state.cookie === "clear") return cookie.clear();
+    // Of a session that was met by iterate(), only the client knows the token.
+    if (state.cookie === undefined || state.token === undefined) return undefined;
     const persist = state.remember ?? cookie.persist;
     // The expiry is all that has changed, and the browser has not been told the old one.
     if (state.cookie === "touch" && !persist) return undefined;
-    return cookie.write(state.token!, state.record!.expiry, persist);
+    return cookie.write(state.token, state.record!.expiry, persist);
   }
 
   /** The session of the first token that has one, or else a new one. */

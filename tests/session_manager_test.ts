@@ -214,8 +214,7 @@ Deno.test("a handler that gives no Response is told so, and nothing is saved", a
   const { visit, calls } = website(naming(() => undefined as unknown as Response));
   await assert.rejects(visit().fetch(), {
     name: "TypeError",
-    message:
-      "Cannot answer the request as 'the handler's result' must be a Response: received undefined",
+    message: "Cannot answer the request as 'response' must be a Response: received undefined",
   });
   assert.deepEqual(calls, []);
 });
@@ -469,6 +468,7 @@ Deno.test("iterate() changes sessions that somebody uses meanwhile", async () =>
     await visitor.fetch("/count");
     session.put("name", "Ada");
     await sessions.commit(session);
+    assert.equal(sessions.toSetCookie(session), undefined);
   }
   const session = await sessions.load(visitor.cookies.get("session"));
   assert.deepEqual([session.get("count"), session.get("name")], [2, "Ada"]);
