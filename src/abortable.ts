@@ -14,7 +14,8 @@ export function abortable<T>(
       onAbort?.();
       reject(signal.reason);
     };
-    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }

@@ -9,19 +9,27 @@ const REMOVED = Symbol("removed");
  */
 export class Changes {
   /** The session was destroyed; all else in the log came after that. */
-  readonly destroyed: boolean;
+  destroyed: boolean;
   /** All values were removed; those in the log came after that. */
   #cleared = false;
   #values = new Map<string, unknown>();
   /** The deadline that was set, if any. */
   deadline: Date | undefined;
-  /** The token that the session has to get, if any. */
+  /** The token that the session has to get in the place of the one it has, if any. */
   token: string | undefined;
-  /** The rows that the session has taken over, by their keys in the store. */
-  merged: ReadonlySet<string> = new Set();
+  /** The token that a row was made under, or may have been, where the store's reply was lost. */
+  firstToken: string | undefined;
+  /** The rows that the session has taken over: to be deleted, by their keys, once it is written. */
+  readonly obsolete: Set<string>;
 
-  constructor({ destroyed = false }: { readonly destroyed?: boolean } = {}) {
+  constructor(
+    { destroyed = false, obsolete = [] }: {
+      readonly destroyed?: boolean;
+      readonly obsolete?: Iterable<string>;
+    } = {},
+  ) {
     this.destroyed = destroyed;
+    this.obsolete = new Set(obsolete);
   }
 
   /** Whether nothing was done but, perhaps, to destroy the session or to take over others. */
@@ -53,15 +61,25 @@ export class Changes {
     return { deadline: this.deadline ?? base.deadline, values };
   }
 
+  /** All is written: nothing is left to do but to delete what is obsolete. */
+  reduce(): void {
+    this.#cleared = this.destroyed = false;
+    this.#values.clear();
+    this.deadline = this.token = this.firstToken = undefined;
+  }
+
   /** These changes and then the later ones, as one log. */
   followedBy(later: Changes): Changes {
-    const both = new Changes({ destroyed: this.destroyed || later.destroyed });
+    const both = new Changes({
+      destroyed: this.destroyed || later.destroyed,
+      obsolete: [...this.obsolete, ...later.obsolete],
+    });
     const kept = later.destroyed ? new Changes() : this;
     both.#cleared = kept.#cleared || later.#cleared;
     both.#values = new Map([...(later.#cleared ? [] : kept.#values), ...later.#values]);
     both.deadline = later.deadline ?? kept.deadline;
     both.token = later.token ?? kept.token;
-    both.merged = new Set([...this.merged, ...later.merged]);
+    both.firstToken = later.firstToken ?? this.firstToken;
     return both;
   }
 }

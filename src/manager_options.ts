@@ -36,7 +36,8 @@ export interface SessionManagerOptions {
   readonly codec?: Codec | undefined;
   /**
    * Whether the store gets the SHA-256 of each token in its place, so that what leaks from the database
-   * opens no session. Changing it ends all sessions.
+   * opens no session. Changing it ends all sessions; delete them all before it becomes `false`, because
+   * from then on the old hashes themselves are tokens.
    *
    * @default {true}
    */

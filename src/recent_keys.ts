@@ -25,6 +25,10 @@ export class RecentKeys<T> {
     return entry && !this.#isOld(entry.since) ? entry.value : undefined;
   }
 
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
   #isOld(since: number): boolean {
     return Date.now() - since > this.#maxAge;
   }

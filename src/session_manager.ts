@@ -8,6 +8,7 @@ import {
 } from "./manager_options.ts";
 import { addHeaders } from "./response_headers.ts";
 import type { Session } from "./session.ts";
+import { SessionRows } from "./session_rows.ts";
 import { SessionSaver } from "./session_saver.ts";
 import { type SessionContext, type SessionOrigin, SessionState } from "./session_state.ts";
 import type { CallOptions } from "./store.ts";
@@ -63,7 +64,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const decode: SessionContext["decode"] = (data) => decodeWith(codec, data);
     const toKey = settings.hashToken ? hashToken : (token: string): string => token;
     this.#settings = settings;
-    this.#saver = new SessionSaver(toConditional(store), {
+    this.#saver = new SessionSaver(new SessionRows(toConditional(store)), {
       idleTimeout,
       toKey,
       decode,
@@ -128,15 +129,19 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       }
       const response = await handler(request, session, ...rest);
       check("answer the request", "response", response, RESPONSE);
+      // Who has sent no cookie has none to clear.
+      const setCookie = (): string | undefined =>
+        session.cookie?.kind === "clear" && tokens.length === 0
+          ? undefined
+          : this.toSetCookie(session);
       try {
         await this.commit(session);
       } catch (error) {
-        await response.body?.cancel().catch(() => {});
-        return await this.#fail(error, request);
+        response.body?.cancel().catch(() => {});
+        // Some of it may have been committed before, a new token for one.
+        return await this.#fail(error, request, setCookie());
       }
-      // Who has sent no cookie has none to clear.
-      const untold = session.cookie === "clear" && tokens.length === 0;
-      return addHeaders(response, untold ? undefined : this.toSetCookie(session));
+      return addHeaders(response, setCookie());
     };
   }
 
@@ -249,15 +254,15 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * ```
    */
   toSetCookie(session: Session<Values>): string | undefined {
-    const state = this.#own("write the cookie", session);
+    const change = this.#own("write the cookie", session).cookie;
     const { cookie } = this.#settings;
-    if (state.cookie === "clear") return cookie.clear();
+    if (change?.kind === "clear") return cookie.clear();
     // Of a session that was met by iterate(), only the client knows the token.
-    if (state.cookie === undefined || state.token === undefined) return undefined;
-    const persist = state.remember ?? cookie.persist;
+    if (change?.token === undefined) return undefined;
+    const persist = change.remember ?? cookie.persist;
     // The expiry is all that has changed, and the browser has not been told the old one.
-    if (state.cookie === "touch" && !persist) return undefined;
-    return cookie.write(state.token, state.record!.expiry, persist);
+    if (change.kind === "touch" && !persist) return undefined;
+    return cookie.write(change.token, change.expiry, persist);
   }
 
   /** The session of the first token that has one, or else a new one. */
@@ -285,11 +290,11 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return session as SessionState<Values>;
   }
 
-  async #fail(error: unknown, request: Request): Promise<Response> {
+  async #fail(error: unknown, request: Request, setCookie?: string): Promise<Response> {
     const response = await this.#settings.onError(error, request);
     return addHeaders(
       response ?? new Response("Internal Server Error\n", { status: 500 }),
-      undefined,
+      setCookie,
     );
   }
 

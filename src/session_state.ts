@@ -40,19 +40,36 @@ interface Content {
   readonly values: Map<string, unknown>;
 }
 
+/** What has to become of the client's cookie after what was committed. */
+export type CookieChange =
+  | { readonly kind: "clear" }
+  | {
+    /** `touch`: the expiry alone has changed. */
+    readonly kind: "set" | "touch";
+    readonly token: string | undefined;
+    readonly expiry: Date;
+    /** What `rememberMe` was told, if anything. */
+    readonly remember: boolean | undefined;
+  };
+
 /** One request's view of a session: what was loaded, and the log of what was done to it since. */
 export class SessionState<Values extends object> implements Session<Values> {
   readonly #context: SessionContext;
   readonly #request: Request | undefined;
   #token: string | undefined;
   #record: SessionRecord | undefined;
+  /** What was done since the last commit began. */
   #changes = new Changes();
-  /** The record's content after the changes; decoded when first asked for. */
+  /** What a commit is carrying out. */
+  #inFlight: Changes | undefined;
+  /** The values after all that was done; decoded when first asked for. */
   #content: Content | undefined;
-  #ended = false;
-  #unreadable: string | undefined;
-  /** What has to become of the client's cookie after what was committed; undefined: nothing. */
-  cookie: "set" | "touch" | "clear" | undefined;
+  /** What a session without a row begins with. */
+  #blank: SessionContent | undefined;
+  /** `destroyed`: by this request; `vanished`: by another. */
+  #end: "destroyed" | "vanished" | undefined;
+  #abandoned: string | undefined;
+  #cookie: CookieChange | undefined;
 
   constructor(context: SessionContext, { token, record, request }: SessionOrigin) {
     this.#context = context;
@@ -83,8 +100,8 @@ export class SessionState<Values extends object> implements Session<Values> {
   }
 
   clear(): void {
-    const remember = this.remember;
     if (this.keys().length === 0) return;
+    const remember = rememberIn(this.#read());
     this.#read().values.clear();
     this.#changes.clear();
     if (remember !== undefined) this.rememberMe(remember);
@@ -104,10 +121,8 @@ export class SessionState<Values extends object> implements Session<Values> {
   }
 
   destroy(): void {
-    const { merged } = this.#changes;
-    this.#changes = new Changes({ destroyed: true });
-    this.#changes.merged = merged;
-    this.#content = undefined;
+    this.#changes = new Changes({ destroyed: true, obsolete: this.#changes.obsolete });
+    this.#content = this.#blank = undefined;
   }
 
   async merge(token: string): Promise<boolean> {
@@ -116,7 +131,7 @@ export class SessionState<Values extends object> implements Session<Values> {
     const { deadline, values } = this.#context.decode(other.data);
     for (const [key, value] of values) this.#put(key, value);
     if (deadline > this.deadline) this.deadline = deadline;
-    this.#changes.merged = new Set([...this.#changes.merged, other.token]);
+    this.#changes.obsolete.add(other.token);
     return true;
   }
 
@@ -135,19 +150,17 @@ export class SessionState<Values extends object> implements Session<Values> {
   }
 
   get status(): SessionStatus {
+    if (this.#end === "vanished" && !this.#changes.destroyed) return "destroyed";
     if (!this.#changes.empty) return "modified";
-    return this.#changes.destroyed || this.#ended ? "destroyed" : "unmodified";
+    if (this.#changes.destroyed) return "destroyed";
+    if (this.#inFlight?.empty === false) return "modified";
+    return this.#inFlight?.destroyed || this.#end ? "destroyed" : "unmodified";
   }
 
   get token(): string | undefined {
     this.#read(); // a session that cannot be decoded has none
-    if (this.#changes.destroyed || this.#record === undefined) return undefined;
-    return this.#changes.token ?? this.#token;
-  }
-
-  /** What `rememberMe` was told, or `undefined` where it was not called. */
-  get remember(): boolean | undefined {
-    return this.#read().values.get(REMEMBER_ME) as boolean | undefined;
+    if (this.#isDestroyed || this.#record === undefined) return undefined;
+    return this.#changes.token ?? this.#inFlight?.token ?? this.#token;
   }
 
   /** The session's row in the store as this request knows it; `undefined` where there is none. */
@@ -155,14 +168,24 @@ export class SessionState<Values extends object> implements Session<Values> {
     return this.#record;
   }
 
-  /** The key of the row that this session stands in for, because it could not be decoded. */
-  get unreadable(): string | undefined {
-    return this.#unreadable;
+  /** The key of a row in whose place this session is, because its data is of no use. */
+  get abandoned(): string | undefined {
+    return this.#abandoned;
+  }
+
+  /** What has to become of the client's cookie after what was committed; `undefined`: nothing. */
+  get cookie(): CookieChange | undefined {
+    return this.#cookie;
   }
 
   /** Hands over the log to be carried out; what is done to the session meanwhile goes into a new one. */
   takeChanges(): Changes {
-    const changes = this.#changes;
+    const { destroyed, obsolete } = this.#changes;
+    // What was done after another request had ended the session must not begin it anew.
+    const dropped = this.#end === "vanished" && !destroyed;
+    const changes = dropped ? new Changes({ obsolete }) : this.#changes;
+    if (dropped) this.#content = undefined;
+    this.#inFlight = changes;
     this.#changes = new Changes();
     return changes;
   }
@@ -170,6 +193,12 @@ export class SessionState<Values extends object> implements Session<Values> {
   /** Takes a log back that was not carried out. */
   restoreChanges(changes: Changes): void {
     this.#changes = changes.followedBy(this.#changes);
+    this.#inFlight = this.#content = undefined;
+  }
+
+  /** The log that was handed over has been carried out. */
+  settled(): void {
+    this.#inFlight = undefined;
   }
 
   /** The row holds `content` now. */
@@ -177,21 +206,41 @@ export class SessionState<Values extends object> implements Session<Values> {
     this.#token = token;
     this.#record = record;
     this.#content = this.#changes.destroyed ? undefined : this.#changes.applyTo(content);
-    this.#ended = false;
-    this.cookie = "set";
+    this.#end = undefined;
+    this.#cookie = { kind: "set", token, expiry: record.expiry, remember: rememberIn(content) };
   }
 
   /** The row expires at another moment now. */
   touched(record: SessionRecord): void {
     this.#record = record;
-    this.cookie ??= "touch";
+    this.#cookie ??= {
+      kind: "touch",
+      token: this.#token,
+      expiry: record.expiry,
+      remember: rememberIn(this.#read()),
+    };
   }
 
-  /** The session is gone from the store: destroyed, or replaced by one with another token. */
-  ended(cookie: "clear" | undefined): void {
-    this.#record = this.#token = this.#content = undefined;
-    this.#ended = true;
-    this.cookie = cookie;
+  /** The row was deleted, because the session was destroyed. */
+  deleted(): void {
+    this.#record = this.#token = undefined;
+    this.#end = "destroyed";
+    this.#cookie = { kind: "clear" };
+  }
+
+  /** The row was found to be gone, and with it all that this request has done to the session. */
+  vanished(cookie: CookieChange | undefined): void {
+    this.#record =
+      this.#token =
+      this.#content =
+      this.#inFlight =
+        undefined;
+    this.#end = "vanished";
+    this.#cookie = cookie;
+  }
+
+  get #isDestroyed(): boolean {
+    return this.#changes.destroyed || this.#inFlight?.destroyed === true;
   }
 
   #newDeadline(): Date {
@@ -205,19 +254,31 @@ export class SessionState<Values extends object> implements Session<Values> {
 
   #read(): Content {
     return this.#content ??= this.#changes.applyTo(
-      this.#decode() ?? { deadline: this.#newDeadline(), values: new Map() },
+      this.#inFlight?.applyTo(this.#base()) ?? this.#base(),
     );
   }
 
-  #decode(): SessionContent | undefined {
-    if (this.#record === undefined || this.#changes.destroyed) return undefined;
-    try {
-      return this.#context.decode(this.#record.data);
-    } catch (error) {
-      this.#unreadable = this.#record.token;
-      this.#record = this.#token = undefined;
-      this.#context.onUnreadable(error, this.#request);
-      return undefined;
-    }
+  #base(): SessionContent {
+    return (this.#isDestroyed ? undefined : this.#decode()) ??
+      (this.#blank ??= { deadline: this.#newDeadline(), values: new Map() });
   }
+
+  #decode(): SessionContent | undefined {
+    if (this.#record === undefined) return undefined;
+    const { token, data } = this.#record;
+    try {
+      const content = this.#context.decode(data);
+      // A touch of a slow request may have prolonged a row whose deadline was brought forward meanwhile.
+      if (content.deadline.getTime() > Date.now()) return content;
+    } catch (error) {
+      this.#context.onUnreadable(error, this.#request);
+    }
+    this.#abandoned = token;
+    this.#record = this.#token = undefined;
+    return undefined;
+  }
+}
+
+function rememberIn({ values }: SessionContent): boolean | undefined {
+  return values.get(REMEMBER_ME) as boolean | undefined;
 }

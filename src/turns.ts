@@ -9,14 +9,15 @@ export class Turns<K, T> {
    * Runs a task once it is its turn.
    *
    * @param task Gets what the task right before it gave, or `undefined` where none was under way or it
-   *   failed.
-   * @param signal Rejects a task that is still waiting for its turn, and is then never run.
+   *   failed; its own result is what `take` gives, too.
+   * @param signal Rejects a task whose turn has not come yet; it is then never run.
    */
   async take(
     key: K,
     task: (left: T | undefined) => Promise<T | undefined>,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<T | undefined> {
+    signal?.throwIfAborted();
     const before = this.#last.get(key);
     const turn = before === undefined ? task(undefined) : abortable(before, signal).then(task);
     // The one after must wait for the one before, even where this one was withdrawn.
@@ -24,6 +25,6 @@ export class Turns<K, T> {
       if (this.#last.get(key) === last) this.#last.delete(key);
     });
     this.#last.set(key, last);
-    await turn;
+    return await turn;
   }
 }

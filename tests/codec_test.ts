@@ -113,6 +113,15 @@ Deno.test("jsonCodec does not take another layout for a session", () => {
   }
 });
 
+Deno.test("bytes that are not UTF-8 are not taken for text", () => {
+  const values = new Map([["key", "x"]]);
+  for (const codec of [devalueCodec, jsonCodec]) {
+    const data = codec.encode({ deadline, values });
+    data[data.lastIndexOf("x".charCodeAt(0))] = 0xff;
+    assert.throws(() => codec.decode(data), TypeError);
+  }
+});
+
 Deno.test("a session of one's own codec", async () => {
   const upside: Codec = {
     encode: (content) => jsonCodec.encode(content).map((byte) => byte ^ 0xff),

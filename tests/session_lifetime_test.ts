@@ -176,6 +176,31 @@ Deno.test("a touch does not bring back a session that was destroyed, and clears 
   assert.equal(visitor.cookies.size, 0);
 });
 
+Deno.test("a touch behind a renewal finds nothing to touch, and leaves the new cookie alone", async () => {
+  const { visitor, sessions, store, idle } = await visited();
+  await idle(5 * MINUTE);
+  const token = visitor.cookies.get("session");
+  const [renewing, reading] = [await sessions.load(token), await sessions.load(token)];
+  renewing.renewToken();
+  await Promise.all([sessions.commit(renewing), sessions.commit(reading)]);
+  assert.equal(reading.status, "destroyed");
+  assert.equal(sessions.toSetCookie(reading), undefined);
+  assert.equal((await store.all()).size, 1);
+  assertNear((await sessions.commit(renewing))!.getTime() - Date.now(), 10 * MINUTE);
+});
+
+Deno.test("after a commit and a touch in one request the cookie is set", async () => {
+  const { visitor, sessions, idle } = await visited({ persist: false });
+  const session = await sessions.load(visitor.cookies.get("session"));
+  session.put("count", 2);
+  await sessions.commit(session);
+  await idle(5 * MINUTE);
+  const again = await sessions.load(session.token);
+  await sessions.commit(again);
+  assert.equal(sessions.toSetCookie(again), undefined);
+  assert.ok(sessions.toSetCookie(session));
+});
+
 Deno.test("without idleTimeout a session that is only read is never written", async () => {
   const { store, calls } = recording<FullSessionStore>(new MemoryStore());
   const sessions = new SessionManager<Values>({ store });
@@ -188,6 +213,14 @@ Deno.test("without idleTimeout a session that is only read is never written", as
     await sessions.commit(await sessions.load(session.token));
     assert.deepEqual(calls, ["find"]);
   }
+});
+
+Deno.test("what commit() gives is the caller's own", async () => {
+  const { sessions, visitor } = await visited();
+  const session = await sessions.load(visitor.cookies.get("session"));
+  const expiry = await sessions.commit(session);
+  expiry!.setTime(0);
+  assert.ok((await sessions.commit(session))! > new Date());
 });
 
 Deno.test("the deadline is lifetime after the session's beginning, and does not move", async () => {
@@ -223,6 +256,11 @@ Deno.test("the deadline that is read is a copy", async () => {
   const { deadline } = session;
   deadline.setTime(0);
   assert.ok(session.deadline > new Date());
+  const set = new Date("2030-01-01T00:00:00Z");
+  const changed = await new SessionManager().load(undefined);
+  changed.deadline = set;
+  set.setTime(0);
+  assert.deepEqual(changed.deadline, new Date("2030-01-01T00:00:00Z"));
   assert.equal(session.status, "unmodified");
   const wrong = session as { deadline: unknown };
   assert.throws(() => wrong.deadline = Date.now(), TypeError);

@@ -595,6 +595,72 @@ Deno.test("a signal rejects load() and commit(), and the changes are still there
   assert.equal((await sessions.load(session.token)).get("name"), "Ada");
 });
 
+Deno.test("signals and page sizes reach the store", async () => {
+  const got: unknown[] = [];
+  const inner = new MemoryStore();
+  const get = (_: unknown, name: keyof MemoryStore) => (...args: never[]) => {
+    got.push([name, args.at(-1)]);
+    return (inner[name] as (...args: never[]) => unknown).apply(inner, args);
+  };
+  const sessions = new SessionManager<Values>({
+    store: new Proxy(inner, { get: get as never }),
+    idleTimeout: 60_000,
+  });
+  const { signal } = new AbortController();
+  const session = await sessions.load(undefined, { signal });
+  session.put("count", 1);
+  await sessions.commit(session, { signal });
+  session.put("count", 2);
+  await sessions.commit(session, { signal });
+  for (const key of (await inner.all()).keys()) await inner.touch(key, inMs(30_000));
+  const idle = await sessions.load(session.token, { signal });
+  await sessions.commit(idle, { signal });
+  idle.destroy();
+  await sessions.commit(idle, { signal });
+  await sessions.iterate({ signal, pageSize: 7 }).next();
+  const names = ["commit", "replace", "find", "touch", "delete"];
+  assert.deepEqual(got, [...names.map((name) => [name, { signal }]), ["entries", {
+    signal,
+    pageSize: 7,
+  }]]);
+});
+
+Deno.test("a commit that waits for another one is withdrawn by its signal", async () => {
+  const { sessions } = website(counting);
+  const session = await sessions.load(undefined);
+  session.put("count", 1);
+  const first = sessions.commit(session);
+  session.put("name", "Ada");
+  const controller = new AbortController();
+  const second = sessions.commit(session, { signal: controller.signal });
+  controller.abort(new Error("gone"));
+  await assert.rejects(second, { message: "gone" });
+  await first;
+  assert.deepEqual((await sessions.load(session.token)).keys(), ["count"]);
+  assert.equal(session.status, "modified");
+});
+
+Deno.test("a deadline that was set before there was a value is kept", async () => {
+  const { sessions } = website(counting);
+  const session = await sessions.load(undefined);
+  session.deadline = new Date("2030-01-01T00:00:00Z");
+  await sessions.commit(session);
+  session.put("name", "Ada");
+  assert.deepEqual(await sessions.commit(session), new Date("2030-01-01T00:00:00Z"));
+});
+
+Deno.test("what cannot be copied, as the answer to an upgrade, gets its headers in place", async () => {
+  const upgrade = Object.defineProperty(new Response(null), "status", { value: 101 });
+  const response = await website(naming(() => upgrade)).visit().fetch();
+  assert.equal(response, upgrade);
+  assert.equal(cookiesOf(response).length, 1);
+  const failed = Response.error();
+  assert.equal(
+    await website(counting).sessions.loadAndSave(() => failed)(new Request("http://x")),
+    failed,
+  );
+});
+
 Deno.test("what a failed commit() has not saved is saved by the next", async () => {
   let down = true;
   const store = new MemoryStore();

@@ -264,6 +264,49 @@ testOn(
   },
 );
 
+testOn(shared, "a slow sign-out spares the session that began after another one", async (on) => {
+  await withStore(on, async ({ store }) => {
+    const [out, entered] = [gate(), gate()];
+    const handler = putting({ "sign-out": out.opened }, { "sign-out": entered.open });
+    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+    await visitor.fetch("/first");
+    const response = visitor.clone().fetch("/sign-out");
+    await entered.opened;
+    await visitor.fetch("/sign-out-with-message");
+    out.open();
+    await response;
+    assert.equal(await visitor.text("/read"), "message");
+  });
+});
+
+Deno.test("two processes on a store without replace() and touch() lose no session", async () => {
+  const inner = new MemoryStore();
+  const store = {
+    find: inner.find.bind(inner),
+    commit: inner.commit.bind(inner),
+    delete: inner.delete.bind(inner),
+  };
+  const [one, other] = [1, 2].map(() => new SessionManager<Values>({ store, idleTimeout: 60_000 }));
+  const session = await one!.load(undefined);
+  session.put("first", 1);
+  await one!.commit(session);
+  const [here, there] = [await one!.load(session.token), await other!.load(session.token)];
+  here.put("here", 1);
+  await one!.commit(here);
+  there.put("there", 1);
+  await other!.commit(there);
+  assert.deepEqual((await one!.load(session.token)).keys(), ["first", "here", "there"]);
+  for (const key of (await inner.all()).keys()) {
+    await inner.touch(key, new Date(Date.now() + 30_000));
+  }
+  const idle = await other!.load(session.token);
+  session.destroy();
+  await one!.commit(session);
+  await other!.commit(idle);
+  assert.equal(idle.status, "destroyed");
+  assert.equal((await inner.all()).size, 0);
+});
+
 testOn(databases, "what one request removes and another changes are both done", async (on) => {
   await withStore(on, async ({ store }) => {
     const sessions = new SessionManager<Values>({ store });

@@ -259,6 +259,131 @@ Deno.test("merge() into a new session, and into one whose token is renewed", asy
   assert.deepEqual((await sessions.load(login.token)).keys(), ["cart", "userId"]);
 });
 
+Deno.test("merge() takes over several sessions, and ends them even where this one is destroyed", async () => {
+  const store = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store });
+  const others = [await stored({ cart: ["x"] }, sessions), await stored({ userId: 2 }, sessions)];
+  const session = await stored({ flash: "x" }, sessions);
+  for (const { token } of others) await session.merge(token!);
+  await sessions.commit(session);
+  assert.equal((await store.all()).size, 1);
+  assert.deepEqual(session.keys(), ["cart", "flash", "userId"]);
+  const another = await stored({ userId: 3 }, sessions);
+  await session.merge(another.token!);
+  session.destroy();
+  await sessions.commit(session);
+  assert.equal((await store.all()).size, 0);
+});
+
+Deno.test("the status tells what became of the session, by this request or by another", async () => {
+  const store = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store });
+  const session = await stored({ userId: 1 }, sessions);
+  const other = await sessions.load(session.token);
+  session.destroy();
+  const commit = sessions.commit(session);
+  // While it is being carried out, too.
+  assert.deepEqual([session.status, session.token, session.keys()], ["destroyed", undefined, []]);
+  await commit;
+  assert.deepEqual([session.status, session.token, session.keys()], ["destroyed", undefined, []]);
+  session.put("userId", 2);
+  assert.equal(session.status, "modified");
+  const begun = sessions.commit(session);
+  assert.equal(session.status, "modified");
+  await begun;
+  assert.equal(session.status, "unmodified");
+  assert.equal((await store.all()).size, 1);
+
+  other.put("userId", 3);
+  assert.equal(await sessions.commit(other), undefined);
+  assert.deepEqual([other.status, other.token, other.keys()], ["destroyed", undefined, []]);
+});
+
+// It would sign in again whom another request has signed out.
+Deno.test("what is put after another request has ended the session is not kept", async () => {
+  const store = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store });
+  const visitor = new Visitor(sessions.loadAndSave(async (request, session) => {
+    session.put("userId", 1);
+    await sessions.commit(session);
+    if (request.method !== "POST") return new Response();
+    for (const key of (await store.all()).keys()) await store.delete(key);
+    for (const flash of ["one", "two"]) {
+      session.put("flash", flash);
+      assert.equal(await sessions.commit(session), undefined);
+      assert.deepEqual(session.keys(), []);
+    }
+    session.put("userId", 2);
+    session.renewToken();
+    assert.equal(session.status, "destroyed");
+    return new Response();
+  }));
+  await visitor.fetch();
+  const response = await visitor.fetch("/", { method: "POST" });
+  assert.equal(response.status, 200);
+  assert.equal((await store.all()).size, 0);
+  assert.equal(visitor.cookies.size, 0);
+});
+
+Deno.test("a session that another request has ended begins anew after destroy()", async () => {
+  const store = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store });
+  const session = await stored({ userId: 1 }, sessions);
+  for (const key of (await store.all()).keys()) await store.delete(key);
+  session.put("flash", "lost");
+  assert.equal(await sessions.commit(session), undefined);
+  session.destroy();
+  session.put("flash", "kept");
+  assert.ok(await sessions.commit(session));
+  assert.equal((await sessions.load(session.token)).get("flash"), "kept");
+});
+
+Deno.test("destroy() during a commit gives a deadline of its own, and ends what is being written", async () => {
+  const store = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store });
+  const session = await stored({ userId: 1 }, sessions);
+  session.deadline = new Date("2099-01-01T00:00:00Z");
+  const commit = sessions.commit(session);
+  session.destroy();
+  await commit;
+  assert.ok(session.deadline < inMs(86_400_001));
+  assert.equal(session.status, "destroyed");
+  await sessions.commit(session);
+  assert.equal((await store.all()).size, 0);
+});
+
+// A handler that streams goes on while its session is being saved.
+Deno.test("the cookie has the token that was written, and not one that is yet to be", async () => {
+  const sessions = new SessionManager<Values>();
+  const session = await stored({ userId: 1 }, sessions);
+  const token = session.token!;
+  session.put("userId", 2);
+  const commit = sessions.commit(session);
+  session.renewToken();
+  assert.notEqual(session.token, token);
+  await commit;
+  assert.ok(sessions.toSetCookie(session)!.startsWith(`session=${token};`));
+  session.destroy();
+  assert.ok(sessions.toSetCookie(session)!.startsWith(`session=${token};`));
+});
+
+Deno.test("a session past its deadline is none, whatever its row says", async () => {
+  const store = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store, idleTimeout: 60_000 });
+  const session = await stored({ userId: 1 }, sessions);
+  session.deadline = inMs(20);
+  await sessions.commit(session);
+  // What a request that had loaded it before makes of it.
+  for (const key of (await store.all()).keys()) await store.touch(key, soon());
+  assert.equal((await sessions.load(session.token)).get("userId"), 1);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const late = await sessions.load(session.token);
+  assert.deepEqual([late.keys(), late.token], [[], undefined]);
+  late.destroy();
+  await sessions.commit(late);
+  assert.equal((await store.all()).size, 0);
+});
+
 Deno.test("rememberMe() decides whether the cookie outlives the browser, and cookie.persist before", async () => {
   for (const persist of [true, false]) {
     const sessions = new SessionManager<Values>({ cookie: { persist } });

@@ -141,6 +141,25 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal((await store.all()).size, 20);
   },
 
+  "the same goes for replace() and touch()": async (store) => {
+    await store.commit("replaced", bytes("old"), soon());
+    await store.commit("touched", bytes("data"), soon());
+    const [current, next] = [bytes("old"), bytes("new")];
+    const expiry = new Date("2100-01-01T00:00:00Z");
+    const calls = [
+      store.replace("replaced", current, next, expiry),
+      store.touch("touched", expiry),
+    ];
+    for (const array of [current, next]) array.fill(0);
+    expiry.setTime(0);
+    assert.deepEqual(await Promise.all(calls), [true, true]);
+    const [replaced, touched] = [await store.find("replaced"), await store.find("touched")];
+    assert.equal(text(replaced!.data), "new");
+    for (const session of [replaced, touched]) {
+      assert.deepEqual(session!.expiry, new Date("2100-01-01T00:00:00Z"));
+    }
+  },
+
   "what find() gives is the caller's own": async (store) => {
     await store.commit("token", bytes("data"), soon());
     const found = await Promise.all(Array.from({ length: 20 }, () => store.find("token")));

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { RecentKeys } from "../src/recent_keys.ts";
+
+Deno.test("RecentKeys forgets what is too old, and the oldest where there are too many", () => {
+  const { now } = Date;
+  let ms = 0;
+  try {
+    Date.now = () => ms;
+    const keys = new RecentKeys<number>({ maxAge: 10, maxSize: 3 });
+    keys.set("a", 1);
+    assert.equal(keys.get("a"), 1);
+    assert.equal(keys.get("b"), undefined);
+    ms = 10;
+    assert.equal(keys.get("a"), 1);
+    ms = 11;
+    assert.equal(keys.get("a"), undefined);
+    for (const key of ["a", "b", "c", "a", "d"]) keys.set(key, 2);
+    assert.deepEqual(["a", "b", "c", "d"].map((key) => keys.get(key)), [2, undefined, 2, 2]);
+    keys.delete("a");
+    assert.equal(keys.get("a"), undefined);
+  } finally {
+    Date.now = now;
+  }
+});
