@@ -24,7 +24,6 @@ type AnySession = Pick<
   | "deadline"
   | "takeChanges"
   | "restoreChanges"
-  | "settled"
   | "committed"
   | "touched"
   | "deleted"
@@ -65,7 +64,6 @@ export class SessionSaver {
         session.restoreChanges(changes);
         throw error;
       }
-      session.settled();
       return undefined;
     }, options.signal);
   }
@@ -86,8 +84,8 @@ export class SessionSaver {
 
   async #insert(session: AnySession, changes: Changes, options: CallOptions): Promise<void> {
     const content = changes.applyTo({ deadline: session.deadline, values: new Map() });
-    // A visitor of whom there is nothing to keep costs no row; the log waits for something.
-    if (content.values.size === 0) return session.restoreChanges(changes);
+    // A visitor of whom there is nothing to keep costs no row.
+    if (content.values.size === 0) return;
     // Kept in the log, so that to try again after a lost reply makes no second row.
     const token = changes.firstToken ??= changes.token ?? generateToken();
     const record = this.#encode(this.#settings.toKey(token), content);

@@ -193,11 +193,6 @@ export class SessionState<Values extends object> implements Session<Values> {
   /** Takes a log back that was not carried out. */
   restoreChanges(changes: Changes): void {
     this.#changes = changes.followedBy(this.#changes);
-    this.#inFlight = this.#content = undefined;
-  }
-
-  /** The log that was handed over has been carried out. */
-  settled(): void {
     this.#inFlight = undefined;
   }
 

@@ -189,16 +189,33 @@ Deno.test("a touch behind a renewal finds nothing to touch, and leaves the new c
   assertNear((await sessions.commit(renewing))!.getTime() - Date.now(), 10 * MINUTE);
 });
 
-Deno.test("after a commit and a touch in one request the cookie is set", async () => {
-  const { visitor, sessions, idle } = await visited({ persist: false });
+Deno.test("a commit and then a touch in one request set the cookie", async () => {
+  const { now } = Date;
+  const { sessions, visitor, calls } = await visited({ persist: false });
   const session = await sessions.load(visitor.cookies.get("session"));
   session.put("count", 2);
   await sessions.commit(session);
-  await idle(5 * MINUTE);
-  const again = await sessions.load(session.token);
-  await sessions.commit(again);
-  assert.equal(sessions.toSetCookie(again), undefined);
+  try {
+    Date.now = () => now() + 5 * MINUTE;
+    await sessions.commit(session);
+  } finally {
+    Date.now = now;
+  }
+  assert.deepEqual(calls, ["find", "replace", "touch"]);
   assert.ok(sessions.toSetCookie(session));
+});
+
+Deno.test("what follows destroy() has a lifetime of its own", async () => {
+  const { now } = Date;
+  const session = await new SessionManager<Values>({ lifetime: 10 * MINUTE }).load(undefined);
+  assertNear(session.deadline.getTime() - now(), 10 * MINUTE);
+  try {
+    Date.now = () => now() + 5 * MINUTE;
+    session.destroy();
+    assertNear(session.deadline.getTime() - now(), 15 * MINUTE);
+  } finally {
+    Date.now = now;
+  }
 });
 
 Deno.test("without idleTimeout a session that is only read is never written", async () => {
@@ -216,8 +233,9 @@ Deno.test("without idleTimeout a session that is only read is never written", as
 });
 
 Deno.test("what commit() gives is the caller's own", async () => {
-  const { sessions, visitor } = await visited();
-  const session = await sessions.load(visitor.cookies.get("session"));
+  const sessions = new SessionManager<Values>();
+  const session = await sessions.load(undefined);
+  session.put("count", 1);
   const expiry = await sessions.commit(session);
   expiry!.setTime(0);
   assert.ok((await sessions.commit(session))! > new Date());

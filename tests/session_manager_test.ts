@@ -329,7 +329,8 @@ Deno.test("of several cookies of one name, the first whose session is known coun
     calls.length = 0;
     return await (await handler(new Request("http://localhost/", { headers: { cookie } }))).text();
   };
-  assert.equal(await ask(`session=garbage; other=1; session=${known}`), "1");
+  const garbage = Array.from({ length: 5 }, (_, i) => `session=garbage${i}`).join("; ");
+  assert.equal(await ask(`${garbage}; other=1; session=${known}`), "1");
   assert.deepEqual(calls, ["find"]);
   assert.equal(await ask(`session=${UNKNOWN_TOKEN}; session=${known}`), "1");
   const many = Array.from({ length: 100 }, (_, i) => `session=${String(i).padStart(43, "x")}`);

@@ -202,7 +202,9 @@ Deno.test("the token is the new one from renewToken() on", async () => {
   session.renewToken();
   const { token } = session;
   assert.notEqual(token, old);
-  await sessions.commit(session);
+  const commit = sessions.commit(session);
+  assert.equal(session.token, token);
+  await commit;
   assert.equal(session.token, token);
   assert.equal((await sessions.load(token)).get("userId"), 1);
 });
@@ -456,14 +458,27 @@ Deno.test("a session that cannot be decoded is reported and kept, and its visito
 });
 
 Deno.test("data that decodes to something else is as good as none", async () => {
-  for (
-    const text of ["1", "[]", "null", "[[1],2]", '[{"deadline":1,"values":1},1]', "", "-1", "\xff"]
-  ) {
+  const texts = [
+    "1",
+    "[]",
+    "null",
+    "[[1],2]",
+    "",
+    "-1",
+    "\xff",
+    '[{"deadline":1,"values":1},1]',
+    '[{"deadline":1,"values":2},["Date","2099-01-01T00:00:00.000Z"],["Set"]]',
+    // A key that is no string, and deadlines that no store keeps; the first one is Go's zero time.
+    '[{"deadline":1,"values":2},["Date","2099-01-01T00:00:00.000Z"],["Map",3,3],7]',
+    '[{"deadline":1,"values":2},["Date","0001-01-01T00:00:00.000Z"],["Map"]]',
+    '[{"deadline":1,"values":2},["Date","+020000-01-01T00:00:00.000Z"],["Map"]]',
+  ];
+  for (const text of texts) {
     const { token, errors, sessions } = await unreadable(
       Uint8Array.from(text, (c) => c.charCodeAt(0)),
     );
     assert.deepEqual((await sessions.load(token)).keys(), [], text);
-    assert.match(String(errors[0]), /^Error: Cannot decode the session's data: \w/);
+    assert.match(String(errors[0]), /^Error: Cannot decode the session's data: \w/, text);
   }
 });
 

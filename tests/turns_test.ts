@@ -74,8 +74,15 @@ Deno.test("a turn that is aborted while it waits is never run, and those behind 
   three.end(3);
   assert.deepEqual(await Promise.all([first, third]), [1, 3]);
   assert.deepEqual(two.got(), []);
-  await assert.rejects(turns.take("key", two.run, controller.signal), { message: "aborted" });
-  assert.deepEqual(two.got(), []);
+});
+
+Deno.test("a turn whose signal has aborted is not run, though nobody is before it", async () => {
+  const { run, got } = task<number>();
+  const signal = AbortSignal.abort(new Error("aborted"));
+  await assert.rejects(new Turns<string, number>().take("key", run, signal), {
+    message: "aborted",
+  });
+  assert.deepEqual(got(), []);
 });
 
 Deno.test("a turn under way is not cut short by its signal", async () => {
