@@ -83,7 +83,8 @@ const INTERVAL: Rule<number> = {
   inRange: (value) => value >= 0,
 };
 
-const NAME: Rule<string> = {
+/** A table's or a schema's name. */
+export const NAME: Rule<string> = {
   // The length that every dialect takes; a dot would be taken for the end of a schema's name.
   text: "1 to 63 characters other than dots, quotes and brackets",
   hasType: (value) => typeof value === "string",
@@ -98,12 +99,14 @@ const SIGNAL: Rule<AbortSignal | undefined> = {
   },
 };
 
-const LOGGING: Rule<unknown> = {
+/** A function that gets SQL, if any. */
+export const LOGGING: Rule<unknown> = {
   text: "false or a function",
   hasType: (value) => value === false || isFunction(value),
 };
 
-const SEQUELIZE: Rule<Sequelize> = {
+/** An instance of a dialect that the store is written for. */
+export const SEQUELIZE: Rule<Sequelize> = {
   text: `a Sequelize 6 instance for ${DIALECTS.join(", ")}`,
   hasType: (value) => isFunction((value as Partial<Sequelize> | undefined)?.getDialect),
   inRange: (value) => DIALECTS.includes(value.getDialect()),

@@ -12,12 +12,8 @@ import {
   type Settings,
 } from "./options.ts";
 import { batchReads, batchWrites, sendReads, sendWrites, type Write } from "./session_batches.ts";
-import {
-  createSessionTable,
-  defineSessionModel,
-  type SessionAttributes,
-  type SessionModel,
-} from "./session_model.ts";
+import { defineSessionModel, type SessionAttributes, type SessionModel } from "./session_model.ts";
+import { createSessionTable } from "./session_schema.ts";
 import { type SessionRow, SessionTable } from "./session_table.ts";
 import type { FullSessionStore, SessionRecord } from "./store.ts";
 import { isWellFormed } from "./token.ts";

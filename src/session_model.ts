@@ -2,8 +2,6 @@
 
 import type { Buffer } from "node:buffer";
 import type { Model, ModelStatic, Sequelize } from "sequelize";
-import { isConnectionError } from "./database_error.ts";
-import { retry } from "./retry.ts";
 
 /** The columns of the sessions table. */
 export interface SessionAttributes {
@@ -123,47 +121,6 @@ export function defineSessionModel(
 }
 
 /** Named after the table, because PostgreSQL's index names are unique in a schema; 63 characters at most. */
-function expiryIndex(tableName: string): { name: string; fields: string[] } {
+export function expiryIndex(tableName: string): { name: string; fields: string[] } {
   return { name: `${tableName.slice(0, 52)}_expiry_idx`, fields: ["expiry"] };
-}
-
-/**
- * Creates the table and its index where they are missing. Any number of processes may do so at once:
- * those that come second fail somewhere in between, look again, and find it done.
- */
-export async function createSessionTable(model: SessionModel): Promise<void> {
-  await retry(() => createWhatIsMissing(model), (error) => !isConnectionError(error));
-}
-
-async function createWhatIsMissing(model: SessionModel): Promise<void> {
-  const queryInterface = model.sequelize!.getQueryInterface();
-  const table = model.getTableName();
-  const options = { transaction: null, useMaster: true };
-  const existed = await tableExists(model);
-  if (!existed) await queryInterface.createTable(table, model.getAttributes(), options);
-  if (existed && await hasExpiryIndex(model)) return;
-  await queryInterface.addIndex(table, { ...expiryIndex(model.tableName), ...options });
-}
-
-/**
- * Asks for a row that cannot be, which meets the table wherever the store's own statements would:
- * through the search path or a synonym; Sequelize's `tableExists` looks in one schema only.
- */
-async function tableExists(model: SessionModel): Promise<boolean> {
-  try {
-    await model.findByPk("", { raw: true, transaction: null, useMaster: true });
-    return true;
-  } catch (error) {
-    if (isConnectionError(error)) throw error;
-    return false;
-  }
-}
-
-/** Any index that begins with the expiry will do: gormstore gave its own another name. */
-async function hasExpiryIndex(model: SessionModel): Promise<boolean> {
-  const indexes = await model.sequelize!.getQueryInterface().showIndex(
-    model.getTableName() as string,
-    { transaction: null, useMaster: true },
-  ) as { fields: { attribute: string }[] }[];
-  return indexes.some(({ fields }) => fields[0]?.attribute === "expiry");
 }

@@ -6,9 +6,11 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { type Dialect, Sequelize } from "sequelize";
+import { up } from "../migration.ts";
 import { SequelizeStore } from "../mod.ts";
 import { bytes } from "./databases.ts";
 
+const DOCUMENT = new URL("../docs/databases.md", import.meta.url);
 const SNAPSHOT = new URL("./sql_snapshot.txt", import.meta.url);
 const DIALECTS: Dialect[] = ["postgres", "mysql", "mariadb", "sqlite", "mssql"];
 const EXPIRY = new Date("2030-01-02T03:04:05.678Z");
@@ -96,4 +98,21 @@ Deno.test("every verb is one statement on every dialect, as in the snapshot", as
   const snapshot = actual.join("\n\n") + "\n";
   if (process.env.UPDATE_SNAPSHOT) await writeFile(SNAPSHOT, snapshot);
   assert.equal(snapshot, await readFile(SNAPSHOT, "utf8"));
+});
+
+Deno.test("docs/databases.md has the statements that make the table", async () => {
+  const document = await readFile(DOCUMENT, "utf8");
+  let actual = document;
+  for (const dialect of ["postgres", "mysql", "sqlite", "mssql"] as const) {
+    const { sequelize, queries, absent } = fake(dialect);
+    absent();
+    await up(sequelize.getQueryInterface());
+    const [, ...statements] = queries.map(line);
+    const sql = statements.map((statement) => `${statement.replace(/;$/, "")};\n`).join("");
+    const place = new RegExp(`(<!-- ${dialect} -->\n\n\`\`\`sql\n)[^]*?(?=\`\`\`)`);
+    assert.match(document, place);
+    actual = actual.replace(place, (_, start) => start + sql);
+  }
+  if (process.env.UPDATE_SNAPSHOT) await writeFile(DOCUMENT, actual);
+  assert.equal(await readFile(DOCUMENT, "utf8"), actual);
 });
