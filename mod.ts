@@ -1,6 +1,19 @@
 /**
  * Sessions for the web in any SQL database that Sequelize speaks: see {@linkcode SequelizeStore}.
  *
+ * @example
+ * ```ts
+ * import { SequelizeStore } from "@scs/sequelize-store";
+ * import { Sequelize } from "sequelize";
+ *
+ * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * await using store = await SequelizeStore.open(sequelize);
+ *
+ * const inAnHour = new Date(Date.now() + 3_600_000);
+ * await store.commit("a-token", new TextEncoder().encode("Hello from a session!"), inAnHour);
+ * const session = await store.find("a-token");
+ * ```
+ *
  * @module
  */
 

@@ -1,0 +1,155 @@
+// Installs a tarball of the npm package into an empty project, and puts a session through every entry
+// point: by import and by require, on several versions of Node and on Bun, and through each of TypeScript's
+// ways to resolve modules.
+//
+//   deno task setup && deno pack --allow-dirty -o package.tgz && deno run -A scripts/test_package.ts package.tgz
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const NODE_VERSIONS = ["20", "22", "24"];
+/** Installed for Deno already, sqlite3 with its native binding. */
+const INSTALLED = ["sequelize", "sqlite3", "@types/node"];
+const RESOLUTIONS = [["node16", "node16"], ["nodenext", "nodenext"], [
+  "esnext",
+  "bundler",
+]] as const;
+
+const ENTRY_POINTS = {
+  store: "@scs/sequelize-store",
+  manager: "@scs/sequelize-store/manager",
+  migration: "@scs/sequelize-store/migration",
+};
+
+const PROGRAM = `
+async function main() {
+  const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+  await migration.up(sequelize.getQueryInterface());
+  const opened = await store.SequelizeStore.open(sequelize, { sync: false });
+  const sessions = new manager.SessionManager({ store: opened });
+  const handler = sessions.loadAndSave((request, session) => {
+    if (request.method === "POST") session.put("message", "hello");
+    return new Response(String(session.get("message")));
+  });
+  const { headers } = await handler(new Request("http://localhost/", { method: "POST" }));
+  const [cookie] = headers.get("set-cookie").split(";");
+  const response = await handler(new Request("http://localhost/", { headers: { cookie } }));
+  const text = await response.text();
+  if (text !== "hello") throw new Error("the session holds " + text);
+  await opened.stopCleanup();
+  await migration.down(sequelize.getQueryInterface());
+  await sequelize.close();
+  console.log("session kept by", process.versions.bun ? "Bun " + process.versions.bun : "Node " + process.version);
+}
+main().catch((error) => { console.error(error); process.exit(1); });
+`;
+
+const TYPED_PROGRAM = `
+import { Sequelize } from "sequelize";
+import { type SessionRecord, SequelizeStore } from "@scs/sequelize-store";
+import { MemoryStore, type Session, SessionManager } from "@scs/sequelize-store/manager";
+import { up } from "@scs/sequelize-store/migration";
+
+export async function main(sequelize: Sequelize): Promise<void> {
+  await up(sequelize.getQueryInterface(), { tableName: "sessions" });
+  const store = await SequelizeStore.open(sequelize, { sync: false });
+  const record: SessionRecord | undefined = await store.find("token");
+  const sessions = new SessionManager<{ userId: number }>({ store: record ? store : new MemoryStore() });
+  const session: Session<{ userId: number }> = await sessions.load(null);
+  const userId: number | undefined = session.get("userId");
+  // @ts-expect-error: of another type
+  session.put("userId", "7");
+  console.log(userId);
+}
+`;
+
+/** Runs a command; gives what it prints, or else shows it. */
+function run(cwd: string, command: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  if (status === 0) return stdout;
+  console.error(stdout + stderr);
+  throw new Error(`Cannot go on as ${command} ${args.join(" ")} failed`);
+}
+
+function install(tarball: string): string {
+  const project = mkdtempSync(join(tmpdir(), "package-"));
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true }));
+  run(project, "npm", "install", "--silent", "--ignore-scripts", "--legacy-peer-deps", tarball);
+  for (const name of INSTALLED) {
+    const path = join(project, "node_modules", name);
+    mkdirSync(join(path, ".."), { recursive: true });
+    rmSync(path, { recursive: true, force: true });
+    symlinkSync(join(ROOT, "node_modules", name), path);
+  }
+  return project;
+}
+
+/** Makes sure that every entry point of the package is tried; tells whether they are CommonJS, too. */
+function inspect(project: string): { readonly isDual: boolean } {
+  const manifest = join(project, "node_modules", ENTRY_POINTS.store, "package.json");
+  const { name, exports } = JSON.parse(readFileSync(manifest, "utf8"));
+  const actual = Object.keys(exports).map((key) => name + key.slice(1)).sort();
+  const tried = Object.values(ENTRY_POINTS).sort();
+  if (actual.join() !== tried.join()) throw new Error(`The package has the entry points ${actual}`);
+  return { isDual: exports["."].require !== undefined };
+}
+
+function runPrograms(project: string): void {
+  const all = Object.entries({ ...ENTRY_POINTS, "{ Sequelize }": "sequelize" });
+  const imports = all.map(([name, from]) =>
+    `import ${name.replace(/^\w/, "* as $&")} from "${from}";\n`
+  );
+  const requires = all.map(([name, from]) => `const ${name} = require("${from}");\n`);
+  writeFileSync(join(project, "program.mjs"), imports.join("") + PROGRAM);
+  writeFileSync(join(project, "program.cjs"), requires.join("") + PROGRAM);
+  for (const program of ["program.mjs", "program.cjs"]) {
+    for (const version of NODE_VERSIONS) {
+      const node = `node-${process.platform}-${process.arch}@${version}`;
+      const output = run(project, "npx", "-y", "-p", node, "node", program);
+      console.log(`${program}: ${output.trim()}`);
+      if (!output.includes(`Node v${version}.`)) throw new Error(`that is not Node ${version}`);
+    }
+    console.log(`${program}: ${run(project, "npx", "-y", "-p", "bun", "bun", program).trim()}`);
+  }
+}
+
+function compile(project: string, { isDual }: { readonly isDual: boolean }): void {
+  // Where it is not, "node16" lets no CommonJS module import it.
+  const files = isDual ? ["typed.mts", "typed.cts"] : ["typed.mts"];
+  for (const file of files) writeFileSync(join(project, file), TYPED_PROGRAM);
+  for (const [module, moduleResolution] of RESOLUTIONS) {
+    const compilerOptions = {
+      module,
+      moduleResolution,
+      target: "es2022",
+      lib: ["es2022", "dom", "esnext.disposable"],
+      types: ["node"],
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+    };
+    const config = JSON.stringify({ compilerOptions, files });
+    writeFileSync(join(project, "tsconfig.json"), config);
+    run(project, "npx", "-y", "-p", "typescript@5.9", "tsc");
+    console.log(`${files}: compiled with "moduleResolution": "${moduleResolution}"`);
+  }
+}
+
+const [tarball] = process.argv.slice(2);
+if (tarball === undefined) {
+  console.error("Usage: deno run -A scripts/test_package.ts package.tgz");
+  process.exit(2);
+}
+const project = install(resolve(tarball));
+try {
+  const kind = inspect(project);
+  runPrograms(project);
+  compile(project, kind);
+} finally {
+  rmSync(project, { recursive: true });
+}
