@@ -1,7 +1,7 @@
-import { databases, withStore } from "./databases.ts";
+import { databases, mssql, withStore } from "./databases.ts";
 import { testStoreContract } from "./store_contract.ts";
 
-for (const database of databases) {
+for (const database of [...databases, mssql]) {
   testStoreContract(
     database.name,
     (test) => withStore(database, ({ store }) => test(store)),
