@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { type Codec, devalueCodec, jsonCodec, SessionManager } from "../manager.ts";
 import { bytes, text } from "./databases.ts";
@@ -34,8 +35,17 @@ Deno.test("devalueCodec keeps what JSON does not", () => {
 });
 
 Deno.test("any plain value comes back from either codec", () => {
-  const anyValue = fc.anything({ withDate: true, withMap: true, withSet: true, withBigInt: true });
+  const anyValue = fc.anything({
+    // devalue refuses this one, which would be a prototype elsewhere.
+    key: fc.string().filter((key) => key !== "__proto__"),
+    withDate: true,
+    withMap: true,
+    withSet: true,
+    withBigInt: true,
+  });
   fc.assert(fc.property(anyValue, (value) => {
+    // Node 20 and 22 hold no two invalid dates for equal.
+    fc.pre(!inspect(value, { depth: null }).includes("Invalid Date"));
     assert.deepEqual(roundTrip(devalueCodec, value), value);
   }));
   fc.assert(fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {

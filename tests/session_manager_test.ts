@@ -105,8 +105,10 @@ Deno.test("loadAndSave() says Set-Cookie and no-cache only where the session was
 });
 
 Deno.test("loadAndSave() keeps the headers that the handler has set", async () => {
-  const headers = (init: HeadersInit): Promise<Response> =>
-    website(naming(() => new Response("", { headers: init }))).visit().fetch();
+  const headers = (...init: ConstructorParameters<typeof Headers>): Promise<Response> => {
+    const handler = naming(() => new Response("", { headers: new Headers(...init) }));
+    return website(handler).visit().fetch();
+  };
   const one = await headers([
     ["vary", "Accept-Encoding"],
     ["cache-control", "private"],

@@ -1,0 +1,85 @@
+// Makes npm/, the package for Node: ES modules, CommonJS and declarations, type-checked, and tested on the
+// Node that runs here. All that it says of the package is in deno.json.
+//
+//   deno task setup && deno run -A scripts/build_npm.ts
+
+// deno-lint-ignore no-import-prefix -- nothing else needs it, and the registry cannot be reached everywhere
+import { build, emptyDir } from "jsr:@deno/dnt@^0.43.2";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import config from "../deno.json" with { type: "json" };
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const npm = `${root}npm`;
+
+/** The version that deno.json's import of a package asks for. */
+function versionOf(name: keyof typeof config.imports): string {
+  return config.imports[name].slice(`npm:${name}@`.length);
+}
+
+/** Where TypeScript finds a sub path's declarations if it knows no "exports": with "node10". */
+function typesOf(path: string): string {
+  return path.replace("./", "./script/").replace(/\.ts$/, ".d.ts");
+}
+
+/** npm's provenance compares it with the repository that the workflow runs in. */
+const repository = process.env.GITHUB_REPOSITORY;
+
+const entryPoints = Object.entries(config.exports).map(([name, path]) => ({ name, path }));
+const subPaths = entryPoints.filter(({ name }) => name !== ".");
+
+process.chdir(root);
+await emptyDir(npm);
+await build({
+  entryPoints,
+  outDir: npm,
+  package: {
+    name: config.name,
+    version: config.version,
+    description: config.description,
+    license: config.license,
+    ...(repository &&
+      { repository: { type: "git", url: `git+https://github.com/${repository}.git` } }),
+    type: "commonjs",
+    sideEffects: false,
+    // From 20.19 on, Node's require() takes ES modules, which devalue is.
+    engines: { node: ">=20.19" },
+    typesVersions: {
+      "*": Object.fromEntries(subPaths.map(({ name, path }) => [name.slice(2), [typesOf(path)]])),
+    },
+    devDependencies: {
+      "@types/node": versionOf("@types/node"),
+      "@types/pg": versionOf("@types/pg"),
+    },
+  },
+  mappings: {
+    // The store runs on the application's own copy. What else is imported dnt finds by itself.
+    [config.imports.sequelize]: {
+      name: "sequelize",
+      version: versionOf("sequelize"),
+      peerDependency: true,
+    },
+  },
+  declaration: "inline",
+  skipSourceOutput: true,
+  typeCheck: "both",
+  compilerOptions: {
+    target: "ES2023",
+    lib: ["ES2023", "ESNext.Disposable"],
+    noImplicitReturns: true,
+    noUncheckedIndexedAccess: true,
+    useUnknownInCatchVariables: true,
+  },
+  shims: { deno: { test: "dev" } },
+  rootTestDir: `${root}tests`,
+  // But for those that need Deno, or read and run this repository's files by their places.
+  testPattern: "!(browser|demo|frameworks|migration|publish|readme|session_model|sql)_test.ts",
+  testIsolation: "process",
+  async postBuild(): Promise<void> {
+    await Deno.mkdir(`${npm}/docs`);
+    const guides = ["docs/databases.md", "docs/sessions.md"];
+    for (const file of ["README.md", "CHANGELOG.md", "LICENSE", ...guides]) {
+      await Deno.copyFile(`${root}${file}`, `${npm}/${file}`);
+    }
+  },
+});
