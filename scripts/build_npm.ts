@@ -3,7 +3,7 @@
 //
 //   deno task setup && deno run -A scripts/build_npm.ts
 
-// deno-lint-ignore no-import-prefix -- nothing else needs it, and the registry cannot be reached everywhere
+// deno-lint-ignore no-import-prefix -- only a release needs it
 import { build, emptyDir } from "jsr:@deno/dnt@^0.43.2";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -42,8 +42,8 @@ await build({
       { repository: { type: "git", url: `git+https://github.com/${repository}.git` } }),
     type: "commonjs",
     sideEffects: false,
-    // From 20.19 on, Node's require() takes ES modules, which devalue is.
-    engines: { node: ">=20.19" },
+    // Those whose require() takes ES modules, which devalue is.
+    engines: { node: "^20.19 || >=22.12" },
     typesVersions: {
       "*": Object.fromEntries(subPaths.map(({ name, path }) => [name.slice(2), [typesOf(path)]])),
     },

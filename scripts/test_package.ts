@@ -1,6 +1,6 @@
 // Installs a tarball of the npm package into an empty project, and puts a session through every entry
-// point: by import and by require, on several versions of Node and on Bun, and through each of TypeScript's
-// ways to resolve modules.
+// point: by import and by require, on several versions of Node and on Bun, and through three of
+// TypeScript's ways to resolve modules.
 //
 //   deno task setup && deno pack --allow-dirty -o package.tgz && deno run -A scripts/test_package.ts package.tgz
 

@@ -48,6 +48,12 @@ export const EXPIRY: Rule<Date> = {
 /** A callback. */
 export const FUNCTION: Rule<unknown> = { text: "a function", hasType: isFunction };
 
+/** A bag of options. */
+export const OPTIONS: Rule<object> = {
+  text: "an object",
+  hasType: (value) => typeof value === "object" && value !== null,
+};
+
 /** A choice of two. */
 export const FLAG: Rule<boolean> = {
   text: "a boolean",

@@ -42,7 +42,8 @@ export const devalueCodec: Codec = {
 /**
  * JSON for tables that other languages share: `{"deadline": "2030-01-02T03:04:05.678Z", "values":
  * {...}}`. Values are null, booleans, finite numbers, strings, arrays and plain objects of them. Others
- * are refused, since JSON would turn a `Date` into a string, a `Map` into `{}`, and drop an `undefined`.
+ * are refused, since JSON would turn a `Date` into a string, a `Map` into `{}`, and drop an `undefined`;
+ * -0 becomes 0.
  */
 export const jsonCodec: Codec = {
   encode: ({ deadline, values }) => {

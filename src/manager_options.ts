@@ -1,4 +1,4 @@
-import { check, FLAG, FUNCTION, isFunction, isNumber, type Rule } from "./check.ts";
+import { check, FLAG, FUNCTION, isFunction, isNumber, OPTIONS, type Rule } from "./check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -82,11 +82,6 @@ const STORE: Rule<SessionStore> = {
 const CODEC: Rule<Codec> = {
   text: "a codec with encode and decode",
   hasType: (value) => hasMethods(value, ["encode", "decode"]),
-};
-
-const OPTIONS: Rule<object> = {
-  text: "an object",
-  hasType: (value) => typeof value === "object" && value !== null,
 };
 
 function hasMethods(value: unknown, names: readonly string[]): boolean {

@@ -1,5 +1,5 @@
 import type { QueryInterface, Transaction } from "sequelize";
-import { check, isFunction, type Rule } from "./check.ts";
+import { check, isFunction, OPTIONS, type Rule } from "./check.ts";
 import { LOGGING, NAME, SEQUELIZE } from "./options.ts";
 import { defineSessionModel, type SessionModel } from "./session_model.ts";
 import { createSessionTable, createSessionTableIn, dropSessionTable } from "./session_schema.ts";
@@ -19,7 +19,10 @@ export interface MigrationOptions {
   readonly tableName?: string | undefined;
   /** The table's schema; by default whichever the connection has. It must exist. */
   readonly schema?: string | undefined;
-  /** A transaction for the migration to be part of; without effect on MySQL and MariaDB. */
+  /**
+   * A transaction for the migration to be part of. MySQL and MariaDB have none for such statements: they
+   * commit what the transaction has done before.
+   */
   readonly transaction?: SequelizeTransaction | null | undefined;
   /**
    * Gets every SQL statement.
@@ -32,6 +35,11 @@ export interface MigrationOptions {
 const QUERY_INTERFACE: Rule<QueryInterface> = {
   text: "a QueryInterface of Sequelize 6",
   hasType: (value) => isFunction((value as QueryInterface | undefined)?.createTable),
+};
+
+const TRANSACTION: Rule<Transaction | null> = {
+  text: "a transaction of Sequelize",
+  hasType: (value) => value === null || isFunction((value as Transaction).commit),
 };
 
 /**
@@ -85,11 +93,13 @@ function open(
 ): { readonly model: SessionModel; readonly transaction: Transaction | null } {
   check(action, "queryInterface", queryInterface, QUERY_INTERFACE);
   // sequelize-cli gives a migration the Sequelize class as its second argument.
-  const { tableName = "sessions", schema, transaction = null, logging = false } =
-    isFunction(options) ? {} : options;
+  const given = isFunction(options) ? {} : options;
+  check(action, "options", given, OPTIONS);
+  const { tableName = "sessions", schema, transaction = null, logging = false } = given;
   check(action, "queryInterface.sequelize", queryInterface.sequelize, SEQUELIZE);
   check(action, "tableName", tableName, NAME);
   if (schema !== undefined) check(action, "schema", schema, NAME);
+  check(action, "transaction", transaction, TRANSACTION);
   check(action, "logging", logging, LOGGING);
   const model = defineSessionModel(queryInterface.sequelize, { tableName, schema, logging });
   return { model, transaction };

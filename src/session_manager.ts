@@ -182,6 +182,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *   request or another one, or is new and without values. `session.token` is what the client has to
    *   keep.
    * @throws {TypeError} Where the session is not one of this manager's, or a value cannot be encoded.
+   * @throws {Error} Where other processes have changed the session ten times in a row meanwhile.
    * @throws What the store says when it fails. The changes are then still in the session, and can be
    *   committed again.
    */
@@ -199,6 +200,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @throws {TypeError} On the first step, where the store has no `entries`.
+   * @throws {RangeError} On the first step, where `pageSize` is out of range.
+   * @throws What the store says when it fails.
    *
    * @example Sign a user out everywhere
    * ```ts

@@ -11,6 +11,8 @@ type Make = (current: SessionRecord) => SessionRecord;
 interface Succession {
   /** The key of the same session under its new token; `undefined` where it is another session. */
   readonly renewedTo: string | undefined;
+  /** What the row held in the end, unless that is too much to keep. */
+  readonly data?: Uint8Array | undefined;
 }
 
 /** A row under a new key. */
@@ -24,7 +26,10 @@ interface Move {
 const MAX_ATTEMPTS = 10;
 
 /** How long a slow request may still learn that its client has got another session meanwhile. */
-const SUCCESSIONS = { maxAge: 60_000, maxSize: 10_000 };
+const SUCCESSIONS = { maxAge: 60_000, maxSize: 5000 };
+
+/** The data that is kept of a row that was renewed, in bytes: 20 MiB of all rows. */
+const MAX_KEPT_BYTES = 4096;
 
 /** An expiry that makes a row inactive by any clock, and that fits every column. */
 const LONG_AGO = new Date("1971-01-01T00:00:00Z");
@@ -86,7 +91,7 @@ export class SessionRows {
     let made: SessionRecord | undefined;
     let move: Move | undefined;
     const find = async (): Promise<SessionRecord | undefined> =>
-      await this.#store.find(oldKey, options) ?? await this.#findRenewed(oldKey, options);
+      await this.#store.find(oldKey, options) ?? await this.#findRenewed(seen, options);
     const write = async (current: SessionRecord): Promise<Move | undefined> => {
       made = make(current);
       await this.insert(made, options);
@@ -167,7 +172,8 @@ export class SessionRows {
   ): Promise<Move | undefined> {
     const known = this.#successions.get(token);
     // Before it is sure, because the reply may be lost.
-    this.#successions.set(token, { renewedTo: record.token });
+    const kept = data.length <= MAX_KEPT_BYTES ? data : undefined;
+    this.#successions.set(token, { renewedTo: record.token, data: kept });
     try {
       // To expire a row is to delete it on condition.
       if (await this.#store.replace(token, data, data, LONG_AGO, options)) {
@@ -182,10 +188,18 @@ export class SessionRows {
     return undefined;
   }
 
-  /** The session that a row has become under a new token, while that one is active. */
-  async #findRenewed(oldKey: string, options: CallOptions): Promise<SessionRecord | undefined> {
-    const key = this.#successions.get(oldKey)?.renewedTo;
-    return key === undefined ? undefined : await this.#store.find(key, options);
+  /**
+   * What a row held before it got another token, while the session under that one is active; under its key.
+   * What was put along with the new token is not in it: whoever shares the old one must not get it.
+   */
+  async #findRenewed(
+    seen: SessionRecord,
+    options: CallOptions,
+  ): Promise<SessionRecord | undefined> {
+    const { renewedTo, data = seen.data } = this.#successions.get(seen.token) ?? {};
+    if (renewedTo === undefined) return undefined;
+    const successor = await this.#store.find(renewedTo, options);
+    return successor && { ...successor, data };
   }
 
   /** Deletes a row that is of no use to anybody; what fails here is left to the cleanup. */

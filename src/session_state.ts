@@ -208,8 +208,8 @@ export class SessionState<Values extends object> implements Session<Values> {
   /** The row expires at another moment now. */
   touched(record: SessionRecord): void {
     this.#record = record;
-    this.#cookie ??= {
-      kind: "touch",
+    this.#cookie = {
+      kind: this.#cookie?.kind === "set" ? "set" : "touch",
       token: this.#token,
       expiry: record.expiry,
       remember: rememberIn(this.#read()),

@@ -136,6 +136,9 @@ Deno.test("up() and down() refuse wrong arguments before anything is sent", asyn
       [queryInterface, { tableName: "a.b" }, RangeError],
       [queryInterface, { schema: "" }, RangeError],
       [queryInterface, { logging: true }, TypeError],
+      [queryInterface, { transaction: 5 }, TypeError],
+      [queryInterface, null as unknown as object, TypeError],
+      [queryInterface, 5 as unknown as object, TypeError],
     ];
     for (const [target, options, type] of wrong) {
       await assert.rejects(act(target as QueryInterface, options), (error: Error) => {

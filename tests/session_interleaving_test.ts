@@ -91,6 +91,8 @@ class Model {
   #made = 0;
   /** By the manager that knows of it and the row: where the session has moved to, if it has. */
   readonly #successors = new Map<string, string | undefined>();
+  /** What a row that was renewed held before. */
+  readonly #before = new Map<string, Values>();
 
   commit({ request, manager, operations }: Commit): void {
     const last = operations.findLastIndex((operation) => operation.do === "destroy");
@@ -127,11 +129,10 @@ class Model {
 
   #update(request: number, manager: number, row: string, operations: readonly Operation[]): void {
     const renew = operations.some((operation) => operation.do === "renewToken");
-    const twin = renew
-      ? this.#rows.get(this.#successors.get(`${manager} ${row}`) ?? "")
-      : undefined;
-    const values = this.#rows.get(row) ?? (twin && { ...twin });
+    const isTwin = renew && this.#rows.has(this.#successors.get(`${manager} ${row}`) ?? "");
+    const values = this.#rows.get(row) ?? (isTwin ? { ...this.#before.get(row) } : undefined);
     if (values === undefined) return this.#vanish(request, manager, row);
+    if (renew && !isTwin) this.#before.set(row, { ...values });
     carryOut(values, operations);
     this.#cookies.set(request, "set");
     if (!renew) return;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parseSetCookie } from "cookie";
 import { type FullSessionStore, MemoryStore, type Session, SessionManager } from "../manager.ts";
 import { databases, inMs, testOn, withStore } from "./databases.ts";
 import { cookiesOf, recording, Visitor } from "./visitor.ts";
@@ -203,6 +204,22 @@ Deno.test("a commit and then a touch in one request set the cookie", async () =>
   }
   assert.deepEqual(calls, ["find", "replace", "touch"]);
   assert.ok(sessions.toSetCookie(session));
+});
+
+Deno.test("the cookie lasts as long as the touch that came last says", async () => {
+  const { now } = Date;
+  const { sessions, visitor } = await visited();
+  const session = await sessions.load(visitor.cookies.get("session"));
+  session.put("count", 2);
+  await sessions.commit(session);
+  try {
+    Date.now = () => now() + 5 * MINUTE;
+    const expiry = await sessions.commit(session);
+    const { expires } = parseSetCookie(sessions.toSetCookie(session)!);
+    assert.equal(expires!.getTime(), Math.ceil(expiry!.getTime() / 1000) * 1000);
+  } finally {
+    Date.now = now;
+  }
 });
 
 Deno.test("what follows destroy() has a lifetime of its own", async () => {

@@ -221,6 +221,27 @@ testOn(
   },
 );
 
+// The one may be somebody who has planted the token in the other's browser.
+testOn(shared, "of two sign-ins, neither gets what the other has put", async (on) => {
+  await withStore(on, async ({ store }) => {
+    const sessions = new SessionManager<Values>({ store });
+    const first = await sessions.load(undefined);
+    first.put("first", 1);
+    await sessions.commit(first);
+    const [other, one, two] = await Promise.all([1, 2, 3].map(() => sessions.load(first.token)));
+    other!.put("cart", 1);
+    await sessions.commit(other!);
+    one!.renewToken();
+    one!.put("isAdmin", true);
+    two!.renewToken();
+    two!.put("user", "mallory");
+    await sessions.commit(one!);
+    await sessions.commit(two!);
+    assert.deepEqual((await sessions.load(one!.token)).keys(), ["cart", "first", "isAdmin"]);
+    assert.deepEqual((await sessions.load(two!.token)).keys(), ["cart", "first", "user"]);
+  });
+});
+
 testOn(
   shared,
   "of two sign-ins, the later one is none where the other has signed out",
