@@ -26,7 +26,7 @@ export const ROW_COUNT: Rule<number> = {
 /** The token of a session to be committed. */
 export const TOKEN: Rule<string> = {
   text: "1 to 255 printable ASCII characters other than the space and the quotes",
-  hasType: (value) => typeof value === "string",
+  hasType: isString,
   inRange: isWellFormed,
   describe: (value) => `one of ${value.length} characters`,
 };
@@ -78,6 +78,11 @@ export function check<T>(action: string, name: string, value: T, rule: Rule<T>):
 /** Whether a value is a number, be it NaN. */
 export function isNumber(value: unknown): boolean {
   return typeof value === "number";
+}
+
+/** Whether a value is a string. */
+export function isString(value: unknown): boolean {
+  return typeof value === "string";
 }
 
 /** Whether a value is a function. */

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { report } from "./report.ts";
 import type { FullSessionStore } from "./store.ts";
 
 /** How often the cleanup runs, until when, and whom it tells of failures. */
@@ -43,16 +44,7 @@ export async function repeatCleanup(
     try {
       await store.deleteExpired({ signal });
     } catch (error) {
-      if (error !== signal.reason) await report(error, onError);
+      if (error !== signal.reason) await report(() => onError(error));
     }
-  }
-}
-
-/** A failing error handler must not end the cleanup that it was told about. */
-async function report(error: unknown, onError: CleanupOptions["onError"]): Promise<void> {
-  try {
-    await onError(error);
-  } catch (handlerError) {
-    console.error(handlerError);
   }
 }

@@ -1,6 +1,6 @@
 import { types } from "node:util";
-import { EXPIRY } from "./check.ts";
 import { defaultStringifyOperations, parse, stringify } from "devalue";
+import { EXPIRY } from "./check.ts";
 
 /** What a session's data holds, decoded. */
 export interface SessionContent {

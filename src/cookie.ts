@@ -1,5 +1,5 @@
 import { parseCookie, type SetCookie, stringifySetCookie } from "cookie";
-import { check, FLAG, type Rule } from "./check.ts";
+import { check, FLAG, isString, type Rule } from "./check.ts";
 import { isGenerated } from "./token.ts";
 
 /** The session cookie's attributes. */
@@ -89,10 +89,6 @@ const SAME_SITE: Rule<string> = {
 const MAX_CANDIDATES = 3;
 
 const ACTION = "create the session manager";
-
-function isString(value: unknown): boolean {
-  return typeof value === "string";
-}
 
 function isSerializable(attributes: Omit<SetCookie, "name" | "value">): boolean {
   try {

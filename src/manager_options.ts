@@ -2,6 +2,7 @@ import { check, FLAG, FUNCTION, isFunction, isNumber, OPTIONS, type Rule } from 
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "./memory_store.ts";
+import { printer } from "./report.ts";
 import type { FullSessionStore, SessionStore } from "./store.ts";
 
 /** How a {@linkcode SessionManager} is set up. */
@@ -88,12 +89,6 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
   return names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
 }
 
-function defaultOnError(error: unknown): void {
-  // The first line only: the mariadb driver puts the statement into the second.
-  const [message] = String(error).split("\n");
-  console.error(`Cannot load or save a session: ${message}`);
-}
-
 /**
  * Checks what a session manager was given, and fills in the defaults.
  *
@@ -103,8 +98,8 @@ function defaultOnError(error: unknown): void {
 export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
   check(ACTION, "options", options, OPTIONS);
   const { lifetime = 24 * 3_600_000, idleTimeout, cookie = {} } = options;
-  const { codec = devalueCodec, hashToken = true, onError = defaultOnError } = options;
-  const { store = new MemoryStore() } = options;
+  const { store = new MemoryStore(), codec = devalueCodec, hashToken = true } = options;
+  const { onError = printer("load or save a session") } = options;
   check(ACTION, "store", store, STORE);
   check(ACTION, "lifetime", lifetime, DURATION);
   if (idleTimeout !== undefined) check(ACTION, "idleTimeout", idleTimeout, DURATION);

@@ -1,5 +1,15 @@
 import type { Sequelize, Transaction } from "sequelize";
-import { check, FLAG, FUNCTION, isFunction, isNumber, ROW_COUNT, type Rule } from "./check.ts";
+import {
+  check,
+  FLAG,
+  FUNCTION,
+  isFunction,
+  isNumber,
+  isString,
+  ROW_COUNT,
+  type Rule,
+} from "./check.ts";
+import { printer } from "./report.ts";
 import { DIALECTS, type SessionModelOptions } from "./session_model.ts";
 import type { CallOptions } from "./store.ts";
 
@@ -71,12 +81,6 @@ export interface Settings extends SessionModelOptions {
   readonly sync: boolean;
 }
 
-function defaultOnError(error: unknown): void {
-  // The first line only: the mariadb driver puts the statement into the second.
-  const [message] = String(error).split("\n");
-  console.error(`Cannot delete expired sessions: ${message}`);
-}
-
 const INTERVAL: Rule<number> = {
   text: "a number of milliseconds, 0 or more",
   hasType: isNumber,
@@ -87,7 +91,7 @@ const INTERVAL: Rule<number> = {
 export const NAME: Rule<string> = {
   // The length that every dialect takes; a dot would be taken for the end of a schema's name.
   text: "1 to 63 characters other than dots, quotes and brackets",
-  hasType: (value) => typeof value === "string",
+  hasType: isString,
   inRange: (value) => /^[^."'`[\]]{1,63}$/.test(value),
 };
 
@@ -124,7 +128,7 @@ export function checkOptions(sequelize: Sequelize, options: SequelizeStoreOption
     cleanupInterval: options.cleanupInterval ?? 5 * 60_000,
     cleanupBatchSize: options.cleanupBatchSize ?? 1000,
     signal: options.signal,
-    onError: options.onError ?? defaultOnError,
+    onError: options.onError ?? printer("delete expired sessions"),
     sync: options.sync ?? true,
     tableName: options.tableName ?? "sessions",
     schema: options.schema,

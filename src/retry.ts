@@ -18,8 +18,17 @@ export async function retry<T>(
       return await attempt();
     } catch (error) {
       if (n === ATTEMPTS || !mayPass(error)) throw error;
-      // Full jitter, so that those that collided do not meet again.
-      await setTimeout(Math.random() * FIRST_DELAY_MS * 2 ** n);
+      await backOff(n, FIRST_DELAY_MS);
     }
   }
+}
+
+/**
+ * Waits before another attempt: ever longer, and at random, so that those that collided do not meet again.
+ *
+ * @param n How many attempts there were.
+ * @param unit Up to `unit * 2 ** n` milliseconds.
+ */
+export async function backOff(n: number, unit: number): Promise<void> {
+  await setTimeout(Math.random() * unit * 2 ** n);
 }

@@ -6,6 +6,7 @@ import {
   type ManagerSettings,
   type SessionManagerOptions,
 } from "./manager_options.ts";
+import { report } from "./report.ts";
 import { addHeaders } from "./response_headers.ts";
 import type { Session } from "./session.ts";
 import { SessionRows } from "./session_rows.ts";
@@ -76,7 +77,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       find: async (token, options) => {
         return isGenerated(token) ? await store.find(toKey(token), options) : undefined;
       },
-      onUnreadable: (error, request) => void this.#report(error, request),
+      // The request goes on with a new session.
+      onUnreadable: (error, request) => void report(() => settings.onError(error, request)),
     };
   }
 
@@ -299,14 +301,5 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       response ?? new Response("Internal Server Error\n", { status: 500 }),
       setCookie,
     );
-  }
-
-  /** Tells of a session that cannot be decoded; the request goes on with a new one. */
-  async #report(error: unknown, request: Request | undefined): Promise<void> {
-    try {
-      await this.#settings.onError(error, request);
-    } catch (handlerError) {
-      console.error(handlerError);
-    }
   }
 }

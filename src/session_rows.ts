@@ -1,6 +1,6 @@
-import { setTimeout } from "node:timers/promises";
 import type { ConditionalStore } from "./conditional_store.ts";
 import { RecentKeys } from "./recent_keys.ts";
+import { backOff } from "./retry.ts";
 import type { CallOptions, SessionRecord } from "./store.ts";
 import { Turns } from "./turns.ts";
 
@@ -15,10 +15,10 @@ interface Succession {
   readonly data?: Uint8Array | undefined;
 }
 
-/** A row under a new key. */
-interface Move {
+/** A row that was written. */
+interface Written {
   readonly record: SessionRecord;
-  /** Why it is not known whether the old row has ended, if it is not. */
+  /** Why it is not known whether the row under the old key has ended, if it is not. */
   readonly failure?: unknown;
 }
 
@@ -64,9 +64,9 @@ export class SessionRows {
     seen: SessionRecord,
     make: Make,
     options: CallOptions,
-  ): Promise<SessionRecord | undefined> {
+  ): Promise<Written | undefined> {
     const find = (): Promise<SessionRecord | undefined> => this.#store.find(seen.token, options);
-    return await this.#turns.take(
+    const record = await this.#turns.take(
       seen.token,
       (left) =>
         untilWritten(left ?? seen, find, async (current) => {
@@ -77,6 +77,7 @@ export class SessionRows {
         }),
       options.signal,
     );
+    return record && { record };
   }
 
   /**
@@ -86,13 +87,13 @@ export class SessionRows {
    * @returns What was written, or `undefined` where the old row is gone.
    * @throws {Error} Where others keep changing it.
    */
-  async move(seen: SessionRecord, make: Make, options: CallOptions): Promise<Move | undefined> {
+  async move(seen: SessionRecord, make: Make, options: CallOptions): Promise<Written | undefined> {
     const oldKey = seen.token;
     let made: SessionRecord | undefined;
-    let move: Move | undefined;
+    let moved: Written | undefined;
     const find = async (): Promise<SessionRecord | undefined> =>
       await this.#store.find(oldKey, options) ?? await this.#findRenewed(seen, options);
-    const write = async (current: SessionRecord): Promise<Move | undefined> => {
+    const write = async (current: SessionRecord): Promise<Written | undefined> => {
       made = make(current);
       await this.insert(made, options);
       // Where another request was faster, as on a double click, each gets a session of its own, so that
@@ -103,13 +104,13 @@ export class SessionRows {
     };
     try {
       await this.#turns.take(oldKey, async (left) => {
-        move = await untilWritten(left ?? seen, find, write);
+        moved = await untilWritten(left ?? seen, find, write);
         return undefined;
       }, options.signal);
     } finally {
-      if (move === undefined && made !== undefined) await this.#discard(made.token);
+      if (moved === undefined && made !== undefined) await this.#discard(made.token);
     }
-    return move;
+    return moved;
   }
 
   /**
@@ -169,7 +170,7 @@ export class SessionRows {
     { token, data }: SessionRecord,
     record: SessionRecord,
     options: CallOptions,
-  ): Promise<Move | undefined> {
+  ): Promise<Written | undefined> {
     const known = this.#successions.get(token);
     // Before it is sure, because the reply may be lost.
     const kept = data.length <= MAX_KEPT_BYTES ? data : undefined;
@@ -216,7 +217,7 @@ async function untilWritten<T>(
 ): Promise<T | undefined> {
   let current: SessionRecord | undefined = first;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    if (attempt > 1) await setTimeout(Math.random() * 2 ** attempt);
+    if (attempt > 1) await backOff(attempt, 1);
     const written = await write(current);
     if (written !== undefined) return written;
     current = await find();

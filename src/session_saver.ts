@@ -77,7 +77,6 @@ export class SessionSaver {
     }
     const { record } = session;
     if (record === undefined) await this.#insert(session, changes, options);
-    else if (changes.token !== undefined) await this.#renew(session, record, changes, options);
     else if (!changes.empty) await this.#update(session, record, changes, options);
     else if (this.#isDue(session, record)) await this.#touch(session, record, options);
   }
@@ -93,40 +92,30 @@ export class SessionSaver {
     session.committed(record, content, token);
   }
 
+  /** Writes the changes over what the row holds by then; under the new token, if it gets one. */
   async #update(
     session: AnySession,
     seen: SessionRecord,
     changes: Changes,
     options: CallOptions,
   ): Promise<void> {
+    const { token } = changes;
+    const key = token === undefined ? seen.token : this.#settings.toKey(token);
     let content!: SessionContent;
-    const record = await this.#rows.change(seen, ({ data }) => {
+    const make = ({ data }: SessionRecord): SessionRecord => {
       content = changes.applyTo(this.#settings.decode(data));
-      return this.#encode(seen.token, content);
-    }, options);
-    if (record === undefined) this.#vanish(session, seen.token);
-    else session.committed(record, content);
-  }
-
-  async #renew(
-    session: AnySession,
-    seen: SessionRecord,
-    changes: Changes,
-    options: CallOptions,
-  ): Promise<void> {
-    const token = changes.token!;
-    let content!: SessionContent;
-    const move = await this.#rows.move(seen, ({ data }) => {
-      content = changes.applyTo(this.#settings.decode(data));
-      return this.#encode(this.#settings.toKey(token), content);
-    }, options);
-    if (move === undefined) return this.#vanish(session, seen.token);
-    session.committed(move.record, content, token);
-    if (move.failure === undefined) return;
+      return this.#encode(key, content);
+    };
+    const written = token === undefined
+      ? await this.#rows.change(seen, make, options)
+      : await this.#rows.move(seen, make, options);
+    if (written === undefined) return this.#vanish(session, seen.token);
+    session.committed(written.record, content, token);
+    if (written.failure === undefined) return;
     // The client gets the new token, since the old one may be worthless; if not, it is to be so.
     changes.reduce();
     changes.obsolete.add(seen.token);
-    throw move.failure;
+    throw written.failure;
   }
 
   async #touch(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<void> {

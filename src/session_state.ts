@@ -1,5 +1,5 @@
 import { Changes } from "./changes.ts";
-import { check, EXPIRY, FLAG, type Rule } from "./check.ts";
+import { check, EXPIRY, FLAG, isString, type Rule } from "./check.ts";
 import type { SessionContent } from "./codec.ts";
 import type { Session, SessionStatus } from "./session.ts";
 import type { CallOptions, SessionRecord } from "./store.ts";
@@ -10,7 +10,7 @@ const REMEMBER_ME = "__rememberMe";
 
 const KEY: Rule<string> = {
   text: `a string other than ${REMEMBER_ME}`,
-  hasType: (value) => typeof value === "string",
+  hasType: isString,
   inRange: (value) => value !== REMEMBER_ME,
 };
 
@@ -248,9 +248,11 @@ export class SessionState<Values extends object> implements Session<Values> {
   }
 
   #read(): Content {
-    return this.#content ??= this.#changes.applyTo(
-      this.#inFlight?.applyTo(this.#base()) ?? this.#base(),
-    );
+    if (this.#content === undefined) {
+      const base = this.#base();
+      this.#content = this.#changes.applyTo(this.#inFlight?.applyTo(base) ?? base);
+    }
+    return this.#content;
   }
 
   #base(): SessionContent {
