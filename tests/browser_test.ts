@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { createDemo } from "../examples/demo_app.ts";
 import type { Visitor } from "../examples/demo_page.ts";
 import { MemoryStore, type SessionCookieOptions, SessionManager } from "../manager.ts";
-import { runScript } from "./run_script.ts";
+import { withFolder } from "./folder.ts";
+import { gate } from "./gate.ts";
+import { whileDemoRuns } from "./run_script.ts";
 
 const EXECUTABLE = process.env.TEST_CHROMIUM ?? "/usr/bin/chromium";
 
@@ -71,18 +71,20 @@ async function withProfile<T>(folder: string, use: (page: Page) => Promise<T>): 
   }
 }
 
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "sequelize-store-"));
-  try {
-    await test(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
 function newDemo(): { readonly handler: Handler; readonly sessions: SessionManager<Visitor> } {
   const sessions = new SessionManager<Visitor>({ cookie: { persist: false } });
   return { handler: createDemo(sessions), sessions };
+}
+
+/** Serves the demo, and lends pages of it, each in a profile of its own. */
+async function onDemo(
+  test: (url: string, newPage: () => Promise<Page>) => Promise<void>,
+): Promise<void> {
+  await whileServing(
+    newDemo().handler,
+    (url) =>
+      withBrowser((newProfile) => test(url, async () => await (await newProfile()).newPage())),
+  );
 }
 
 async function signIn(page: Page, url: string, name: string, remember = false): Promise<void> {
@@ -150,72 +152,59 @@ testInBrowser("keeps every cookie that the manager lets through, as it was meant
 });
 
 testInBrowser("signs in, is redirected, and sees the message once", async () => {
-  await whileServing(newDemo().handler, (url) =>
-    withBrowser(async (newProfile) => {
-      const page = await (await newProfile()).newPage();
-      await page.goto(url);
-      await page.click("text=Count");
-      const [before] = await page.context().cookies();
-      await signIn(page, url, "Ada");
-      assert.equal(page.url(), `${url}/`);
-      assert.equal(await page.textContent("h1"), "Hello, Ada");
-      assert.equal(await page.textContent("[role=status]"), "Welcome, Ada.");
-      assert.equal(await page.textContent("#count"), "1");
-      await page.reload();
-      assert.equal(await page.textContent("h1"), "Hello, Ada");
-      assert.equal(await page.locator("[role=status]").count(), 0);
-      const [after] = await page.context().cookies();
-      assert.notEqual(after!.value, before!.value);
-      assert.equal(await page.evaluate("document.cookie"), "");
-    }));
+  await onDemo(async (url, newPage) => {
+    const page = await newPage();
+    await page.goto(url);
+    await page.click("text=Count");
+    const [before] = await page.context().cookies();
+    await signIn(page, url, "Ada");
+    assert.equal(page.url(), `${url}/`);
+    assert.equal(await page.textContent("h1"), "Hello, Ada");
+    assert.equal(await page.textContent("[role=status]"), "Welcome, Ada.");
+    assert.equal(await page.textContent("#count"), "1");
+    await page.reload();
+    assert.equal(await page.textContent("h1"), "Hello, Ada");
+    assert.equal(await page.locator("[role=status]").count(), 0);
+    const [after] = await page.context().cookies();
+    assert.notEqual(after!.value, before!.value);
+    assert.equal(await page.evaluate("document.cookie"), "");
+  });
 });
 
 testInBrowser("two profiles do not see each other", async () => {
-  await whileServing(newDemo().handler, (url) =>
-    withBrowser(async (newProfile) => {
-      const [ada, bob] = [
-        await (await newProfile()).newPage(),
-        await (await newProfile()).newPage(),
-      ];
-      await signIn(ada, url, "Ada");
-      await signIn(bob, url, "Bob");
-      assert.equal(await heading(ada, url), "Hello, Ada");
-      assert.equal(await heading(bob, url), "Hello, Bob");
-      await bob.click("text=Sign out");
-      assert.equal(await bob.textContent("h1"), "Hello, whoever you are");
-      assert.equal(await heading(ada, url), "Hello, Ada");
-    }));
+  await onDemo(async (url, newPage) => {
+    const [ada, bob] = [await newPage(), await newPage()];
+    await signIn(ada, url, "Ada");
+    await signIn(bob, url, "Bob");
+    assert.equal(await heading(ada, url), "Hello, Ada");
+    assert.equal(await heading(bob, url), "Hello, Bob");
+    await bob.click("text=Sign out");
+    assert.equal(await bob.textContent("h1"), "Hello, whoever you are");
+    assert.equal(await heading(ada, url), "Hello, Ada");
+  });
 });
 
 testInBrowser("a user signs another browser out", async () => {
-  await whileServing(newDemo().handler, (url) =>
-    withBrowser(async (newProfile) => {
-      const [one, other] = [
-        await (await newProfile()).newPage(),
-        await (await newProfile()).newPage(),
-      ];
-      await signIn(one, url, "Ada");
-      await signIn(other, url, "Ada");
-      assert.equal(await one.locator("li").count(), 1);
-      await one.reload();
-      assert.equal(await one.locator("li").count(), 2);
-      await one.click("text=Sign out all others");
-      assert.equal(await one.textContent("h1"), "Hello, Ada");
-      assert.equal(await one.locator("li").count(), 1);
-      assert.equal(await heading(other, url), "Hello, whoever you are");
-    }));
+  await onDemo(async (url, newPage) => {
+    const [one, other] = [await newPage(), await newPage()];
+    await signIn(one, url, "Ada");
+    await signIn(other, url, "Ada");
+    assert.equal(await one.locator("li").count(), 1);
+    await one.reload();
+    assert.equal(await one.locator("li").count(), 2);
+    await one.click("text=Sign out all others");
+    assert.equal(await one.textContent("h1"), "Hello, Ada");
+    assert.equal(await one.locator("li").count(), 1);
+    assert.equal(await heading(other, url), "Hello, whoever you are");
+  });
 });
 
 testInBrowser("signing out in one tab is not undone by a slow request in another", async () => {
   const { handler: demo, sessions } = newDemo();
-  let enter!: () => void, leave!: () => void;
-  const [entered, left] = [
-    new Promise<void>((r) => enter = r),
-    new Promise<void>((r) => leave = r),
-  ];
+  const [entered, left] = [gate(), gate()];
   const slow = sessions.loadAndSave(async (_, session) => {
-    enter();
-    await left;
+    entered.open();
+    await left.opened;
     session.put("message", "slow");
     return new Response(`slow ${session.get("name")}`);
   });
@@ -238,9 +227,9 @@ testInBrowser("signing out in one tab is not undone by a slow request in another
       await signIn(page, url, "Ada");
       const [cookie] = await profile.cookies();
       const response = tab.goto(`${url}/slow`);
-      await entered;
+      await entered.opened;
       await page.goto(`${url}/out`);
-      leave();
+      left.open();
       await response;
       assert.equal(await tab.textContent("body"), "slow Ada");
       assert.deepEqual(await profile.cookies(), []);
@@ -267,22 +256,13 @@ testInBrowser("a session survives a restart of the server", async () => {
   await withFolder((folder) =>
     withBrowser(async (newProfile) => {
       const page = await (await newProfile()).newPage();
-      const serve = async (port: string, use: (url: string) => Promise<void>): Promise<void> => {
-        const database = `sqlite:${join(folder, "demo.sqlite")}`;
-        const script = runScript("examples/demo.ts", ["--port", port, "--database", database]);
-        try {
-          await use(await script.printed(/served on (http:\/\/localhost:\d+)/));
-        } finally {
-          script.process.kill();
-          await script.ended;
-        }
-      };
-      let port = "0";
-      await serve(port, async (url) => {
+      const database = ["--database", `sqlite:${join(folder, "demo.sqlite")}`];
+      let port = "";
+      await whileDemoRuns(database, async (url) => {
         port = new URL(url).port;
         await signIn(page, url, "Ada");
       });
-      await serve(port, async (url) => {
+      await whileDemoRuns([...database, "--port", port], async (url) => {
         assert.equal(await heading(page, url), "Hello, Ada");
       });
     })

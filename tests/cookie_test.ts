@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type SessionCookieOptions, SessionManager } from "../manager.ts";
 import { SessionCookie } from "../src/cookie.ts";
+import { withClock } from "./clock.ts";
 
 const TOKEN = "t".repeat(43);
 
@@ -25,10 +26,8 @@ Deno.test("a cookie has all the attributes that it was given", () => {
 });
 
 // A cookie that ends before its session costs the visitor the session's last moments.
-Deno.test("expiry and Max-Age are rounded up to the second", () => {
-  const { now } = Date;
-  try {
-    Date.now = () => Date.UTC(2030, 0, 1, 12, 0, 0, 500);
+Deno.test("expiry and Max-Age are rounded up to the second", async () => {
+  await withClock(() => Date.UTC(2030, 0, 1, 12, 0, 0, 500), () => {
     const header = (ms: number): string => {
       return new SessionCookie().write(TOKEN, new Date(Date.now() + ms), true);
     };
@@ -38,9 +37,7 @@ Deno.test("expiry and Max-Age are rounded up to the second", () => {
     assert.match(header(60_000), /; Max-Age=60; .* Expires=Tue, 01 Jan 2030 12:01:01 GMT;/);
     assert.match(header(60_001), /; Max-Age=61; /);
     assert.match(header(-5000), /; Max-Age=0; /);
-  } finally {
-    Date.now = now;
-  }
+  });
 });
 
 Deno.test("cookies that browsers would drop are refused when the manager is made", () => {

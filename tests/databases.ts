@@ -1,11 +1,10 @@
 // The databases that the tests run on: SQLite always, the others where an environment variable names one.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { type Options, Sequelize } from "sequelize";
 import { SequelizeStore, type SequelizeStoreOptions } from "../mod.ts";
+import { withFolder } from "./folder.ts";
 
 /** A database to test on. */
 export interface Database {
@@ -58,14 +57,8 @@ const inFile: Database = {
   name: "SQLite in a file",
   dialect: "sqlite",
   ignored: undefined,
-  async connect(test, options): Promise<void> {
-    const directory = await mkdtemp(join(tmpdir(), "sequelize-store-"));
-    try {
-      await lend(join(directory, "sessions.sqlite"), test, options);
-    } finally {
-      await rm(directory, { recursive: true });
-    }
-  },
+  connect: (test, options) =>
+    withFolder((folder) => lend(join(folder, "sessions.sqlite"), test, options)),
 };
 
 function server(name: string, dialect: Database["dialect"], variable: string): Database {

@@ -2,31 +2,26 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { shared, testOn } from "./databases.ts";
-import { runScript } from "./run_script.ts";
+import { withFolder } from "./folder.ts";
+import { runScript, whileDemoRuns } from "./run_script.ts";
 import { Visitor } from "./visitor.ts";
 
 const isDeno = "deno" in process.versions;
 const ignored = isDeno ? "" : " (ignored: Deno.serve is Deno's)";
 
-/** Starts the demo for the length of a test; `visit` brings a visitor, with a cookie from earlier or none. */
+/** Runs the demo; `visit` brings a visitor, with cookies from earlier or none. */
 async function whileServing(
   args: readonly string[],
   test: (visit: (cookies?: Record<string, string>) => Visitor) => Promise<void>,
 ): Promise<void> {
-  const script = runScript("examples/demo.ts", ["--port", "0", ...args]);
-  try {
-    const address = await script.printed(/curl --cookie cookies (http:\/\/localhost:\d+)\/get/);
-    await test((cookies) => new Visitor(fetchFrom(address), cookies));
-  } finally {
-    script.process.kill();
-    await script.ended;
-  }
+  await whileDemoRuns(
+    args,
+    (address) => test((cookies) => new Visitor(fetchFrom(address), cookies)),
+  );
 }
 
 /** What answers a visitor's requests over HTTP. */
@@ -65,10 +60,9 @@ async function untilServing(address: string): Promise<void> {
 Deno.test({
   name: "the demo keeps its sessions across a restart" + ignored,
   ignore: !isDeno,
-  fn: async () => {
-    const directory = await mkdtemp(join(tmpdir(), "sequelize-store-"));
-    const database = ["--database", `sqlite:${join(directory, "demo.sqlite")}`];
-    try {
+  fn: () =>
+    withFolder(async (folder) => {
+      const database = ["--database", `sqlite:${join(folder, "demo.sqlite")}`];
       let token = "";
       await whileServing(database, async (visit) => {
         const [visitor, other] = [visit(), visit()];
@@ -87,10 +81,7 @@ Deno.test({
         await fixed.text("/put");
         assert.notEqual(fixed.cookies.get("session"), "x".repeat(43));
       });
-    } finally {
-      await rm(directory, { recursive: true });
-    }
-  },
+    }),
 });
 
 if (isDeno) {
@@ -167,27 +158,26 @@ Deno.test({
 Deno.test({
   name: "the README's example runs as it stands" + ignored,
   ignore: !isDeno,
-  fn: async () => {
-    const cwd = await mkdtemp(join(tmpdir(), "sequelize-store-"));
-    const port = await freePort();
-    const script = runScript("examples/hello.ts", [], {
-      cwd,
-      env: { DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` },
-    });
-    try {
-      const address = `http://127.0.0.1:${port}`;
-      await untilServing(address);
-      const visitor = new Visitor(fetchFrom(address));
-      assert.equal(await visitor.text("/get"), "");
-      await visitor.fetch("/put");
-      assert.equal(await visitor.text("/get"), "Hello from a session!");
-      assert.equal(await new Visitor(fetchFrom(address)).text("/get"), "");
-    } finally {
-      script.process.kill();
-      await script.ended;
-      await rm(cwd, { recursive: true });
-    }
-  },
+  fn: () =>
+    withFolder(async (cwd) => {
+      const port = await freePort();
+      const script = runScript("examples/hello.ts", [], {
+        cwd,
+        env: { DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` },
+      });
+      try {
+        const address = `http://127.0.0.1:${port}`;
+        await untilServing(address);
+        const visitor = new Visitor(fetchFrom(address));
+        assert.equal(await visitor.text("/get"), "");
+        await visitor.fetch("/put");
+        assert.equal(await visitor.text("/get"), "Hello from a session!");
+        assert.equal(await new Visitor(fetchFrom(address)).text("/get"), "");
+      } finally {
+        script.process.kill();
+        await script.ended;
+      }
+    }),
 });
 
 Deno.test({

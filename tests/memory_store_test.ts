@@ -1,21 +1,16 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../src/memory_store.ts";
+import { later } from "./clock.ts";
 import { bytes, inMs, soon } from "./databases.ts";
 import { testStoreContract } from "./store_contract.ts";
 
 testStoreContract("MemoryStore", (test) => test(new MemoryStore()));
 
 Deno.test("MemoryStore removes what has expired as sessions are committed, a minute apart", async () => {
-  const { now } = Date;
   const store = new MemoryStore();
   await store.commit("expired", bytes("data"), inMs(0));
   await store.commit("active", bytes("data"), inMs(600_000));
-  try {
-    Date.now = () => now() + 60_000;
-    await store.commit("another", bytes("data"), inMs(60_000));
-  } finally {
-    Date.now = now;
-  }
+  await later(60_000, () => store.commit("another", bytes("data"), inMs(60_000)));
   assert.equal(await store.deleteExpired(), 0);
   assert.deepEqual([...(await store.all()).keys()], ["active", "another"]);
   await store.commit("expired", bytes("data"), inMs(0));

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { RecentKeys } from "../src/recent_keys.ts";
+import { withClock } from "./clock.ts";
 
-Deno.test("RecentKeys forgets what is too old, and the oldest where there are too many", () => {
-  const { now } = Date;
+Deno.test("RecentKeys forgets what is too old, and the oldest where there are too many", async () => {
   let ms = 0;
-  try {
-    Date.now = () => ms;
+  await withClock(() => ms, () => {
     const keys = new RecentKeys<number>({ maxAge: 10, maxSize: 3 });
     keys.set("a", 1);
     assert.equal(keys.get("a"), 1);
@@ -18,7 +17,5 @@ Deno.test("RecentKeys forgets what is too old, and the oldest where there are to
     assert.deepEqual(["a", "b", "c", "d"].map((key) => keys.get(key)), [2, undefined, 2, 2]);
     keys.delete("a");
     assert.equal(keys.get("a"), undefined);
-  } finally {
-    Date.now = now;
-  }
+  });
 });

@@ -47,3 +47,17 @@ export function runScript(
     });
   return { process: child, ended, printed };
 }
+
+/** Runs the demo for the length of a test, on a free port unless the arguments name one. */
+export async function whileDemoRuns(
+  args: readonly string[],
+  test: (address: string) => Promise<void>,
+): Promise<void> {
+  const script = runScript("examples/demo.ts", ["--port", "0", ...args]);
+  try {
+    await test(await script.printed(/served on (http:\/\/localhost:\d+)/));
+  } finally {
+    script.process.kill();
+    await script.ended;
+  }
+}

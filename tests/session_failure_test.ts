@@ -7,14 +7,14 @@ import {
   MemoryStore,
   type Session,
   SessionManager,
+  type SessionStore,
 } from "../manager.ts";
 import { bytes, inMs, soon } from "./databases.ts";
+import { ALL_CALLS, type Call, MINIMAL, touchAll, withCalls } from "./stores.ts";
 import { Visitor } from "./visitor.ts";
 
 type Values = Record<string, unknown>;
 type Act = (session: Session<Values>, cart: string) => unknown;
-
-const CALLS = ["find", "commit", "delete", "replace", "touch"];
 
 /** What is done to a session that holds `a` and `b`, beside another one that holds `cart`. */
 const ACTS: Readonly<Record<string, Act>> = {
@@ -57,17 +57,14 @@ class FailingStore {
   calls: string[] = [];
 
   /** The store, with these calls alone. */
-  withCalls(names: readonly string[]): FullSessionStore {
-    return Object.fromEntries(names.map((name) => {
-      const call = this.inner[name as "find"].bind(this.inner);
-      return [name, async (...args: Parameters<typeof call>) => {
-        const fails = this.calls.push(name) === this.failAt;
-        if (fails && this.when === "before") throw new Error(`down before ${name}`);
-        const reply = await call(...args);
-        if (fails) throw new Error(`down after ${name}`);
-        return reply;
-      }];
-    })) as unknown as FullSessionStore;
+  withCalls(names: readonly Call[]): SessionStore & Partial<FullSessionStore> {
+    return withCalls(this.inner, names, async (name, make) => {
+      const fails = this.calls.push(name) === this.failAt;
+      if (fails && this.when === "before") throw new Error(`down before ${name}`);
+      const reply = await make();
+      if (fails) throw new Error(`down after ${name}`);
+      return reply;
+    });
   }
 
   /** From now on the `n`th call fails, counted from 1. */
@@ -99,7 +96,7 @@ interface Scene {
 }
 
 /** A session that is due for a touch, and another one with a cart. */
-async function newScene(calls: readonly string[]): Promise<Scene> {
+async function newScene(calls: readonly Call[]): Promise<Scene> {
   const store = new FailingStore();
   const sessions = new SessionManager<Values>({
     store: store.withCalls(calls),
@@ -110,7 +107,7 @@ async function newScene(calls: readonly string[]): Promise<Scene> {
   session.put("a", 0);
   session.put("b", 0);
   await sessions.commit(session);
-  for (const key of (await store.inner.all()).keys()) await store.inner.touch(key, inMs(30_000));
+  await touchAll(store.inner, inMs(30_000));
   const other = await sessions.load(undefined);
   other.put("cart", ["x"]);
   await sessions.commit(other);
@@ -120,7 +117,7 @@ async function newScene(calls: readonly string[]): Promise<Scene> {
 /** Commits what `act` does, once more where the store fails at its nth call; tells what is left. */
 async function commitTwice(
   act: Act,
-  calls: readonly string[],
+  calls: readonly Call[],
   n: number,
   when: "before" | "after",
 ): Promise<{ readonly left: unknown; readonly calls: string[] }> {
@@ -142,7 +139,7 @@ async function commitTwice(
   return { left: { rows: await store.rows(), found, status }, calls: store.calls };
 }
 
-for (const [store, calls] of [["a full", CALLS], ["a minimal", CALLS.slice(0, 3)]] as const) {
+for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as const) {
   Deno.test(`on ${store} store, a commit that failed anywhere can be committed again`, async () => {
     for (const [name, act] of Object.entries(ACTS)) {
       const expected = await commitTwice(act, calls, Infinity, "before");
@@ -182,7 +179,7 @@ for (const [store, calls] of [["a full", CALLS], ["a minimal", CALLS.slice(0, 3)
 }
 
 Deno.test("an error after the new token was written still brings its cookie", async () => {
-  const { store, sessions, token, cart } = await newScene(CALLS);
+  const { store, sessions, token, cart } = await newScene(ALL_CALLS);
   const visitor = new Visitor(
     sessions.loadAndSave(async (request, session) => {
       if (request.method === "POST") {
@@ -201,7 +198,7 @@ Deno.test("an error after the new token was written still brings its cookie", as
 });
 
 Deno.test("what was written once is not written again for the sake of the rest", async () => {
-  const { store, sessions, token, cart } = await newScene(CALLS);
+  const { store, sessions, token, cart } = await newScene(ALL_CALLS);
   const [one, other] = [await sessions.load(token), await sessions.load(token)];
   one.clear();
   await one.merge(cart);
@@ -215,7 +212,7 @@ Deno.test("what was written once is not written again for the sake of the rest",
 });
 
 Deno.test("a session that cannot be decoded survives a failed commit, too", async () => {
-  const { store, sessions, token } = await newScene(CALLS);
+  const { store, sessions, token } = await newScene(ALL_CALLS);
   const key = [...(await store.inner.all()).keys()];
   for (const token of key) await store.inner.commit(token, bytes("hunter2"), soon());
   const session = await sessions.load(token);
@@ -227,7 +224,7 @@ Deno.test("a session that cannot be decoded survives a failed commit, too", asyn
 });
 
 Deno.test("a body that cannot be cancelled does not hold up the answer", async () => {
-  const { store, sessions } = await newScene(CALLS);
+  const { store, sessions } = await newScene(ALL_CALLS);
   const answer = (body: ReadableStream): Promise<Response> =>
     new Visitor(sessions.loadAndSave((_, session) => {
       session.put("n", 1);

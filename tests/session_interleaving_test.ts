@@ -3,14 +3,9 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  devalueCodec,
-  type FullSessionStore,
-  MemoryStore,
-  SessionManager,
-  type SessionStore,
-} from "../manager.ts";
+import { devalueCodec, MemoryStore, SessionManager } from "../manager.ts";
 import type { SessionState } from "../src/session_state.ts";
+import { ALL_CALLS, type Call, MINIMAL, withCalls } from "./stores.ts";
 
 type Values = Record<string, unknown>;
 
@@ -51,26 +46,6 @@ function anyPlans(
     minLength: 2,
     maxLength: 3,
   });
-}
-
-const ALL_CALLS = ["find", "commit", "delete", "replace", "touch"];
-
-/** A store with these calls alone; they, and their replies, arrive when the scheduler says so. */
-function schedule(
-  store: FullSessionStore,
-  scheduler: fc.Scheduler,
-  calls: readonly string[],
-): SessionStore {
-  const delayed = calls.map((name) => {
-    const call = store[name as "find"].bind(store);
-    return [name, async (...args: Parameters<typeof call>) => {
-      await scheduler.schedule(Promise.resolve(), name);
-      const reply = await call(...args);
-      await scheduler.schedule(Promise.resolve(), `reply to ${name}`);
-      return reply;
-    }];
-  });
-  return Object.fromEntries(delayed);
 }
 
 function carryOut(values: Values, operations: readonly Operation[]): Values {
@@ -203,16 +178,21 @@ function attempt(session: SessionState<Values>, operation: Operation): boolean {
 async function run(
   scheduler: fc.Scheduler,
   plans: readonly Plan[],
-  calls: readonly string[],
+  calls: readonly Call[],
 ): Promise<{ readonly result: string; readonly commits: readonly Commit[] }> {
   const store = new MemoryStore();
   const setUp = new SessionManager<Values>({ store });
   const first = await setUp.load(undefined);
   for (const [key, value] of Object.entries(FIRST)) first.put(key, value);
   await setUp.commit(first);
-  const managers = [0, 1].map(() =>
-    new SessionManager({ store: schedule(store, scheduler, calls) })
-  );
+  // The calls, and their replies, arrive when the scheduler says so.
+  const scheduled = withCalls(store, calls, async (name, make) => {
+    await scheduler.schedule(Promise.resolve(), name);
+    const reply = await make();
+    await scheduler.schedule(Promise.resolve(), `reply to ${name}`);
+    return reply;
+  });
+  const managers = [0, 1].map(() => new SessionManager({ store: scheduled }));
   const sessions = await Promise.all(plans.map(async ({ manager }) => {
     return await managers[manager]!.load(first.token) as SessionState<Values>;
   }));
@@ -240,7 +220,7 @@ interface Options {
   readonly kinds?: readonly ("destroy" | "renewToken")[];
   /** The managers that the requests are spread over, 1 or 2. */
   readonly managers?: number;
-  readonly calls?: readonly string[];
+  readonly calls?: readonly Call[];
 }
 
 /** Tests that whatever is planned and in whichever order it happens, some order of the commits explains it. */
@@ -277,5 +257,5 @@ testInterleavings("that do all of it", { kinds: ["destroy", "renewToken"] });
 testInterleavings("that do all of it in one process, on a store without replace(),", {
   kinds: ["destroy", "renewToken"],
   managers: 1,
-  calls: ["find", "commit", "delete"],
+  calls: MINIMAL,
 });

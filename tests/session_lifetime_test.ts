@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { parseSetCookie } from "cookie";
 import { type FullSessionStore, MemoryStore, type Session, SessionManager } from "../manager.ts";
+import { later } from "./clock.ts";
 import { databases, inMs, testOn, withStore } from "./databases.ts";
-import { cookiesOf, recording, Visitor } from "./visitor.ts";
+import { deleteAll, recording, touchAll } from "./stores.ts";
+import { cookiesOf, Visitor } from "./visitor.ts";
 
 interface Values {
   count: number;
@@ -167,11 +169,11 @@ Deno.test("a touch does not bring back a session that was destroyed, and clears 
   const sessions = new SessionManager<Values>({ store, idleTimeout: 10 * MINUTE });
   const visitor = new Visitor(sessions.loadAndSave(async (request, session) => {
     if (request.method === "POST") session.put("count", 1);
-    else for (const token of (await store.all()).keys()) await store.delete(token);
+    else await deleteAll(store);
     return new Response();
   }));
   await visitor.fetch("/", { method: "POST" });
-  for (const token of (await store.all()).keys()) await store.touch(token, inMs(MINUTE));
+  await touchAll(store, inMs(MINUTE));
   await visitor.fetch();
   assert.equal((await store.all()).size, 0);
   assert.equal(visitor.cookies.size, 0);
@@ -191,48 +193,35 @@ Deno.test("a touch behind a renewal finds nothing to touch, and leaves the new c
 });
 
 Deno.test("a commit and then a touch in one request set the cookie", async () => {
-  const { now } = Date;
   const { sessions, visitor, calls } = await visited({ persist: false });
   const session = await sessions.load(visitor.cookies.get("session"));
   session.put("count", 2);
   await sessions.commit(session);
-  try {
-    Date.now = () => now() + 5 * MINUTE;
-    await sessions.commit(session);
-  } finally {
-    Date.now = now;
-  }
+  await later(5 * MINUTE, () => sessions.commit(session));
   assert.deepEqual(calls, ["find", "replace", "touch"]);
   assert.ok(sessions.toSetCookie(session));
 });
 
 Deno.test("the cookie lasts as long as the touch that came last says", async () => {
-  const { now } = Date;
   const { sessions, visitor } = await visited();
   const session = await sessions.load(visitor.cookies.get("session"));
   session.put("count", 2);
   await sessions.commit(session);
-  try {
-    Date.now = () => now() + 5 * MINUTE;
+  await later(5 * MINUTE, async () => {
     const expiry = await sessions.commit(session);
     const { expires } = parseSetCookie(sessions.toSetCookie(session)!);
     assert.equal(expires!.getTime(), Math.ceil(expiry!.getTime() / 1000) * 1000);
-  } finally {
-    Date.now = now;
-  }
+  });
 });
 
 Deno.test("what follows destroy() has a lifetime of its own", async () => {
-  const { now } = Date;
   const session = await new SessionManager<Values>({ lifetime: 10 * MINUTE }).load(undefined);
+  const { now } = Date;
   assertNear(session.deadline.getTime() - now(), 10 * MINUTE);
-  try {
-    Date.now = () => now() + 5 * MINUTE;
+  await later(5 * MINUTE, () => {
     session.destroy();
     assertNear(session.deadline.getTime() - now(), 15 * MINUTE);
-  } finally {
-    Date.now = now;
-  }
+  });
 });
 
 Deno.test("without idleTimeout a session that is only read is never written", async () => {
@@ -242,7 +231,7 @@ Deno.test("without idleTimeout a session that is only read is never written", as
   session.put("count", 1);
   await sessions.commit(session);
   for (const ms of [23, 12, 1].map((hours) => hours * 60 * MINUTE)) {
-    for (const token of (await store.all()).keys()) await store.touch(token, inMs(ms));
+    await touchAll(store, inMs(ms));
     calls.length = 0;
     await sessions.commit(await sessions.load(session.token));
     assert.deepEqual(calls, ["find"]);

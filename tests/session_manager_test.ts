@@ -10,7 +10,8 @@ import {
   type SessionStore,
 } from "../manager.ts";
 import { bytes, inMs, soon } from "./databases.ts";
-import { cookiesOf, recording, silently, Visitor } from "./visitor.ts";
+import { MINIMAL, recording, touchAll, withCalls } from "./stores.ts";
+import { cookiesOf, silently, Visitor } from "./visitor.ts";
 
 interface Values {
   count: number;
@@ -477,23 +478,13 @@ Deno.test("iterate() changes sessions that somebody uses meanwhile", async () =>
   assert.deepEqual([session.get("count"), session.get("name")], [2, "Ada"]);
 });
 
-/** A store with no more than what a session manager needs. */
-function minimal(): SessionStore {
-  const store = new MemoryStore();
-  return {
-    find: (...args) => store.find(...args),
-    commit: (...args) => store.commit(...args),
-    delete: (...args) => store.delete(...args),
-  };
-}
-
 Deno.test("find, commit and delete are store enough, but for iterate()", async () => {
   const { visit, sessions } = website(async (request, session) => {
     if (request.method === "POST") session.renewToken();
     if (request.method === "DELETE") session.destroy();
     await Promise.resolve();
     return counting(request, session);
-  }, { store: minimal(), idleTimeout: 60_000 });
+  }, { store: withCalls(new MemoryStore(), MINIMAL), idleTimeout: 60_000 });
   const visitor = visit();
   await visitor.fetch("/count");
   const windows = Array.from({ length: 10 }, () => visitor.clone());
@@ -615,7 +606,7 @@ Deno.test("signals and page sizes reach the store", async () => {
   await sessions.commit(session, { signal });
   session.put("count", 2);
   await sessions.commit(session, { signal });
-  for (const key of (await inner.all()).keys()) await inner.touch(key, inMs(30_000));
+  await touchAll(inner, inMs(30_000));
   const idle = await sessions.load(session.token, { signal });
   await sessions.commit(idle, { signal });
   idle.destroy();

@@ -1,20 +1,15 @@
 // What happens where several requests of one session run side by side, on every database.
 
 import assert from "node:assert/strict";
-import { MemoryStore, type Session, SessionManager } from "../manager.ts";
-import { databases, shared, testOn, withStore } from "./databases.ts";
-import { recording, Visitor } from "./visitor.ts";
+import { type FullSessionStore, MemoryStore, type Session, SessionManager } from "../manager.ts";
+import { databases, inMs, shared, testOn, withStore } from "./databases.ts";
+import { gate } from "./gate.ts";
+import { MINIMAL, recording, touchAll, withCalls } from "./stores.ts";
+import { Visitor } from "./visitor.ts";
 
 type Values = Record<string, unknown>;
 
-/** A promise, and what resolves it. */
-function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open!: () => void;
-  const opened = new Promise<void>((resolve) => open = resolve);
-  return { opened, open };
-}
-
-/** Puts the key that the path names; `/slow-...` only once `gates` lets it. */
+/** Does what the path says, once `gates` lets it; tells `entered` before. */
 function putting(
   gates: Record<string, Promise<void>>,
   entered: Record<string, () => void> = {},
@@ -43,6 +38,29 @@ function putting(
     }
     return new Response(session.keys().join());
   };
+}
+
+/** Holds a visitor's request up while the visitor goes on in another window. */
+async function whileHeldUp(
+  path: string,
+  store: FullSessionStore,
+  meanwhile: (visitor: Visitor) => Promise<unknown>,
+): Promise<{
+  readonly visitor: Visitor;
+  /** The window that waits. */
+  readonly window: Visitor;
+  readonly response: Response;
+}> {
+  const [held, entered] = [gate(), gate()];
+  const handler = putting({ [path]: held.opened }, { [path]: entered.open });
+  const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
+  await visitor.fetch("/first");
+  const window = visitor.clone();
+  const response = window.fetch(`/${path}`);
+  await entered.opened;
+  await meanwhile(visitor);
+  held.open();
+  return { visitor, window, response: await response };
 }
 
 testOn(
@@ -80,17 +98,11 @@ testOn(shared, "two managers, as of two processes, lose no key of one session", 
 
 testOn(databases, "a session destroyed while a slow request runs stays destroyed", async (on) => {
   await withStore(on, async ({ store }) => {
-    const [slow, entered] = [gate(), gate()];
-    const handler = putting({ slow: slow.opened }, { slow: entered.open });
-    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
-    await visitor.fetch("/first");
-    const window = visitor.clone();
-    const response = window.fetch("/slow");
-    await entered.opened;
-    await visitor.fetch("/sign-out");
-    assert.equal(visitor.cookies.size, 0);
-    slow.open();
-    assert.equal((await response).status, 200);
+    const { window, response } = await whileHeldUp("slow", store, async (visitor) => {
+      await visitor.fetch("/sign-out");
+      assert.equal(visitor.cookies.size, 0);
+    });
+    assert.equal(response.status, 200);
     assert.equal(window.cookies.size, 0);
     assert.equal((await store.all()).size, 0);
     assert.equal(await window.text("/read"), "");
@@ -98,17 +110,10 @@ testOn(databases, "a session destroyed while a slow request runs stays destroyed
 });
 
 Deno.test("a slow request that only reads keeps quiet about a session that was destroyed", async () => {
-  const [slow, entered] = [gate(), gate()];
-  const sessions = new SessionManager<Values>();
-  const visitor = new Visitor(
-    sessions.loadAndSave(putting({ read: slow.opened }, { read: entered.open })),
-  );
-  await visitor.fetch("/first");
-  const response = visitor.clone().fetch("/read");
-  await entered.opened;
-  await visitor.fetch("/sign-out");
-  slow.open();
-  assert.deepEqual((await response).headers.getSetCookie(), []);
+  const { response } = await whileHeldUp("read", new MemoryStore(), (visitor) => {
+    return visitor.fetch("/sign-out");
+  });
+  assert.deepEqual(response.headers.getSetCookie(), []);
 });
 
 testOn(
@@ -116,16 +121,10 @@ testOn(
   "a slow request does not undo a renewal, and leaves the new cookie alone",
   async (on) => {
     await withStore(on, async ({ store }) => {
-      const [slow, entered] = [gate(), gate()];
-      const handler = putting({ slow: slow.opened }, { slow: entered.open });
-      const sessions = new SessionManager<Values>({ store });
-      const visitor = new Visitor(sessions.loadAndSave(handler));
-      await visitor.fetch("/first");
-      const response = visitor.clone().fetch("/slow");
-      await entered.opened;
-      await visitor.fetch("/sign-in");
-      slow.open();
-      assert.deepEqual((await response).headers.getSetCookie(), []);
+      const { visitor, response } = await whileHeldUp("slow", store, (visitor) => {
+        return visitor.fetch("/sign-in");
+      });
+      assert.deepEqual(response.headers.getSetCookie(), []);
       assert.equal((await store.all()).size, 1);
       // What came with the old token, which somebody else may know, is not for the new session.
       assert.equal(await visitor.text("/read"), "first,user");
@@ -135,35 +134,19 @@ testOn(
 
 testOn(databases, "a renewal takes along what others have changed meanwhile", async (on) => {
   await withStore(on, async ({ store }) => {
-    const [login, entered] = [gate(), gate()];
-    const handler = putting({ "sign-in": login.opened }, { "sign-in": entered.open });
-    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
-    await visitor.fetch("/first");
-    const elsewhere = new SessionManager<Values>({ store });
-    const window = new Visitor(elsewhere.loadAndSave(handler), Object.fromEntries(visitor.cookies));
-    const response = visitor.fetch("/sign-in");
-    await entered.opened;
-    await window.fetch("/second");
-    login.open();
-    await response;
-    assert.equal(await visitor.text("/read"), "first,second,user");
-    assert.equal(await window.text("/read"), "");
+    const elsewhere = new SessionManager<Values>({ store }).loadAndSave(putting({}));
+    const { visitor, window } = await whileHeldUp("sign-in", store, async (visitor) => {
+      await new Visitor(elsewhere, Object.fromEntries(visitor.cookies)).fetch("/second");
+    });
+    assert.equal(await window.text("/read"), "first,second,user");
+    assert.equal(await visitor.text("/read"), "");
     assert.equal((await store.all()).size, 1);
   });
 });
 
 testOn(databases, "a renewal does not bring back a session that was destroyed", async (on) => {
   await withStore(on, async ({ store }) => {
-    const [login, entered] = [gate(), gate()];
-    const handler = putting({ "sign-in": login.opened }, { "sign-in": entered.open });
-    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
-    await visitor.fetch("/first");
-    const window = visitor.clone();
-    const response = window.fetch("/sign-in");
-    await entered.opened;
-    await visitor.fetch("/sign-out");
-    login.open();
-    await response;
+    const { window } = await whileHeldUp("sign-in", store, (visitor) => visitor.fetch("/sign-out"));
     assert.equal((await store.all()).size, 0);
     assert.equal(window.cookies.size, 0);
   });
@@ -247,17 +230,10 @@ testOn(
   "of two sign-ins, the later one is none where the other has signed out",
   async (on) => {
     await withStore(on, async ({ store }) => {
-      const [login, entered] = [gate(), gate()];
-      const handler = putting({ "sign-in-again": login.opened }, { "sign-in-again": entered.open });
-      const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
-      await visitor.fetch("/first");
-      const window = visitor.clone();
-      const response = window.fetch("/sign-in-again");
-      await entered.opened;
-      await visitor.fetch("/sign-in");
-      await visitor.fetch("/sign-out");
-      login.open();
-      await response;
+      await whileHeldUp("sign-in-again", store, async (visitor) => {
+        await visitor.fetch("/sign-in");
+        await visitor.fetch("/sign-out");
+      });
       assert.equal((await store.all()).size, 0);
     });
   },
@@ -268,17 +244,10 @@ testOn(
   "a sign-out ends the session even where it got a new token meanwhile",
   async (on) => {
     await withStore(on, async ({ store }) => {
-      const [out, entered] = [gate(), gate()];
-      const handler = putting({ "sign-out": out.opened }, { "sign-out": entered.open });
-      const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
-      await visitor.fetch("/first");
-      const window = visitor.clone();
-      const response = window.fetch("/sign-out");
-      await entered.opened;
-      await visitor.fetch("/sign-in");
-      await visitor.fetch("/sign-in-again");
-      out.open();
-      await response;
+      const { window } = await whileHeldUp("sign-out", store, async (visitor) => {
+        await visitor.fetch("/sign-in");
+        await visitor.fetch("/sign-in-again");
+      });
       assert.equal((await store.all()).size, 0);
       assert.equal(window.cookies.size, 0);
     });
@@ -287,26 +256,16 @@ testOn(
 
 testOn(shared, "a slow sign-out spares the session that began after another one", async (on) => {
   await withStore(on, async ({ store }) => {
-    const [out, entered] = [gate(), gate()];
-    const handler = putting({ "sign-out": out.opened }, { "sign-out": entered.open });
-    const visitor = new Visitor(new SessionManager<Values>({ store }).loadAndSave(handler));
-    await visitor.fetch("/first");
-    const response = visitor.clone().fetch("/sign-out");
-    await entered.opened;
-    await visitor.fetch("/sign-out-with-message");
-    out.open();
-    await response;
+    const { visitor } = await whileHeldUp("sign-out", store, (visitor) => {
+      return visitor.fetch("/sign-out-with-message");
+    });
     assert.equal(await visitor.text("/read"), "message");
   });
 });
 
 Deno.test("two processes on a store without replace() and touch() lose no session", async () => {
   const inner = new MemoryStore();
-  const store = {
-    find: inner.find.bind(inner),
-    commit: inner.commit.bind(inner),
-    delete: inner.delete.bind(inner),
-  };
+  const store = withCalls(inner, MINIMAL);
   const [one, other] = [1, 2].map(() => new SessionManager<Values>({ store, idleTimeout: 60_000 }));
   const session = await one!.load(undefined);
   session.put("first", 1);
@@ -317,9 +276,7 @@ Deno.test("two processes on a store without replace() and touch() lose no sessio
   there.put("there", 1);
   await other!.commit(there);
   assert.deepEqual((await one!.load(session.token)).keys(), ["first", "here", "there"]);
-  for (const key of (await inner.all()).keys()) {
-    await inner.touch(key, new Date(Date.now() + 30_000));
-  }
+  await touchAll(inner, inMs(30_000));
   const idle = await other!.load(session.token);
   session.destroy();
   await one!.commit(session);

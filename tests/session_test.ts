@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { MemoryStore, type Session, SessionManager } from "../manager.ts";
 import { bytes, inMs, soon } from "./databases.ts";
-import { cookiesOf, recording, silently, Visitor } from "./visitor.ts";
+import { deleteAll, recording, touchAll } from "./stores.ts";
+import { cookiesOf, silently, Visitor } from "./visitor.ts";
 
 type Values = {
   userId: number;
@@ -309,7 +310,7 @@ Deno.test("what is put after another request has ended the session is not kept",
     session.put("userId", 1);
     await sessions.commit(session);
     if (request.method !== "POST") return new Response();
-    for (const key of (await store.all()).keys()) await store.delete(key);
+    await deleteAll(store);
     for (const flash of ["one", "two"]) {
       session.put("flash", flash);
       assert.equal(await sessions.commit(session), undefined);
@@ -331,7 +332,7 @@ Deno.test("a session that another request has ended begins anew after destroy()"
   const store = new MemoryStore();
   const sessions = new SessionManager<Values>({ store });
   const session = await stored({ userId: 1 }, sessions);
-  for (const key of (await store.all()).keys()) await store.delete(key);
+  await deleteAll(store);
   session.put("flash", "lost");
   assert.equal(await sessions.commit(session), undefined);
   session.destroy();
@@ -376,7 +377,7 @@ Deno.test("a session past its deadline is none, whatever its row says", async ()
   session.deadline = inMs(20);
   await sessions.commit(session);
   // What a request that had loaded it before makes of it.
-  for (const key of (await store.all()).keys()) await store.touch(key, soon());
+  await touchAll(store, soon());
   assert.equal((await sessions.load(session.token)).get("userId"), 1);
   await new Promise((resolve) => setTimeout(resolve, 30));
   const late = await sessions.load(session.token);

@@ -1,5 +1,4 @@
 import { parseSetCookie, type SetCookie } from "cookie";
-import type { FullSessionStore } from "../src/store.ts";
 
 type Handler = (request: Request) => Promise<Response>;
 
@@ -40,22 +39,6 @@ export class Visitor {
 /** The cookies that a response sets. */
 export function cookiesOf(response: Response): SetCookie[] {
   return response.headers.getSetCookie().map((header) => parseSetCookie(header));
-}
-
-/** A store, and the names of the calls that were made of it, in order. */
-export function recording<T extends Partial<FullSessionStore>>(
-  store: T,
-): { readonly store: T; readonly calls: string[] } {
-  const calls: string[] = [];
-  const get = (target: T, name: string | symbol): unknown => {
-    const method = target[name as keyof T];
-    if (typeof method !== "function") return method;
-    return (...args: unknown[]): unknown => {
-      calls.push(String(name));
-      return method.apply(target, args);
-    };
-  };
-  return { store: new Proxy(store, { get }), calls };
 }
 
 /** Runs `test` while nothing is printed; gives what `console.error` was called with. */
