@@ -43,7 +43,7 @@ export class ExpressClasses {
     const { data: _, ...rest } = attributes;
     Object.assign(cookie, { path: "/", httpOnly: true, ...rest });
     // JSON has made a string of it, where the session is not one that this store gave.
-    cookie.expires = typeof expires === "string" ? new Date(expires) : expires;
+    cookie.expires = typeof expires === "string" ? new Date(expires) : expires ?? null;
     cookie.originalMaxAge = originalMaxAge;
     return cookie;
   }

@@ -8,7 +8,7 @@ import process from "node:process";
 import { shared, testOn } from "./databases.ts";
 import { withFolder } from "./folder.ts";
 import { runScript, whileDemoRuns } from "./run_script.ts";
-import { Visitor } from "./visitor.ts";
+import { fetchFrom, Visitor } from "./visitor.ts";
 
 const isDeno = "deno" in process.versions;
 const ignored = isDeno ? "" : " (ignored: Deno.serve is Deno's)";
@@ -22,21 +22,6 @@ async function whileServing(
     args,
     (address) => test((cookies) => new Visitor(fetchFrom(address), cookies)),
   );
-}
-
-/** What answers a visitor's requests over HTTP. */
-function fetchFrom(address: string): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const { method, headers } = request;
-    const { pathname } = new URL(request.url);
-    const body = method === "POST" ? await request.text() : undefined;
-    return await fetch(address + pathname, {
-      method,
-      headers,
-      redirect: "manual",
-      ...(body && { body }),
-    });
-  };
 }
 
 /** A port that nobody listened on a moment ago. */

@@ -1,15 +1,19 @@
 // The store's interface as the middlewares call it; tests/express_middlewares_test.ts has the middlewares.
 
 import assert from "node:assert/strict";
+import type { Request } from "express";
+import session from "express-session";
 import { AsyncLocalStorage } from "node:async_hooks";
+import process from "node:process";
 import { ExpressStore, type ExpressStoreOptions, type StoredSession } from "../express.ts";
 import { type FullSessionStore, MemoryStore } from "../manager.ts";
 import { hashToken } from "../src/token.ts";
 import { later } from "./clock.ts";
 import { bytes, databases, inMs, soon, testOn, text, withStore } from "./databases.ts";
-import { MINIMAL, recording, withCalls } from "./stores.ts";
+import { ALL_CALLS, MINIMAL, recording, withCalls } from "./stores.ts";
 
 const HOUR = 3_600_000;
+const MIDDLEWARE = { secret: "keyboard cat", resave: false, saveUninitialized: false };
 
 interface Scene {
   readonly inner: MemoryStore;
@@ -71,8 +75,11 @@ testOn(databases, "ExpressStore never brings back what was destroyed", async (da
     const [changed, same] = [(await store.get("sid"))!, (await store.get("sid"))!];
     await new ExpressStore(inner).destroy("sid");
     await store.set("sid", Object.assign(changed, { n: 2 }));
-    await store.set("sid", Object.assign(same, plain(2 * HOUR, { n: 1 })));
+    same.cookie.expires = inMs(2 * HOUR);
+    await store.set("sid", same);
     await store.touch("sid", plain(HOUR));
+    // Not even once it has been noticed that it is gone.
+    await store.set("sid", Object.assign(same, { n: 3 }));
     assert.equal(await inner.model.count(), 0);
   });
 });
@@ -121,6 +128,34 @@ Deno.test("a failure goes to the callback, and is no unhandled rejection", async
     const [missing] = await called((cb) => store[name](cb));
     assert.match(String(missing), /^TypeError: Cannot .* as 'store.entries' must be a function/);
   }
+});
+
+Deno.test("what a callback throws is its own failure, and not the promise's", async () => {
+  const { store } = newScene();
+  const { nextTick } = process;
+  const ticks: (() => void)[] = [];
+  let calls = 0;
+  process.nextTick = (callback: (...args: unknown[]) => void, ...args: unknown[]): void =>
+    void ticks.push(() => callback(...args));
+  try {
+    const found = store.get("sid", () => {
+      calls++;
+      throw new Error("thrown");
+    });
+    assert.equal(await found, undefined);
+    await new Promise((resolve) => setTimeout(resolve));
+  } finally {
+    process.nextTick = nextTick;
+  }
+  const own = ticks.filter((tick) => {
+    try {
+      tick();
+      return false;
+    } catch (error) {
+      return (error as Error).message === "thrown";
+    }
+  });
+  assert.deepEqual([own.length, calls], [1, 1]);
 });
 
 Deno.test("callbacks may be left out, and have the caller's asynchronous context", async () => {
@@ -226,6 +261,17 @@ Deno.test("touchInterval: 0 records every use, and Infinity none before half the
   }
 });
 
+Deno.test("a cookie with a fixed expiry costs no touch", async () => {
+  const { store, calls } = newScene({ touchInterval: 0 });
+  const session = plain(HOUR);
+  await store.set("sid", session);
+  const found = (await store.get("sid"))!;
+  calls.length = 0;
+  await store.set("sid", found);
+  await store.touch("sid", found);
+  assert.deepEqual(calls, []);
+});
+
 Deno.test("a session that is made shorter or ended by its cookie is so at once", async () => {
   const { inner, store } = newScene({ touchInterval: Infinity });
   for (const [ms, left] of [[60_000, 60_000], [-1000, undefined]] as const) {
@@ -296,8 +342,8 @@ for (const [name, managers] of [["in one process", 1], ["of two processes", 2]] 
       }),
     );
     await Promise.all(sessions.map(({ store, i, session }) => {
-      if (i === 0) delete session.removed;
-      if (i === 1) session.a.deep.push(2);
+      if (i === 7) delete session.removed;
+      if (i === 8) session.a.deep.push(2);
       return store.set("sid", Object.assign(session, { [`k${i}`]: i }));
     }));
     const { cookie: _, ...values } = (await stores[0]!.get("sid"))!;
@@ -307,14 +353,63 @@ for (const [name, managers] of [["in one process", 1], ["of two processes", 2]] 
 }
 
 Deno.test("a session object that has met others' changes goes on from its own", async () => {
-  const { store } = newScene();
+  const { store, calls } = newScene();
   await store.set("sid", plain(HOUR));
   const [one, other] = [(await store.get("sid"))!, (await store.get("sid"))!];
   await store.set("sid", Object.assign(other, { other: 1 }));
   await store.set("sid", Object.assign(one, { one: 1 }));
+  calls.length = 0;
   await store.set("sid", Object.assign(one, { one: 2 }));
+  assert.deepEqual(calls, ["replace"]);
   const { cookie: _, ...values } = (await store.get("sid"))!;
   assert.deepEqual(values, { one: 2, other: 1 });
+});
+
+Deno.test("what a session object undoes again is undone", async () => {
+  const { store } = newScene();
+  await store.set("sid", plain(HOUR));
+  const session = (await store.get("sid"))!;
+  await store.set("sid", Object.assign(session, { n: 1 }));
+  delete session.n;
+  await store.set("sid", session);
+  assert.equal("n" in (await store.get("sid"))!, false);
+});
+
+/** A new session as a middleware has it: an instance with methods. */
+function fresh(values: object): StoredSession {
+  return Object.assign(Object.create({ save(): void {} }), plain(HOUR, values));
+}
+
+Deno.test("a middleware's new session is not brought back either, once it was saved", async () => {
+  const { inner, store, calls } = newScene();
+  const session = fresh({ n: 1 });
+  await store.touch("sid", session);
+  assert.equal((await inner.all()).size, 0);
+  await store.set("sid", session);
+  calls.length = 0;
+  await store.set("sid", Object.assign(session, { n: 2 }));
+  assert.deepEqual(calls, ["replace"]);
+  await new ExpressStore(inner).destroy("sid");
+  await store.set("sid", Object.assign(session, { n: 3 }));
+  assert.equal((await inner.all()).size, 0);
+  // Under another id, as after regenerate(), it is another one.
+  await store.set("another", session);
+  assert.equal((await store.get("another"))?.n, 3);
+});
+
+Deno.test("a middleware's new session whose save has failed is saved by the next one", async () => {
+  const inner = new MemoryStore();
+  let isDown = true;
+  const flaky = withCalls(inner, ALL_CALLS, (_, make) => {
+    return isDown ? Promise.reject(new Error("down")) : make();
+  });
+  const store = new ExpressStore(flaky);
+  const session = fresh({ n: 1 });
+  await assert.rejects(store.set("sid", session), { message: "down" });
+  isDown = false;
+  await store.set("sid", Object.assign(session, { n: 2 }));
+  await store.set("sid", Object.assign(session, { n: 1 }));
+  assert.equal((await store.get("sid"))?.n, 1);
 });
 
 Deno.test("plain data overwrites, and may be saved anew once it was destroyed", async () => {
@@ -471,6 +566,52 @@ Deno.test("a store with find, commit and delete alone will do", async () => {
   await store.destroy("sid");
   await store.set("sid", Object.assign(one, { one: 2 }));
   assert.equal(await store.get("sid"), undefined);
+});
+
+// By the middleware's own base class, which it does not inherit from.
+Deno.test("createSession() and load() make what express-session's own stores make", async () => {
+  const { store } = newScene();
+  const theirs = new session.MemoryStore();
+  for (const each of [store, theirs]) session({ ...MIDDLEWARE, store: each });
+  const expires = inMs(HOUR);
+  const cookies: object[] = [
+    { originalMaxAge: HOUR, expires },
+    { originalMaxAge: HOUR, expires: expires.toISOString() },
+    { originalMaxAge: null, expires: null },
+    { originalMaxAge: HOUR, expires, path: "/x", httpOnly: false, secure: true, sameSite: "lax" },
+    { originalMaxAge: HOUR, expires, domain: "example.com", partitioned: true, priority: "low" },
+    { originalMaxAge: HOUR, expires, data: "hostile" },
+    {},
+  ];
+  for (const cookie of cookies) {
+    const [ours, other] = [store, theirs].map((each) => {
+      const request = { sessionID: "sid", sessionStore: each } as unknown as Request;
+      const data = { cookie: { ...cookie }, n: 1 } as never;
+      const created = each.createSession(request, data);
+      assert.equal(request.session, created);
+      return created;
+    }) as [session.Session, session.Session];
+    assert.equal(Object.getPrototypeOf(ours), Object.getPrototypeOf(other));
+    assert.equal(Object.getPrototypeOf(ours.cookie), Object.getPrototypeOf(other.cookie));
+    assert.deepEqual(JSON.stringify(ours), JSON.stringify(other));
+    assert.deepEqual(ours.cookie.expires, other.cookie.expires);
+    assert.equal(ours.id, "sid");
+  }
+  await store.set("sid", plain(HOUR, { n: 1 }));
+  const [error, loaded] = await called((cb) => store.load("sid", cb));
+  assert.equal(error, undefined);
+  await called((cb) => Object.assign(loaded as session.Session, { n: 2 }).save(cb));
+  assert.equal((await store.get("sid"))?.n, 2);
+});
+
+Deno.test("the middleware's classes are found without touching the request", async () => {
+  const { store } = newScene();
+  const urls: string[] = [];
+  session({ ...MIDDLEWARE, store, genid: ({ url }) => String(urls.push(url)) });
+  await store.set("sid", plain(HOUR));
+  const request = { sessionID: "sid", url: "/" };
+  for (let i = 0; i < 3; i++) store.createSession(request, (await store.get("sid"))!);
+  assert.deepEqual([request.sessionID, urls], ["sid", ["/"]]);
 });
 
 Deno.test("without its middleware, the store makes no session objects", async () => {
