@@ -137,7 +137,13 @@ function newFastify({ store, maxAge, slow, ...options }: AppOptions): FastifyIns
   const app = fastify();
   app.register(fastifyCookie);
   const cookie = { secure: false, ...(maxAge !== undefined && { maxAge }) };
-  app.register(fastifySession, { store, secret: SECRET, cookie, ...options });
+  app.register(fastifySession, {
+    store,
+    secret: SECRET,
+    saveUninitialized: false,
+    cookie,
+    ...options,
+  });
   app.get("/*", (request: FastifyRequest, reply) =>
     new Promise((resolve, reject) => {
       const exchange: Exchange = {
