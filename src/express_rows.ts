@@ -105,16 +105,10 @@ export class ExpressRows {
       const { data, hasOthersCookie } = this.#merge(bases, content.data, current.data);
       // Who has changed the cookie has chosen how long the session lasts.
       const expiry = hasOthersCookie ? current.expiry : content.expiry;
-      return isTouch ? this.#prolong(seen, current, expiry) : { token: key, data, expiry };
+      if (isTouch) return this.#isDue(current.expiry, expiry) ? { ...current, expiry } : undefined;
+      return { token: key, data, expiry };
     };
     return (await this.#rows.change(seen, make, {}))?.record;
-  }
-
-  /** A row that was used; `undefined` where that needs no record. */
-  #prolong(seen: SessionRecord, current: SessionRecord, expiry: Date): SessionRecord | undefined {
-    // Others that have changed the row have recorded that, too.
-    const isDue = isSame(current.data, seen.data) && this.#isDue(current.expiry, expiry);
-    return isDue ? { ...current, expiry } : undefined;
   }
 
   #merge(bases: readonly Uint8Array[], mine: Uint8Array, current: Uint8Array): Merged {
