@@ -58,8 +58,8 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
   private constructor(model: SessionModel, settings: Settings) {
     this.model = model;
     this.#table = new SessionTable(model);
-    this.#reads = batchReads(this.#table);
-    this.#writes = batchWrites(this.#table);
+    this.#reads = batchReads(this.#table, settings.queueLimit);
+    this.#writes = batchWrites(this.#table, settings.queueLimit);
     this.#cleanupBatchSize = settings.cleanupBatchSize;
     this.#cleanup = this.#startCleanup(settings);
   }
