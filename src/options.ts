@@ -41,7 +41,7 @@ export interface SequelizeStoreOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Told of each failed cleanup, and waited for; the loop goes on. By default the message alone goes to
-   * `console.error`: a database error holds the statement, and with it tokens.
+   * `console.error`.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**

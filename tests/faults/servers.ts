@@ -15,8 +15,8 @@ export interface Server {
   readonly port: number;
   /** Its own folder. */
   readonly folder: string;
-  /** Starts it, and waits until it answers. */
-  start(): Promise<void>;
+  /** Starts it, with more arguments than before if need be, and waits until it answers. */
+  start(...args: readonly string[]): Promise<void>;
   /** Shuts it down in good order, without waiting for those who are connected. */
   stop(): Promise<void>;
   /** Kills all its processes. */
@@ -81,7 +81,7 @@ export const ownMariadb: Engine = {
   ignored: unableToRun("mysql", "/usr/sbin/mariadbd"),
   prepare: (folder, port, settings) => {
     const data = join(folder, "data");
-    const install = ["mariadb-install-db", "--no-defaults"];
+    const install = ["mariadb-install-db", "--no-defaults", "--skip-test-db"];
     run("mysql", [...install, "--auth-root-authentication-method=normal", `--datadir=${data}`]);
     const command = ["/usr/sbin/mariadbd", "--no-defaults", `--datadir=${data}`, `--port=${port}`];
     command.push("--bind-address=127.0.0.1", `--socket=${join(folder, "socket")}`);
@@ -114,8 +114,9 @@ class OwnServer implements Server {
     this.url = recipe.url;
   }
 
-  async start(): Promise<void> {
-    const daemon = this.#daemon = new Daemon(this.#recipe.user, this.#recipe.command);
+  async start(...args: readonly string[]): Promise<void> {
+    const { user, command } = this.#recipe;
+    const daemon = this.#daemon = new Daemon(user, [...command, ...args]);
     await until(async () => {
       if (!daemon.isRunning) throw new Error(`ended at once: see ${this.folder}/log`);
       await ask(this.#recipe.adminUrl, "SELECT 1");
