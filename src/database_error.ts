@@ -42,7 +42,7 @@ export function isTransient(error: unknown): boolean {
 
 const CONNECTION_ERROR_NAME = /^Sequelize(Connection|HostNot|InvalidConnection|AccessDenied)/;
 const CONNECTION_CODE =
-  /^(ECONN[A-Z]+|EPIPE|ESOCKET|ETIMEDOUT|ENOTFOUND|E(HOST|NET)UNREACH|PROTOCOL_.*|08.{3}|57P0[1-5])$/;
+  /^(ECONN[A-Z]+|ECANCELED|EPIPE|ESOCKET|ETIMEDOUT|ENOTFOUND|E(HOST|NET)UNREACH|PROTOCOL_.*|08.{3}|57P0[1-5])$/;
 // Errors without a code: node-postgres about a connection that has gone, Sequelize about a closed pool.
 const CONNECTION_MESSAGE = /^Connection terminated|not queryable|connection manager was closed/;
 

@@ -23,6 +23,7 @@ const lost = {
   "a pool without a free connection": { name: "SequelizeConnectionAcquireTimeoutError" },
   "a refused login": { name: "SequelizeAccessDeniedError", parent: {} },
   "a reset socket": database({ code: "ECONNRESET" }),
+  "a socket that was closed under a write": database({ code: "ECANCELED" }),
   "a PostgreSQL that shuts down": database({ code: "57P01" }),
   "a connection that pg lost": database({ message: "Connection terminated unexpectedly" }),
   "a connection that pg gave up": database({

@@ -16,8 +16,7 @@ async function afterJump<T>(ms: number, test: () => Promise<T>): Promise<T> {
   class JumpedDate extends RealDate {
     // deno-lint-ignore no-explicit-any -- whatever Date takes
     constructor(...args: any[]) {
-      if (args.length === 0) super(JumpedDate.now());
-      else super(...args as [number]);
+      super(...(args.length === 0 ? [JumpedDate.now()] : args) as [number]);
     }
 
     static override now(): number {

@@ -4,16 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { SequelizeStore } from "../../mod.ts";
-import {
-  bytes,
-  type Database,
-  databases,
-  inMs,
-  open,
-  soon,
-  testOn,
-  withStore,
-} from "../databases.ts";
+import { bytes, databases, inMs, open, soon, testOn, withStore } from "../databases.ts";
 import { until } from "./process.ts";
 import { ask, engines, ownMariadb, testOnServers, withServer } from "./servers.ts";
 
