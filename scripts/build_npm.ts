@@ -77,7 +77,7 @@ await build({
   testIsolation: "process",
   async postBuild(): Promise<void> {
     await Deno.mkdir(`${npm}/docs`);
-    const guides = ["docs/databases.md", "docs/sessions.md"];
+    const guides = ["docs/databases.md", "docs/operations.md", "docs/sessions.md"];
     for (const file of ["README.md", "CHANGELOG.md", "LICENSE", ...guides]) {
       await Deno.copyFile(`${root}${file}`, `${npm}/${file}`);
     }

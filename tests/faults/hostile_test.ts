@@ -5,6 +5,7 @@ import type { Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
 import { MemoryStore, SessionManager } from "../../manager.ts";
 import { bytes, databases, freshTableName, soon, testOn, withStore } from "../databases.ts";
+import { until } from "./process.ts";
 import { fuzzCookies, fuzzRows, fuzzStore } from "./hostile_properties.ts";
 
 testOn(databases, "hostile tokens and data do no harm", async (database) => {
@@ -85,7 +86,8 @@ testOn(
         assert.match((error as Error).message, refusal);
       }
       await Promise.all(neighbours);
-      assert.ok(await store.find("small"));
+      // The pool may still have the connection that was hung up.
+      await until(() => store.find("small").then(Boolean));
     });
   },
 );

@@ -1,52 +1,14 @@
 // The database server is killed, stopped and frozen, and its connections are ended, under a storm of calls.
 
 import assert from "node:assert/strict";
-import process from "node:process";
 import { setTimeout } from "node:timers/promises";
-import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
+import { SequelizeStore } from "../../mod.ts";
 import { bytes, soon, text } from "../databases.ts";
-import {
-  ask,
-  type Engine,
-  engines,
-  type Server,
-  testOnServers,
-  withConnection,
-} from "./servers.ts";
-import { settle, storm } from "./storm.ts";
-import { Tally } from "./tally.ts";
+import { engines, testOnServers, withConnection } from "./servers.ts";
+import { endConnections, underStorm } from "./under_storm.ts";
 
+/** Callers of the storm. */
 const CALLERS = 50;
-
-/** Lets a storm go on while something happens to the server; nothing may be amiss afterwards. */
-async function underStorm(
-  engine: Engine,
-  meanwhile: (server: Server, tally: Tally) => Promise<void>,
-  options: SequelizeStoreOptions & { readonly patience?: number } = {},
-): Promise<void> {
-  await withConnection(engine, async (server, sequelize) => {
-    const cleanup = { cleanupInterval: 50, onError: () => {} };
-    await using store = await SequelizeStore.open(sequelize, { ...cleanup, ...options });
-    const tally = new Tally();
-    const controller = new AbortController();
-    const { patience } = options;
-    const calls = storm(store, tally, {
-      callers: CALLERS,
-      stop: controller.signal,
-      ...(patience && { patience }),
-    });
-    await setTimeout(500);
-    try {
-      await meanwhile(server, tally);
-    } finally {
-      server.thaw();
-      controller.abort();
-    }
-    await calls;
-    const counts = await settle(store, tally);
-    if (process.env.SHOW_COUNTS) console.error(engine.name, counts);
-  });
-}
 
 testOnServers(
   engines,
@@ -75,26 +37,6 @@ testOnServers(engines, "stopped and started, it serves the store again", async (
     assert.ok(tally.counts.acknowledged > acknowledged, "nothing was acknowledged afterwards");
   });
 });
-
-/** Ends the connections of the test's database, but for the asking one, one by one. */
-async function endConnections(engine: Engine, { url }: Server): Promise<number> {
-  const isPostgres = engine.dialect === "postgres";
-  const rows = await ask(
-    url,
-    isPostgres
-      // Not those that are just being made: until Sequelize has them, nobody listens for their errors.
-      ? `SELECT pid AS id FROM pg_stat_activity WHERE datname = 'test' AND pid <> pg_backend_pid()
-         AND backend_start < now() - interval '100 ms'`
-      : `SELECT id FROM information_schema.processlist WHERE db = 'test' AND id <> connection_id()`,
-  ) as { id: number }[];
-  for (const { id } of rows) {
-    await ask(url, isPostgres ? `SELECT pg_terminate_backend(${id})` : `KILL ${id}`).catch(
-      () => {},
-    );
-    await setTimeout(20);
-  }
-  return rows.length;
-}
 
 testOnServers(engines, "its connections ended one by one, nothing is lost", async (engine) => {
   await underStorm(engine, async (server, tally) => {

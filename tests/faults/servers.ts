@@ -46,7 +46,8 @@ interface Recipe {
 
 const versions = "/usr/lib/postgresql";
 
-function postgresBinary(name: string): string {
+/** The path of a program of the newest PostgreSQL. */
+export function postgresBinary(name: string): string {
   let found: string[] = [];
   try {
     found = readdirSync(versions).sort((a, b) => Number(a) - Number(b));
@@ -100,7 +101,8 @@ export const ownMariadb: Engine = {
 
 export const engines: readonly Engine[] = [ownPostgres, ownMariadb];
 
-class OwnServer implements Server {
+/** A server that is started and killed by whoever makes it. */
+export class OwnServer implements Server {
   readonly url: string;
   readonly port: number;
   readonly folder: string;
@@ -124,6 +126,7 @@ class OwnServer implements Server {
     });
   }
 
+  /** Makes the database `test` where it is missing. */
   async createDatabase(): Promise<void> {
     await ask(this.#recipe.adminUrl, "CREATE DATABASE test").catch(() => {});
     await ask(this.url, "SELECT 1");

@@ -10,12 +10,14 @@ import type { Counts, State, Tally } from "./tally.ts";
 /** How a storm is made. */
 export interface StormOptions {
   readonly callers: number;
+  /** Begins the tokens, so that several storms can share a table. */
+  readonly name?: string;
   /** Ends the storm. */
   readonly stop: AbortSignal;
   /** After how many milliseconds a call is given up; by default never. */
   readonly patience?: number;
-  /** Told of each call that rejects. */
-  readonly onError?: (error: unknown) => void;
+  /** Told of each call that was answered, and after how many milliseconds. */
+  readonly onAnswer?: (ms: number) => void;
 }
 
 /** The sessions of one caller. */
@@ -29,11 +31,12 @@ export async function storm(
 ): Promise<void> {
   await Promise.all(Array.from({ length: options.callers }, async (_, caller) => {
     for (let turn = 0; !options.stop.aborted; turn++) {
-      const token = `caller${caller}-${turn % SESSIONS}`;
+      const token = `${options.name ?? ""}caller${caller}-${turn % SESSIONS}`;
+      const start = performance.now();
       try {
         await makeCall(store, tally, { token, turn, patience: options.patience });
-      } catch (error) {
-        options.onError?.(error);
+        options.onAnswer?.(performance.now() - start);
+      } catch {
         // So that a server that refuses all connections is not asked thousands of times a second.
         await setTimeout(10);
       }
