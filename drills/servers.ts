@@ -59,7 +59,7 @@ async function fillQueue(engine: Engine): Promise<Row> {
       await sequelize.close();
     }
   });
-  return { server: engine.name, fault: "frozen for 10 s, 20 000 calls a second", ...row };
+  return { server: engine.name, fault: "frozen for 10 s, 1000 calls every 50 ms", ...row };
 }
 
 async function hammer(store: SequelizeStore, thaw: () => void): Promise<Row> {

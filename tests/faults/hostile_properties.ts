@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import type { FullSessionStore } from "../../src/store.ts";
 import { SessionManager } from "../../manager.ts";
-import { bytes, soon, text } from "../databases.ts";
+import { bytes, inMs, soon, text } from "../databases.ts";
 import { hostileCookie, hostileData, hostileToken, SECRET } from "./hostile.ts";
 
 const KEPT = "kept-session";
@@ -17,7 +17,7 @@ function assertDiscreet(error: unknown): void {
 
 /** Calls the store with tokens and data of all kinds: each call answers or refuses, and nothing else happens. */
 export async function fuzzStore(store: FullSessionStore, numRuns: number): Promise<void> {
-  await store.commit(KEPT, bytes("kept"), soon());
+  await store.commit(KEPT, bytes("kept"), inMs(3_600_000));
   const property = async (anyToken: unknown, data: Uint8Array): Promise<void> => {
     const token = anyToken as string;
     assert.equal(await store.find(token), undefined);
