@@ -9,7 +9,8 @@ import process from "node:process";
 import { SequelizeStore } from "../mod.ts";
 import { bytes, open, soon } from "../tests/databases.ts";
 import { withFolder } from "../tests/folder.ts";
-import { ask, ownPostgres, type Server, withServer } from "../tests/faults/servers.ts";
+import { ownPostgres } from "../tests/faults/engines.ts";
+import { ask, type Server, withServer } from "../tests/faults/servers.ts";
 import type { Drill, Row } from "./drill.ts";
 
 function mount(...args: string[]): void {

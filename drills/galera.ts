@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../mod.ts";
 import { bytes, open, soon, text } from "../tests/databases.ts";
 import { until } from "../tests/faults/process.ts";
-import { ownMariadb } from "../tests/faults/servers.ts";
+import { ownMariadb } from "../tests/faults/engines.ts";
 import { settle, storm } from "../tests/faults/storm.ts";
 import { Tally } from "../tests/faults/tally.ts";
 import type { Drill, Row } from "./drill.ts";

@@ -4,7 +4,8 @@ import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { withFolder } from "../tests/folder.ts";
 import { freePort, until } from "../tests/faults/process.ts";
-import { ask, ownMariadb, OwnServer } from "../tests/faults/servers.ts";
+import { ownMariadb } from "../tests/faults/engines.ts";
+import { ask, OwnServer } from "../tests/faults/servers.ts";
 
 export const GALERA = "/usr/lib/galera/libgalera_smm.so";
 const NODES = 3;

@@ -4,7 +4,8 @@ import { SequelizeStore } from "../mod.ts";
 import { MemoryStore, SessionManager } from "../manager.ts";
 import { open } from "../tests/databases.ts";
 import { fuzzCookies, fuzzRows, fuzzStore } from "../tests/faults/hostile_properties.ts";
-import { ownPostgres, withServer } from "../tests/faults/servers.ts";
+import { ownPostgres } from "../tests/faults/engines.ts";
+import { withServer } from "../tests/faults/servers.ts";
 import { type Drill, percentile, type Row } from "./drill.ts";
 
 const CASES = { store: 20_000, postgres: 10_000, cookies: 40_000, rows: 30_000 };

@@ -2,7 +2,8 @@
 
 import { join } from "node:path";
 import { withFolder } from "../tests/folder.ts";
-import { engines, withServer } from "../tests/faults/servers.ts";
+import { engines } from "../tests/faults/engines.ts";
+import { withServer } from "../tests/faults/servers.ts";
 import { addInTwoProcesses } from "../tests/faults/two_processes.ts";
 import type { Drill, Row } from "./drill.ts";
 

@@ -8,7 +8,8 @@ import { SequelizeStore } from "../mod.ts";
 import { bytes, inMs, soon, text } from "../tests/databases.ts";
 import { withFolder } from "../tests/folder.ts";
 import { Daemon, freePort, run, until } from "../tests/faults/process.ts";
-import { ask, ownPostgres, postgresBinary, withServer } from "../tests/faults/servers.ts";
+import { ownPostgres, postgresBinary } from "../tests/faults/engines.ts";
+import { ask, withServer } from "../tests/faults/servers.ts";
 import type { Drill, Row } from "./drill.ts";
 
 const SESSIONS = 1000;

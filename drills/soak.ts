@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { setTimeout } from "node:timers/promises";
-import { ask, ownPostgres, withServer } from "../tests/faults/servers.ts";
+import { ownPostgres } from "../tests/faults/engines.ts";
+import { ask, withServer } from "../tests/faults/servers.ts";
 import { runScript } from "../tests/run_script.ts";
 import { type Drill, megabytes, milliseconds, percentile, type Row } from "./drill.ts";
 

@@ -72,7 +72,7 @@ await build({
   },
   shims: { deno: { test: "dev" } },
   rootTestDir: `${root}tests`,
-  // But for those that need Deno, or read and run this repository's files by their places.
+  // But for those in folders, and those that need Deno, or read and run this repository's files by their places.
   testPattern: "!(browser|demo|frameworks|migration|publish|readme|session_model|sql)_test.ts",
   testIsolation: "process",
   async postBuild(): Promise<void> {

@@ -6,7 +6,8 @@ import { MemoryStore, SessionManager } from "../../manager.ts";
 import { bytes, databases, inMs, open, testOn, text, withStore } from "../databases.ts";
 import { runScript } from "../run_script.ts";
 import { Visitor } from "../visitor.ts";
-import { engines, testOnServers, withServer } from "./servers.ts";
+import { engines } from "./engines.ts";
+import { testOnServers, withServer } from "./servers.ts";
 
 const HOUR = 3_600_000;
 

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../../mod.ts";
 import { bytes, soon, text } from "../databases.ts";
-import { engines, testOnServers, withConnection } from "./servers.ts";
+import { engines } from "./engines.ts";
+import { testOnServers, withConnection } from "./servers.ts";
 import { endConnections, underStorm } from "./under_storm.ts";
 
 /** Callers of the storm. */

@@ -67,9 +67,8 @@ async function makeCall(store: FullSessionStore, tally: Tally, turn: Turn): Prom
     case 5:
       await attempt([undefined], store.delete(token, options));
       return tally.acknowledge(token, undefined);
-    case 6:
-      return judge(tally, token, await attempt([], store.touch(token, soon(), options)));
     case 2:
+    case 6:
       return judge(tally, token, await attempt([], store.touch(token, soon(), options)));
     case 3:
       return await replace(store, tally, { ...turn, next, attempt, options });

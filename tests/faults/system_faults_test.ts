@@ -6,7 +6,8 @@ import { inspect } from "node:util";
 import { SequelizeStore } from "../../mod.ts";
 import { bytes, databases, inMs, open, soon, testOn, withStore } from "../databases.ts";
 import { until } from "./process.ts";
-import { ask, engines, ownMariadb, testOnServers, withServer } from "./servers.ts";
+import { engines, ownMariadb } from "./engines.ts";
+import { ask, testOnServers, withServer } from "./servers.ts";
 
 const TOKENS = Array.from({ length: 100 }, (_, i) => `secret-token-${i}`);
 const DATA = "secret-data";

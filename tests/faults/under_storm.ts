@@ -2,7 +2,8 @@
 
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
-import { ask, type Engine, type Server, withConnection } from "./servers.ts";
+import type { Engine } from "./engines.ts";
+import { ask, type Server, withConnection } from "./servers.ts";
 import { settle, storm } from "./storm.ts";
 import { type Counts, Tally } from "./tally.ts";
 
