@@ -5,6 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../../mod.ts";
 import { bytes, soon, text } from "../databases.ts";
 import { engines } from "./engines.ts";
+import { until } from "./process.ts";
 import { testOnServers, withConnection } from "./servers.ts";
 import { endConnections, underStorm } from "./under_storm.ts";
 
@@ -94,3 +95,33 @@ testOnServers(engines, "frozen, it fills the queue and no more", async (engine) 
     assert.equal(text((await store.find("token"))?.data), "new");
   });
 });
+
+/** What the drivers have against a server that never answers. */
+const TIMEOUTS = {
+  postgres: { query_timeout: 300, connectionTimeoutMillis: 300 },
+  mariadb: { socketTimeout: 300 },
+};
+
+testOnServers(
+  engines,
+  "frozen, it holds up no call longer than the driver's time-out",
+  async (engine) => {
+    const dialectOptions = TIMEOUTS[engine.dialect];
+    await withConnection(engine, async (server, sequelize) => {
+      await using store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+      await store.commit("token", bytes("old"), soon());
+      server.freeze();
+      const signal = AbortSignal.timeout(10_000);
+      const calls = [
+        store.find("token", { signal }),
+        store.commit("other", bytes("new"), soon(), { signal }),
+        store.touch("token", soon(), { signal }),
+      ];
+      await Promise.all(calls.map((call) => assert.rejects(call, { name: /^Sequelize/ })));
+      server.thaw();
+      // One call for each connection that the driver has given up.
+      await until(async () => text((await store.find("token"))?.data) === "old");
+      await until(() => store.commit("later", bytes("new"), soon()).then(() => true));
+    }, { dialectOptions });
+  },
+);
