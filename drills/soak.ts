@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { Agent, request } from "node:http";
+import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { ownPostgres } from "../tests/faults/engines.ts";
 import { ask, withServer } from "../tests/faults/servers.ts";
@@ -10,7 +11,7 @@ import { runScript } from "../tests/run_script.ts";
 import { type Drill, megabytes, milliseconds, percentile, type Row } from "./drill.ts";
 
 const CONNECTIONS = 200;
-const SAMPLE_MS = 1000;
+const SAMPLE_MS = 3000;
 
 /** One request over a connection that stays; answers with the session's cookie, where it was set. */
 function send(
@@ -76,6 +77,7 @@ function judge(samples: readonly Sample[], times: readonly number[]): readonly R
   };
   const [early, late] = Object.values(parts);
   const grown = least(late!, "heapUsed") / least(early!, "heapUsed");
+  if (process.env.SHOW_SAMPLES) console.log(samples);
   assert.ok(grown < 1.3, `the heap has grown by a factor of ${grown}`);
   assert.ok(least(late!, "handles") <= least(early!, "handles") + 10, "handles have grown");
   assert.equal(samples.at(-1)!.errors, 0);
@@ -92,7 +94,9 @@ function judge(samples: readonly Sample[], times: readonly number[]): readonly R
 }
 
 async function soak(url: string, minutes: number): Promise<readonly Row[]> {
-  const script = runScript("drills/soak_server.ts", [url]);
+  const script = runScript("drills/soak_server.ts", [url], {
+    env: { DENO_V8_FLAGS: "--expose-gc" },
+  });
   try {
     const address = await script.printed(/served on (\S+)/);
     const end = Date.now() + minutes * 60_000;
