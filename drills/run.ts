@@ -37,6 +37,12 @@ if (unknown.length > 0) {
 }
 
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (minutes !== undefined && !(minutes > 0)) {
+  console.error(
+    `Cannot run the drills as --minutes must be more than 0: received ${values.minutes}`,
+  );
+  process.exit(2);
+}
 let broken = 0;
 for (const drill of DRILLS) {
   if (positionals.length > 0 && !positionals.includes(drill.name)) continue;

@@ -24,7 +24,8 @@ import { isWellFormed } from "./token.ts";
  *
  * Calls that come in while statements are under way leave together as one statement, so that the store
  * gets faster per call as the load grows. The writes of one token keep the order in which they were
- * called, awaited or not.
+ * called, awaited or not. While the database is at a halt calls wait, up to `queueLimit` of them; each one
+ * more rejects with a {@linkcode QueueFullError}.
  *
  * The Sequelize instance is the caller's: the store never closes it, and changes nothing of it.
  *
