@@ -104,6 +104,8 @@ async function bench(sequelize: Sequelize, driver: () => Promise<Contender>): Pr
   const store = await SequelizeStore.open(sequelize, {
     tableName: "sessions_bench",
     cleanupInterval: 0,
+    // All rows are committed at once.
+    queueLimit: ROWS,
   });
   const expiry = new Date(Date.now() + 3_600_000);
   const data = randomBytes(DATA_BYTES);

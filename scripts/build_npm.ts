@@ -72,13 +72,18 @@ await build({
   },
   shims: { deno: { test: "dev" } },
   rootTestDir: `${root}tests`,
-  // But for those that need Deno, or read and run this repository's files by their places.
+  // But for those in folders, and those that need Deno, or read and run this repository's files by their places.
   testPattern:
     "!(browser|carry_over|demo|examples|express_*|frameworks|migration|publish|readme|session_model|sql)_test.ts",
   testIsolation: "process",
   async postBuild(): Promise<void> {
     await Deno.mkdir(`${npm}/docs`);
-    const guides = ["docs/databases.md", "docs/express.md", "docs/sessions.md"];
+    const guides = [
+      "docs/databases.md",
+      "docs/express.md",
+      "docs/operations.md",
+      "docs/sessions.md",
+    ];
     for (const file of ["README.md", "CHANGELOG.md", "LICENSE", ...guides]) {
       await Deno.copyFile(`${root}${file}`, `${npm}/${file}`);
     }

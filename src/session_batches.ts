@@ -41,7 +41,10 @@ function tokenOf(write: Write): string {
 }
 
 /** Batches reads by token; the calls for one token share one read. */
-export function batchReads(table: SessionTable): Batcher<string, SessionRow | undefined> {
+export function batchReads(
+  table: SessionTable,
+  queueLimit: number,
+): Batcher<string, SessionRow | undefined> {
   return new Batcher({
     lanes: LANES,
     maxInFlight: LANES,
@@ -49,6 +52,7 @@ export function batchReads(table: SessionTable): Batcher<string, SessionRow | un
     minShare: MIN_SHARE,
     maxOperations: MAX_OPERATIONS,
     maxWeight: Infinity,
+    queueLimit,
     weightOf: () => 0,
     keyOf: (token) => token,
     kindOf: () => "find",
@@ -59,7 +63,7 @@ export function batchReads(table: SessionTable): Batcher<string, SessionRow | un
 }
 
 /** Batches writes; those of one token keep their order. */
-export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
+export function batchWrites(table: SessionTable, queueLimit: number): Batcher<Write, boolean> {
   return new Batcher({
     lanes: LANES,
     maxInFlight: Math.max(LANES, table.poolSize - LANES),
@@ -67,6 +71,7 @@ export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
     minShare: MIN_SHARE,
     maxOperations: MAX_OPERATIONS,
     maxWeight: MAX_DATA_BYTES,
+    queueLimit,
     weightOf: (write) => write.verb === "commit" ? write.row.data.length : 0,
     keyOf: tokenOf,
     kindOf: ({ verb }) => {
