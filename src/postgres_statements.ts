@@ -68,6 +68,18 @@ export class PostgresStatements {
     await this.#query(`DELETE FROM ${this.#table} WHERE "token" = ANY($1)`, [tokens], options);
   }
 
+  /** Deletes those rows among these tokens that have expired; answers how many did. */
+  async deleteExpired(
+    tokens: readonly string[],
+    now: Date,
+    { transaction }: SendOptions,
+  ): Promise<number> {
+    const sql = `DELETE FROM ${this.#table} WHERE "token" = ANY($1) AND "expiry" <= $2`;
+    const type = libraryOf(this.#sequelize).QueryTypes.BULKDELETE;
+    const options = { bind: [tokens, now.toISOString()], transaction, type };
+    return await this.#sequelize.query(sql, options) as unknown as number;
+  }
+
   /** Moves the expiries of sessions that are active; answers which were. */
   async touch(
     rows: readonly Touch[],

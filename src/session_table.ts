@@ -151,6 +151,10 @@ export class SessionTable {
     now: Date,
     transaction?: InTransaction,
   ): Promise<number> {
+    const postgres = this.#postgres;
+    if (postgres) {
+      return this.#send(transaction, (call) => postgres.deleteExpired(tokens, now, call));
+    }
     return this.#destroy({ token: [...tokens], ...this.#expired(now) }, transaction);
   }
 
