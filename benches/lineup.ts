@@ -5,7 +5,7 @@ import type { SequelizeStore } from "../mod.ts";
 import type { Contender } from "./contender.ts";
 import { bareMariadb, bareMysql2, barePostgres, bareSqlite } from "./contenders/bare_drivers.ts";
 import { pgPeer, sequelizePeer } from "./contenders/express_stores.ts";
-import { ours } from "./contenders/ours.ts";
+import { ours, oursInExpress } from "./contenders/ours.ts";
 import { handWrittenSql, modelCalls } from "./contenders/plain_sequelize.ts";
 
 /** All contenders on one database; the first is the one that the others are compared with. */
@@ -18,6 +18,7 @@ export async function lineup(
     await bareDriver(sequelize, url),
     handWrittenSql(sequelize),
     modelCalls(store),
+    await oursInExpress(sequelize),
     await sequelizePeer(sequelize),
     ...isPostgres ? [pgPeer(url)] : [],
   ];

@@ -73,11 +73,12 @@ await build({
   shims: { deno: { test: "dev" } },
   rootTestDir: `${root}tests`,
   // But for those that need Deno, or read and run this repository's files by their places.
-  testPattern: "!(browser|demo|frameworks|migration|publish|readme|session_model|sql)_test.ts",
+  testPattern:
+    "!(browser|carry_over|demo|examples|express_*|frameworks|migration|publish|readme|session_model|sql)_test.ts",
   testIsolation: "process",
   async postBuild(): Promise<void> {
     await Deno.mkdir(`${npm}/docs`);
-    const guides = ["docs/databases.md", "docs/sessions.md"];
+    const guides = ["docs/databases.md", "docs/express.md", "docs/sessions.md"];
     for (const file of ["README.md", "CHANGELOG.md", "LICENSE", ...guides]) {
       await Deno.copyFile(`${root}${file}`, `${npm}/${file}`);
     }

@@ -3,8 +3,8 @@ import {
   check,
   FLAG,
   FUNCTION,
+  INTERVAL,
   isFunction,
-  isNumber,
   isString,
   ROW_COUNT,
   type Rule,
@@ -80,12 +80,6 @@ export interface Settings extends SessionModelOptions {
   readonly onError: (error: unknown) => void;
   readonly sync: boolean;
 }
-
-const INTERVAL: Rule<number> = {
-  text: "a number of milliseconds, 0 or more",
-  hasType: isNumber,
-  inRange: (value) => value >= 0,
-};
 
 /** A table's or a schema's name. */
 export const NAME: Rule<string> = {

@@ -1,5 +1,8 @@
-import type { SequelizeStore } from "../../mod.ts";
+import type { Sequelize } from "sequelize";
+import { ExpressStore } from "../../express.ts";
+import { SequelizeStore } from "../../mod.ts";
 import { type Contender, TABLE } from "../contender.ts";
+import { expressStore } from "./express_stores.ts";
 
 /** The store of this package. */
 export function ours(store: SequelizeStore): Contender {
@@ -12,4 +15,12 @@ export function ours(store: SequelizeStore): Contender {
     touch: ({ token, expiry }) => store.touch(token, expiry),
     delete: ({ token }) => store.delete(token),
   };
+}
+
+/** The same through the interface that express-session calls, as its other stores are. */
+export async function oursInExpress(sequelize: Sequelize): Promise<Contender> {
+  const tableName = "sessions_bench_express";
+  const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+  const drop = (): Promise<unknown> => store.model.drop();
+  return expressStore("ExpressStore", tableName, new ExpressStore(store), drop);
 }

@@ -13,14 +13,24 @@ export interface App {
   stop(): void;
 }
 
-/** Starts a page, by Deno or by Node, on a database or on memory. */
+/** What a page runs on. */
+export interface AppOptions {
+  /** The Node that serves it by Express; Deno serves it where there is none. */
+  readonly node?: string;
+  readonly store: "ours" | "peer" | "memory";
+  readonly database: string;
+}
+
+/** Starts a page. */
 export async function startApp(
   name: string,
-  { node, database }: { readonly node?: string; readonly database: string },
+  { node, store, database }: AppOptions,
 ): Promise<App> {
   const script = fileURLToPath(new URL(node ? "express_app.ts" : "deno_app.ts", import.meta.url));
   const [command, ...args] = node ? [node, script] : [process.execPath, "run", "-A", script];
-  const child = spawn(command!, [...args, database], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(command!, [...args, store, database], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const port = await new Promise<string>((resolve, reject) => {
     child.stdout.once("data", (line) => resolve(String(line).trim()));
     child.once("exit", () => reject(new Error(`${name} has ended`)));

@@ -1,14 +1,14 @@
 // The demo's counter by itself: Deno.serve, SessionManager, and PostgreSQL or memory.
 //
-//   deno run -A benches/http/deno_app.ts postgres://user:password@host/name|memory
+//   deno run -A benches/http/deno_app.ts ours|memory postgres://user:password@host/name
 
 import process from "node:process";
 import { Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
 import { MemoryStore, SessionManager } from "../../manager.ts";
 
-const database = process.argv[2] ?? "memory";
-const store = database === "memory" ? new MemoryStore() : await SequelizeStore.open(
+const [kind = "memory", database = ""] = process.argv.slice(2);
+const store = kind === "memory" ? new MemoryStore() : await SequelizeStore.open(
   new Sequelize(database, { logging: false }),
   { tableName: "bench_http", cleanupInterval: 0 },
 );

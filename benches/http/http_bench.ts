@@ -78,17 +78,20 @@ async function compare(apps: readonly App[], path: string): Promise<Sample[]> {
 const { database, node } = flags;
 if (!database) throw new Error("Name a database: TEST_POSTGRES_URL, or --database URL");
 const nodeVersion = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim();
+const onDeno = `Deno ${Deno.version.deno}, SessionManager`;
+const onNode = `Node ${nodeVersion}, Express`;
 const apps = [
-  await startApp(`Deno ${Deno.version.deno}, SessionManager, SequelizeStore`, { database }),
-  await startApp(`Node ${nodeVersion}, Express, connect-session-sequelize`, { node, database }),
-  await startApp(`Deno ${Deno.version.deno}, SessionManager, memory`, { database: "memory" }),
-  await startApp(`Node ${nodeVersion}, Express, memory`, { node, database: "memory" }),
+  await startApp(`${onDeno}, SequelizeStore`, { store: "ours", database }),
+  await startApp(`${onNode}, ExpressStore, SequelizeStore`, { node, store: "ours", database }),
+  await startApp(`${onNode}, connect-session-sequelize`, { node, store: "peer", database }),
+  await startApp(`${onDeno}, memory`, { store: "memory", database }),
+  await startApp(`${onNode}, memory`, { node, store: "memory", database }),
 ];
 const results = [];
 for (const path of ["/count", "/show"]) {
   const samples = await compare(apps, path);
   for (const [i, sample] of samples.entries()) {
-    const inMemory = samples[i % 2 + 2]!;
+    const inMemory = samples[apps[i]!.name.startsWith("Deno") ? 3 : 4]!;
     results.push({
       path,
       app: apps[i]!.name,
@@ -103,7 +106,7 @@ console.table(results);
 if (flags.json) await writeFile(flags.json, JSON.stringify(results, undefined, 2) + "\n");
 for (const app of apps) app.stop();
 const sequelize = new Sequelize(database, { logging: false });
-for (const table of ["bench_http", "bench_http_css"]) {
+for (const table of ["bench_http", "bench_http_express", "bench_http_css"]) {
   await sequelize.getQueryInterface().dropTable(table);
 }
 await sequelize.close();
