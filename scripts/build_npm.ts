@@ -78,7 +78,8 @@ await build({
   testIsolation: "process",
   async postBuild(): Promise<void> {
     await Deno.mkdir(`${npm}/docs`);
-    const guides = ["docs/databases.md", "docs/express.md", "docs/sessions.md"];
+    const guides = ["benchmarks.md", "benchmarks.svg", "databases.md", "express.md", "sessions.md"]
+      .map((name) => `docs/${name}`);
     for (const file of ["README.md", "CHANGELOG.md", "LICENSE", ...guides]) {
       await Deno.copyFile(`${root}${file}`, `${npm}/${file}`);
     }
