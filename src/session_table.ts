@@ -15,6 +15,7 @@ import type {
 import { isTransient } from "./database_error.ts";
 import { PostgresStatements } from "./postgres_statements.ts";
 import { retry } from "./retry.ts";
+import { SqliteStatements } from "./sqlite_statements.ts";
 import {
   isMySql,
   libraryOf,
@@ -56,6 +57,8 @@ export class SessionTable {
   readonly #dialect: string;
   readonly #columns: FindAttributeOptions;
   readonly #postgres: PostgresStatements | undefined;
+  /** Updates of several rows at a time. */
+  readonly #updates: PostgresStatements | SqliteStatements | undefined;
 
   constructor(model: SessionModel) {
     this.#model = model;
@@ -71,6 +74,7 @@ export class SessionTable {
     const expiry: ProjectionAlias = [cast(col("expiry"), "char"), "expiry"];
     this.#columns = ["token", "data", isMySql(this.#dialect) ? expiry : "expiry"];
     if (takesPostgresStatements(model.sequelize!)) this.#postgres = new PostgresStatements(model);
+    this.#updates = this.#dialect === "sqlite" ? new SqliteStatements(model) : this.#postgres;
   }
 
   /** Whether several rows can be upserted by one statement. Sequelize cannot on SQL Server. */
@@ -80,7 +84,7 @@ export class SessionTable {
 
   /** Whether a statement can update several rows, each to values of its own, and tell which it met. */
   get hasMultiRowUpdate(): boolean {
-    return this.#postgres !== undefined;
+    return this.#updates !== undefined;
   }
 
   /** How many connections Sequelize opens at most. */
@@ -163,9 +167,9 @@ export class SessionTable {
    * at a time, unless {@linkcode SessionTable.hasMultiRowUpdate}.
    */
   async touch(rows: readonly Touch[], transaction?: InTransaction): Promise<Set<string>> {
-    const postgres = this.#postgres;
-    if (postgres) {
-      return await this.#send(transaction, (call) => postgres.touch(rows, new Date(), call));
+    const updates = this.#updates;
+    if (updates) {
+      return await this.#send(transaction, (call) => updates.touch(rows, new Date(), call));
     }
     const [{ token, expiry }] = rows as [Touch];
     const isMet = await this.#update({ expiry }, { token, ...this.#active() }, true, transaction);
@@ -180,9 +184,9 @@ export class SessionTable {
     rows: readonly Replacement[],
     transaction?: InTransaction,
   ): Promise<Set<string>> {
-    const postgres = this.#postgres;
-    if (postgres) {
-      return await this.#send(transaction, (call) => postgres.replace(rows, new Date(), call));
+    const updates = this.#updates;
+    if (updates) {
+      return await this.#send(transaction, (call) => updates.replace(rows, new Date(), call));
     }
     const [{ token, data, expiry, current }] = rows as [Replacement];
     const where = { token, data: current, ...this.#active() };

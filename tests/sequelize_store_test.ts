@@ -93,6 +93,33 @@ testOn(databases, "1000 parallel finds take a few statements", async (database) 
   });
 });
 
+testOn(databases, "parallel replaces and touches have answers of their own", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    const [old, other, next] = numbered(3, "data ".repeat(50)).map(bytes) as Uint8Array[];
+    const tokens = numbered(200);
+    await Promise.all(tokens.map(async (token, i) => {
+      if (i % 4 === 0) await store.commit(token, old!, soon());
+      if (i % 4 === 1) await store.commit(token, other!, soon());
+      if (i % 4 === 2) await store.commit(token, old!, inMs(-1000));
+    }));
+    statements.length = 0;
+    const replaced = await Promise.all(tokens.map((token, i) => {
+      return store.replace(token, old!, i % 8 === 0 ? next! : old!, inMs(90_000 + i));
+    }));
+    assert.deepEqual(replaced, tokens.map((_, i) => i % 4 === 0));
+    const expiry = inMs(120_000);
+    const touched = await Promise.all(tokens.map((token) => store.touch(token, expiry)));
+    assert.deepEqual(touched, tokens.map((_, i) => i % 4 < 2));
+    const sharing = ["postgres", "sqlite"].includes(database.dialect);
+    if (sharing) assert.ok(statements.length <= 8, `${statements.length} statements`);
+    for (const [i, data] of [next, other, undefined, undefined, old].entries()) {
+      const session = await store.find(`token${i}`);
+      assert.equal(text(session?.data), text(data));
+      assert.deepEqual(session?.expiry, data && expiry);
+    }
+  });
+});
+
 testOn(databases, "1000 parallel writes of one token take a few statements", async (database) => {
   await withStore(database, async ({ store, statements }) => {
     const calls = numbered(1000).map((data, i) => {
