@@ -1,14 +1,19 @@
-// A hundred thousand cases of hostile input, and whether the time that a look-up takes tells anything.
+// Over a hundred thousand cases of hostile input, and whether the time that a look-up takes tells anything.
 
 import { SequelizeStore } from "../mod.ts";
 import { MemoryStore, SessionManager } from "../manager.ts";
 import { open } from "../tests/databases.ts";
-import { fuzzCookies, fuzzRows, fuzzStore } from "../tests/faults/hostile_properties.ts";
+import {
+  fuzzCookies,
+  fuzzExpress,
+  fuzzRows,
+  fuzzStore,
+} from "../tests/faults/hostile_properties.ts";
 import { ownPostgres } from "../tests/faults/engines.ts";
 import { withServer } from "../tests/faults/servers.ts";
 import { type Drill, percentile, type Row } from "./drill.ts";
 
-const CASES = { store: 20_000, postgres: 10_000, cookies: 40_000, rows: 30_000 };
+const CASES = { store: 20_000, postgres: 10_000, cookies: 40_000, rows: 30_000, express: 30_000 };
 const LOOKUPS = 20_000;
 
 async function onSqlite(test: (store: SequelizeStore) => Promise<void>): Promise<void> {
@@ -70,6 +75,8 @@ export const hostileDrill: Drill = {
     count("cookies", CASES.cookies);
     await fuzzRows(new MemoryStore(), CASES.rows);
     count("rows", CASES.rows);
+    await fuzzExpress(new MemoryStore(), CASES.express);
+    count("rows behind express-session", CASES.express);
     await onPostgres(async (store) => {
       rows.push({ input: "a token that is nearly right", ...await compareTimes(store) });
     });

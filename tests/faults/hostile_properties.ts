@@ -1,10 +1,13 @@
 // What must hold whatever comes in; for the tests with some cases each, for the drill with many.
 
+import session from "express-session";
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import fc from "fast-check";
-import type { FullSessionStore } from "../../src/store.ts";
+import { ExpressStore } from "../../express.ts";
 import { SessionManager } from "../../manager.ts";
+import type { FullSessionStore } from "../../src/store.ts";
+import { hashToken } from "../../src/token.ts";
 import { bytes, inMs, soon, text } from "../databases.ts";
 import { hostileCookie, hostileData, hostileToken, SECRET } from "./hostile.ts";
 
@@ -95,4 +98,34 @@ export async function fuzzRows(store: FullSessionStore, numRuns: number): Promis
     for (const each of (await store.all()).keys()) await store.delete(each);
   };
   await fc.assert(fc.asyncProperty(hostileData, property), { numRuns });
+}
+
+/**
+ * Puts a middleware's sessions over rows that somebody else wrote, under ids of all kinds: what cannot be
+ * parsed is an error that tells nothing of it, and what is saved comes back.
+ */
+export async function fuzzExpress(inner: FullSessionStore, numRuns: number): Promise<void> {
+  const store = new ExpressStore(inner);
+  session({ store, secret: SECRET, resave: false, saveUninitialized: false });
+  const load = (sid: string): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      store.load(sid, (error, loaded) => error ? reject(error) : resolve(loaded));
+    });
+  const property = async (anySid: unknown, data: Uint8Array): Promise<void> => {
+    const sid = anySid as string;
+    const isSid = typeof anySid === "string" && anySid !== "";
+    if (isSid) await inner.commit(hashToken(sid), data, soon());
+    await load(sid).catch(assertDiscreet);
+    assert.equal(({} as { polluted?: unknown }).polluted, undefined);
+    try {
+      await store.set(sid, { cookie: { expires: null }, sid: String(data) });
+      assert.equal((await store.get(sid))?.sid, String(data));
+    } catch (error) {
+      assert.ok(!isSid && (error instanceof TypeError || error instanceof RangeError));
+      assertDiscreet(error);
+    }
+    await store.destroy(sid);
+    assert.equal(await store.length(), 0);
+  };
+  await fc.assert(fc.asyncProperty(hostileToken, hostileData, property), { numRuns });
 }

@@ -1,4 +1,4 @@
-// Hostile tokens, cookies, data and rows: 2000 cases and a few by name. The drill "hostile" has more.
+// Hostile tokens, cookies, data and rows: over 2000 cases and a few by name. The drill "hostile" has more.
 
 import assert from "node:assert/strict";
 import type { Sequelize } from "sequelize";
@@ -6,7 +6,7 @@ import { SequelizeStore } from "../../mod.ts";
 import { MemoryStore, SessionManager } from "../../manager.ts";
 import { bytes, databases, freshTableName, soon, testOn, withStore } from "../databases.ts";
 import { until } from "./process.ts";
-import { fuzzCookies, fuzzRows, fuzzStore } from "./hostile_properties.ts";
+import { fuzzCookies, fuzzExpress, fuzzRows, fuzzStore } from "./hostile_properties.ts";
 
 testOn(databases, "hostile tokens and data do no harm", async (database) => {
   await withStore(database, ({ store }) => fuzzStore(store, 150));
@@ -15,6 +15,9 @@ testOn(databases, "hostile tokens and data do no harm", async (database) => {
 Deno.test("hostile cookies do no harm", () => fuzzCookies(new MemoryStore(), 650));
 
 Deno.test("hostile rows do no harm", () => fuzzRows(new MemoryStore(), 650));
+
+Deno.test("hostile ids and rows do no harm behind express-session", () =>
+  fuzzExpress(new MemoryStore(), 400));
 
 /** A table without the constraints that ours has. */
 async function withLooseTable(
