@@ -19,5 +19,6 @@
 
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./src/store.ts";
 export { SequelizeStore } from "./src/sequelize_store.ts";
+export { QueueFullError } from "./src/queue_full_error.ts";
 export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/options.ts";
 export type { SessionAttributes, SessionModel } from "./src/session_model.ts";

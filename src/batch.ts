@@ -4,6 +4,7 @@
 
 import { abortable } from "./abortable.ts";
 import { type Call, deliver, type DeliveryOptions, type Departure } from "./delivery.ts";
+import { QueueFullError } from "./queue_full_error.ts";
 
 /** What a {@linkcode Batcher} has to know of its operations. */
 export interface BatcherOptions<Operation, Result> extends DeliveryOptions<Operation, Result> {
@@ -19,6 +20,8 @@ export interface BatcherOptions<Operation, Result> extends DeliveryOptions<Opera
   readonly maxOperations: number;
   /** The most weight in one batch; an operation that weighs more travels alone. */
   readonly maxWeight: number;
+  /** The most calls that wait at a time; those beyond it are refused. */
+  readonly queueLimit: number;
   weightOf(operation: Operation): number;
   /** Operations of one key keep their order and are never in flight twice. */
   keyOf(operation: Operation): string;
@@ -36,6 +39,7 @@ export class Batcher<Operation, Result> {
   readonly #options: BatcherOptions<Operation, Result>;
   /** The waiting calls of each key in their order; the keys in the order in which they take turns. */
   readonly #waiting = new Map<string, Call<Operation, Result>[]>();
+  #callsWaiting = 0;
   readonly #keysInFlight = new Set<string>();
   #batchesInFlight = 0;
   #batchesStuck = 0;
@@ -49,8 +53,11 @@ export class Batcher<Operation, Result> {
    * Sends an operation at once, or as soon as a lane is free.
    *
    * @param signal Rejects the call; an operation that is still waiting is then never sent.
+   * @throws {QueueFullError} Where too many calls are waiting already.
    */
   add(operation: Operation, signal?: AbortSignal): Promise<Result> {
+    const { queueLimit } = this.#options;
+    if (this.#callsWaiting >= queueLimit) return Promise.reject(new QueueFullError(queueLimit));
     const key = this.#options.keyOf(operation);
     let withdraw: (() => void) | undefined;
     const promise = new Promise<Result>((resolve, reject) => {
@@ -58,6 +65,7 @@ export class Batcher<Operation, Result> {
       const calls = this.#waiting.get(key);
       if (calls === undefined) this.#waiting.set(key, [call]);
       else calls.push(call);
+      this.#callsWaiting++;
       withdraw = () => this.#withdraw(key, call);
     });
     this.#dispatchSoon();
@@ -68,7 +76,9 @@ export class Batcher<Operation, Result> {
     call.isWithdrawn = true;
     const calls = this.#waiting.get(key) ?? [];
     const index = calls.indexOf(call);
-    if (index >= 0) calls.splice(index, 1);
+    if (index < 0) return;
+    calls.splice(index, 1);
+    this.#callsWaiting--;
     if (calls.length === 0) this.#waiting.delete(key);
   }
 
@@ -129,6 +139,7 @@ export class Batcher<Operation, Result> {
         if (weight + nextWeight > maxWeight) break;
       }
       batch.push({ key, operation, calls: calls.splice(0, length) });
+      this.#callsWaiting -= length;
       kind = nextKind;
       weight += nextWeight;
       if (kind === undefined || batch.length === maxOperations) break;

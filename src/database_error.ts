@@ -42,7 +42,7 @@ export function isTransient(error: unknown): boolean {
 
 const CONNECTION_ERROR_NAME = /^Sequelize(Connection|HostNot|InvalidConnection|AccessDenied)/;
 const CONNECTION_CODE =
-  /^(ECONN[A-Z]+|EPIPE|ESOCKET|ETIMEDOUT|ENOTFOUND|E(HOST|NET)UNREACH|PROTOCOL_.*|08.{3}|57P0[1-5])$/;
+  /^(ECONN[A-Z]+|ECANCELED|EPIPE|ESOCKET|ETIMEDOUT|ENOTFOUND|E(HOST|NET)UNREACH|PROTOCOL_.*|08.{3}|57P0[1-5])$/;
 // Errors without a code: node-postgres about a connection that has gone, Sequelize about a closed pool.
 const CONNECTION_MESSAGE = /^Connection terminated|not queryable|connection manager was closed/;
 
@@ -55,6 +55,44 @@ export function isConnectionError(error: unknown): boolean {
   return CONNECTION_ERROR_NAME.test(name ?? "") || CONNECTION_CODE.test(code ?? "") ||
     CONNECTION_CODE.test(sqlState ?? "") || isFatal || CONNECTION_MESSAGE.test(message ?? "");
 }
+
+const SYSTEM_FAULTS = new Set<string | number | undefined>([
+  "42P01", // PostgreSQL: there is no such table
+  "42501", // PostgreSQL: insufficient privilege
+  "25006", // PostgreSQL: read-only transaction, as on a standby
+  1044, // MySQL, MariaDB: access to the database denied
+  1047, // Galera: the node is not in the cluster
+  1142, // MySQL, MariaDB: access to the table denied
+  1146, // MySQL, MariaDB: there is no such table
+  1290, // MySQL, MariaDB: --read-only
+  1792, // MySQL, MariaDB: read-only transaction
+  1836, // MySQL, MariaDB: read-only mode
+  "SQLITE_BUSY",
+  "SQLITE_CANTOPEN",
+  "SQLITE_CORRUPT",
+  "SQLITE_IOERR",
+  "SQLITE_NOTADB",
+  "SQLITE_READONLY",
+]);
+// SQLite has no code for it.
+const SYSTEM_MESSAGE = /^SQLITE_ERROR: no such table/;
+const SQL_SERVER_SYSTEM_FAULTS = new Set<number | undefined>([
+  208, // there is no such table
+  229, // permission denied
+  3906, // the database is read-only
+]);
+
+/** What a large row may meet and a small one not. */
+const FULL = new Set<string | number | undefined>([
+  "53100", // PostgreSQL: disk full
+  1021, // MySQL, MariaDB: disk full
+  1114, // MySQL, MariaDB: table full
+  "SQLITE_FULL",
+]);
+const SQL_SERVER_FULL = new Set<number | undefined>([
+  1105, // no space in the file group
+  9002, // the transaction log is full
+]);
 
 const TIMEOUTS = new Set<string | number | undefined>([
   "57014", // PostgreSQL: statement_timeout
@@ -69,12 +107,17 @@ const TIMEOUT_MESSAGE = /^Query read timeout/;
 
 /**
  * Whether a statement that failed with this error says something of its own rows, or of the database
- * as a whole; a statement that ran out of time may have met one locked row, or a database at a halt.
+ * as a whole; a statement that ran out of time may have met one locked row, or a database at a halt,
+ * and one that ran out of space may have been a large one.
  */
 export function faultOf(error: unknown): Fault {
   const { code, errno, number, message } = driverError(error);
-  if (isConnectionError(error) || code === "SQLITE_BUSY") return "system";
+  const isSystem = isConnectionError(error) || SYSTEM_FAULTS.has(code) ||
+    SYSTEM_FAULTS.has(errno) || SQL_SERVER_SYSTEM_FAULTS.has(number) ||
+    SYSTEM_MESSAGE.test(message ?? "");
+  if (isSystem) return "system";
+  const isFull = FULL.has(code) || FULL.has(errno) || SQL_SERVER_FULL.has(number);
   const isTimeout = TIMEOUTS.has(code) || TIMEOUTS.has(errno) ||
     number === SQL_SERVER_LOCK_TIMEOUT || TIMEOUT_MESSAGE.test(message ?? "");
-  return isTimeout ? "either" : "operation";
+  return isFull || isTimeout ? "either" : "operation";
 }

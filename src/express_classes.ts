@@ -13,7 +13,11 @@ export interface SessionRequest {
 /** What the middleware assigns to its store: puts a new session with a new id into a request. */
 export type Generate = (request: SessionRequest) => void;
 
-type SessionClass = new (request: object, data: SavableSession) => object;
+const NO_REQUEST = { headers: {}, connection: {}, method: "GET", url: "/" };
+
+type SessionClass = new (request: object, data: SavableSession) => {
+  cookie: object;
+};
 
 /**
  * The middleware's own classes, taken from a session that it generates: a store that imported them could
@@ -23,16 +27,19 @@ export class ExpressClasses {
   readonly #Session: SessionClass;
   readonly #cookiePrototype: object;
 
-  /** @param request One that a custom `genid` may look into; nothing is put into it. */
+  /** @param request One that a `genid` of the application's may look into; nothing is put into it. */
   constructor(generate: Generate, request: SessionRequest) {
-    const another = Object.create(request) as { session: { cookie: object } } & SessionRequest;
+    // What load() makes for a WebSocket has no headers.
+    const another = Object.assign(Object.create(request), "headers" in request ? {} : NO_REQUEST) as
+      & { session: { cookie: object } }
+      & SessionRequest;
     generate(another);
     this.#Session = another.session.constructor as SessionClass;
     this.#cookiePrototype = Object.getPrototypeOf(another.session.cookie);
   }
 
   /** What express-session's `Store.prototype.createSession` does. */
-  createSession(request: SessionRequest, session: SavableSession): object {
+  createSession(request: SessionRequest, session: SavableSession): { cookie: object } {
     const cookie = this.#createCookie(session.cookie as StoredCookie);
     return request.session = new this.#Session(request, Object.assign(session, { cookie }));
   }

@@ -5,6 +5,7 @@ import type { ExpressSettings } from "./express_options.ts";
 import {
   type Content,
   merge,
+  type Merged,
   type SavableSession,
   type StoredSession,
   toContent,
@@ -35,12 +36,12 @@ export class ExpressRows {
     const record = await this.#store.find(key);
     if (record === undefined) return undefined;
     const session = toSession(record, this.#settings.serializer);
-    this.#known.handOut(session, { key, record, base: record.data });
+    this.#known.handOut(session, { key, record, bases: [record.data] });
     return session;
   }
 
   /** Remembers that a session object was made from another one; gives it back. */
-  follow<T extends object>(session: object, made: T): T {
+  follow<T extends { cookie: object }>(session: { cookie: object }, made: T): T {
     const row = this.#known.find(session);
     if (row !== undefined) this.#known.set(made, row);
     return made;
@@ -51,20 +52,16 @@ export class ExpressRows {
    * never inserted again; any other is inserted or overwritten.
    */
   async save(key: string, session: SavableSession): Promise<void> {
-    const content = toContent(session, this.#settings);
-    const known = this.#known.get(session, key) ?? this.#adopt(key, session, content);
-    if (known === undefined) return await this.#rows.insert({ token: key, ...content }, {});
-    await this.#turns.take(known, async () => {
-      if (known.record === undefined) await this.#insert(known, content);
-      else await this.#update(known, known.record, content);
-      return undefined;
-    });
+    const content = toContent("set the session", session, this.#settings);
+    await this.#save(key, session, content);
   }
 
   /** Records the use of a session; where its cookie has other attributes than before, saves it. */
   async touch(key: string, session: SavableSession): Promise<void> {
-    if (this.#known.get(session, key)?.record !== undefined) return await this.save(key, session);
-    await this.#store.touch(key, toContent(session, this.#settings).expiry);
+    const content = toContent("touch the session", session, this.#settings);
+    const isKnown = this.#known.get(session, key)?.record !== undefined;
+    if (isKnown) await this.#save(key, session, content);
+    else await this.#store.touch(key, content.expiry);
   }
 
   /** Removes a session, after the saves that are under way. */
@@ -72,41 +69,51 @@ export class ExpressRows {
     await this.#rows.delete(key, {});
   }
 
+  async #save(key: string, session: SavableSession, content: Content): Promise<void> {
+    const known = this.#known.get(session, key) ?? this.#adopt(key, session, content);
+    if (known === undefined) return await this.#rows.insert({ token: key, ...content }, {});
+    await this.#turns.take(known, async () => {
+      try {
+        known.record = await this.#write(known, content) ?? known.record;
+        known.bases = [content.data];
+      } catch (error) {
+        known.bases = [...known.bases, content.data];
+        throw error;
+      }
+      return undefined;
+    });
+  }
+
   /** A middleware's new session has no row yet; plain data, which anybody may save anew, is not followed. */
   #adopt(key: string, session: SavableSession, { data }: Content): KnownRow | undefined {
     if (!hasMethods(session, ["save"])) return undefined;
-    const row: KnownRow = { key, record: undefined, base: data };
+    const row: KnownRow = { key, record: undefined, bases: [data] };
     this.#known.set(session, row);
     return row;
   }
 
-  async #insert(known: KnownRow, content: Content): Promise<void> {
-    const record = { token: known.key, ...content };
-    await this.#rows.insert(record, {});
-    known.record = record;
-    known.base = content.data;
-  }
-
-  async #update(known: KnownRow, seen: SessionRecord, { data, expiry }: Content): Promise<void> {
-    const { key, base } = known;
-    if (isSame(data, base)) {
-      const choose = (current: SessionRecord): Date | undefined =>
-        this.#isDue(current.expiry, expiry) ? expiry : undefined;
-      known.record = await this.#rows.touch(seen, choose, {}) ?? seen;
-      return;
+  /** Gives what the row holds then, or `undefined` where it is gone. */
+  async #write(known: KnownRow, content: Content): Promise<SessionRecord | undefined> {
+    const { key, record: seen, bases } = known;
+    if (seen === undefined) {
+      const record = { token: key, ...content };
+      await this.#rows.insert(record, {});
+      return record;
     }
-    const make = (current: SessionRecord): SessionRecord => {
-      const merged = isSame(current.data, base) ? data : this.#merge(base, data, current.data);
-      return { token: key, data: merged, expiry };
+    const isTouch = bases.every((base) => isSame(base, content.data));
+    const make = (current: SessionRecord): SessionRecord | undefined => {
+      const { data, hasOthersCookie } = this.#merge(bases, content.data, current.data);
+      // Who has changed the cookie has chosen how long the session lasts.
+      const expiry = hasOthersCookie ? current.expiry : content.expiry;
+      if (isTouch) return this.#isDue(current.expiry, expiry) ? { ...current, expiry } : undefined;
+      return { token: key, data, expiry };
     };
-    const written = await this.#rows.change(seen, make, {});
-    if (written === undefined) return;
-    known.record = written.record;
-    known.base = data;
+    return (await this.#rows.change(seen, make, {}))?.record;
   }
 
-  #merge(base: Uint8Array, mine: Uint8Array, current: Uint8Array): Uint8Array {
-    return merge({ base, mine, current }, this.#settings.serializer);
+  #merge(bases: readonly Uint8Array[], mine: Uint8Array, current: Uint8Array): Merged {
+    if (bases.some((base) => isSame(base, current))) return { data: mine, hasOthersCookie: false };
+    return merge({ bases, mine, current }, this.#settings.serializer);
   }
 
   /** Whether a use is far enough from the last one that was recorded. */

@@ -28,7 +28,7 @@ export interface StoredSession {
 /** What a middleware hands to a store: an instance of its own class, or plain data. */
 export type SavableSession = StoredSession | {
   /** The cookie; without an expiry, it ends with the browser. */
-  readonly cookie: { readonly expires?: Date | string | null | undefined };
+  readonly cookie: { readonly expires?: Date | string | false | null | undefined };
 };
 
 /** A session's data and expiry, as a row has them. */
@@ -44,18 +44,18 @@ export type Content = Pick<SessionRecord, "data" | "expiry">;
  * @throws {RangeError} Where the cookie's expiry is no storable date.
  */
 export function toContent(
+  action: string,
   session: SavableSession,
   { serializer, lifetime }: Pick<ExpressSettings, "serializer" | "lifetime">,
 ): Content {
-  const action = "set the session";
   check(action, "session", session, OPTIONS);
   check(action, "session.cookie", session.cookie, OPTIONS);
   const { expires, originalExpires: _, ...attributes } = plainCookie(session.cookie);
-  const cookie = expires == null ? { ...attributes, expires: null } : attributes;
+  const cookie = isNone(expires) ? { ...attributes, expires: null } : attributes;
   const values = Object.entries(session).filter(([key]) => key !== "cookie");
   const text = serializer.stringify({ cookie, ...Object.fromEntries(values) });
   check(action, "serializer.stringify(session)", text, { text: "a string", hasType: isString });
-  return { data: new TextEncoder().encode(text), expiry: toExpiry(expires, lifetime) };
+  return { data: new TextEncoder().encode(text), expiry: toExpiry(action, expires, lifetime) };
 }
 
 /**
@@ -69,28 +69,40 @@ export function toSession({ data, expiry }: Content, serializer: Serializer): St
   return { cookie: { ...cookie, expires }, ...values };
 }
 
-/** The data of one session at three times. */
+/** The data of one session at several times. */
 export interface Versions {
-  /** What it was when a request loaded it. */
-  readonly base: Uint8Array;
+  /** What it was, or may have been, when a request loaded it or last wrote it. */
+  readonly bases: readonly Uint8Array[];
   /** What that request has made of it. */
   readonly mine: Uint8Array;
   /** What others have made of it meanwhile. */
   readonly current: Uint8Array;
 }
 
-/** Makes the changes that led from `base` to `mine` to `current`, each top-level value being one. */
-export function merge({ base, mine, current }: Versions, serializer: Serializer): Uint8Array {
+/** What has become of a session that several have changed. */
+export interface Merged {
+  readonly data: Uint8Array;
+  /** Whether the cookie is one that others have chosen. */
+  readonly hasOthersCookie: boolean;
+}
+
+/** Makes the changes that led from `bases` to `mine` to `current`, each top-level value being one. */
+export function merge({ bases, mine, current }: Versions, serializer: Serializer): Merged {
   const read = (data: Uint8Array): Map<string, unknown> =>
     new Map(Object.entries(parse(data, serializer)));
-  const [before, after, merged] = [read(base), read(mine), read(current)];
-  for (const key of new Set([...before.keys(), ...after.keys()])) {
-    if (isDeepStrictEqual(before.get(key), after.get(key))) continue;
+  const [after, merged, ...before] = [mine, current, ...bases].map(read) as Maps;
+  const isMine = (key: string): boolean =>
+    before.some((base) => !isDeepStrictEqual(base.get(key), after.get(key)));
+  for (const key of new Set([...after.keys(), ...before.flatMap((base) => [...base.keys()])])) {
+    if (!isMine(key)) continue;
     if (after.has(key)) merged.set(key, after.get(key));
     else merged.delete(key);
   }
-  return new TextEncoder().encode(serializer.stringify(Object.fromEntries(merged)));
+  const data = new TextEncoder().encode(serializer.stringify(Object.fromEntries(merged)));
+  return { data, hasOthersCookie: !isDeepStrictEqual(merged.get("cookie"), after.get("cookie")) };
 }
+
+type Maps = [Map<string, unknown>, Map<string, unknown>, ...Map<string, unknown>[]];
 
 /** The attributes alone: the middlewares' cookies are instances with fields and accessors of their own. */
 function plainCookie(cookie: SavableSession["cookie"]): Record<string, unknown> {
@@ -98,10 +110,15 @@ function plainCookie(cookie: SavableSession["cookie"]): Record<string, unknown> 
   return { ...(isFunction(toJSON) ? toJSON!.call(cookie) : cookie) };
 }
 
-function toExpiry(expires: unknown, lifetime: number): Date {
-  if (expires == null) return new Date(Date.now() + lifetime);
+/** `false` is what the cookie's expiry was set to for "until the browser ends" in Connect's days. */
+function isNone(expires: unknown): boolean {
+  return expires == null || expires === false;
+}
+
+function toExpiry(action: string, expires: unknown, lifetime: number): Date {
+  if (isNone(expires)) return new Date(Date.now() + lifetime);
   const expiry = (isString(expires) ? new Date(expires as string) : expires) as Date;
-  check("set the session", "session.cookie.expires", expiry, EXPIRY);
+  check(action, "session.cookie.expires", expiry, EXPIRY);
   return new Date(expiry);
 }
 

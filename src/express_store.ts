@@ -27,8 +27,9 @@ const SID: Rule<string> = {
  * meanwhile, what a slow one saves is dropped. Where others have changed it meanwhile, each request writes
  * the top-level values that it has changed, and no others. A save that changes nothing is a touch.
  *
- * Every method takes a callback, as the middlewares give it, and gives a promise as well. An error always
- * means that the store has failed, never that there is no session.
+ * Every method that reads or writes sessions takes a callback, as the middlewares give it, and gives a
+ * promise as well. An error always means that the store has failed, never that there is no session. Where
+ * there is neither a callback nor anybody who awaits the promise, a failure goes unnoticed.
  *
  * @example With express-session
  * ```ts ignore
@@ -160,9 +161,15 @@ export class ExpressStore extends EventEmitter {
   }
 
   /** Destroys a request's session and puts a new one into it: `req.session.regenerate()` comes here. */
-  regenerate(request: SessionRequest, callback: (error?: unknown) => void): void {
-    this.destroy(request.sessionID, (error) => {
-      this.#generate(request);
+  // deno-lint-ignore no-explicit-any -- as applications type it
+  regenerate(request: SessionRequest, callback: (error?: any) => void): void {
+    this.destroy(request.sessionID, (failure) => {
+      let error = failure;
+      try {
+        this.#generate(request);
+      } catch (thrown) {
+        error ??= thrown;
+      }
       callback(error);
     });
   }
@@ -173,7 +180,7 @@ export class ExpressStore extends EventEmitter {
    * @param callback Gets an error, or `undefined` and the session, or nothing where there is none.
    */
   // deno-lint-ignore no-explicit-any -- the middleware's own class, with the application's own values
-  load(sid: string, callback: (error?: unknown, session?: any) => void): void {
+  load(sid: string, callback: (error?: any, session?: any) => void): void {
     this.get(sid, (error, session) => {
       if (error || !session) return callback(error ?? undefined);
       let created: unknown;

@@ -5,8 +5,15 @@ export interface KnownRow {
   readonly key: string;
   /** What the row holds; `undefined` as long as it has not been written. */
   record: SessionRecord | undefined;
-  /** What the session object held when it was loaded or last written; the row may hold more by now. */
-  base: Uint8Array;
+  /**
+   * What the session object held when it was loaded or last written; and then, each time that a write has
+   * failed, which may have been carried out all the same. The row may hold more by now.
+   */
+  bases: readonly Uint8Array[];
+}
+
+interface WithCookie {
+  readonly cookie: object;
 }
 
 const KNOWN_ROW = Symbol("known row");
@@ -18,28 +25,29 @@ const KNOWN_ROW = Symbol("known row");
 export class KnownRows {
   readonly #rows = new WeakMap<object, KnownRow>();
 
-  /** Remembers the row of a session object. */
-  set(session: object, row: KnownRow): void {
+  /** Remembers the row of a session object, and of what has its cookie, as `{ ...session }` has. */
+  set(session: WithCookie, row: KnownRow): void {
     this.#rows.set(session, row);
+    this.#rows.set(session.cookie, row);
   }
 
   /** The row of a session object; `undefined` where it has none under this key. */
-  get(session: object, key: string): KnownRow | undefined {
+  get(session: WithCookie, key: string): KnownRow | undefined {
     const row = this.find(session);
     return row?.key === key ? row : undefined;
   }
 
   /** The row of a session object, whatever its key. */
-  find(session: object): KnownRow | undefined {
-    return this.#rows.get(session) ?? findInSymbols(session);
+  find(session: WithCookie): KnownRow | undefined {
+    return this.#rows.get(session) ?? this.#rows.get(session.cookie) ?? findInSymbols(session);
   }
 
   /**
    * Remembers the row of a session that is handed out, and of the session objects that are made from it.
-   * `@fastify/session` makes one without a word; but it copies what the cookie's `toJSON` gives, symbols
-   * included, and keeps the copy with the session.
+   * `@fastify/session` makes one without a word; but from 11.1.2 on it copies what the cookie's `toJSON`
+   * gives, symbols included, and keeps the copy with the session.
    */
-  handOut(session: { cookie: object }, row: KnownRow): void {
+  handOut(session: WithCookie, row: KnownRow): void {
     this.set(session, row);
     const { cookie } = session;
     const value = (): object => ({ ...cookie, [KNOWN_ROW]: row });

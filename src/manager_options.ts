@@ -47,8 +47,8 @@ export interface SessionManagerOptions {
    * Told where the store fails or a session cannot be read or written. `loadAndSave` answers with the
    * `Response` that it gives, or else with 500; what it throws passes on. It is also told, and its answer
    * ignored, where a session's data cannot be decoded, with no request where the session came by `load` or
-   * `iterate`. By default the first line of the message goes to `console.error`: a database error holds
-   * the statement, and with it the session's data.
+   * `iterate`. By default the first line of the message goes to `console.error`: another store's
+   * errors may hold a statement, and with it the session's data.
    */
   readonly onError?:
     | ((error: unknown, request: Request | undefined) => Response | void | Promise<Response | void>)

@@ -5,6 +5,7 @@ import {
   FUNCTION,
   INTERVAL,
   isFunction,
+  isNumber,
   isString,
   ROW_COUNT,
   type Rule,
@@ -28,11 +29,20 @@ export interface SequelizeStoreOptions {
    * @default {1000}
    */
   readonly cleanupBatchSize?: number | undefined;
+  /**
+   * The most calls that may wait at a time until they can be sent, of reads and of writes each; those
+   * beyond it reject with a {@linkcode QueueFullError} at once. 1 or more, or `Infinity`.
+   *
+   * They pile up only while the database is slower than its callers, or at a halt.
+   *
+   * @default {10_000}
+   */
+  readonly queueLimit?: number | undefined;
   /** Stops the cleanup loop when aborted; the store itself goes on working. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Told of each failed cleanup, and waited for; the loop goes on. By default the message alone goes to
-   * `console.error`: a database error holds the statement, and with it tokens.
+   * `console.error`.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
@@ -76,10 +86,17 @@ export interface SequelizeCallOptions extends CallOptions {
 export interface Settings extends SessionModelOptions {
   readonly cleanupInterval: number;
   readonly cleanupBatchSize: number;
+  readonly queueLimit: number;
   readonly signal: AbortSignal | undefined;
   readonly onError: (error: unknown) => void;
   readonly sync: boolean;
 }
+
+const QUEUE_LIMIT: Rule<number> = {
+  text: "an integer, 1 or more, or Infinity",
+  hasType: isNumber,
+  inRange: (value) => value >= 1 && (Number.isInteger(value) || value === Infinity),
+};
 
 /** A table's or a schema's name. */
 export const NAME: Rule<string> = {
@@ -121,6 +138,7 @@ export function checkOptions(sequelize: Sequelize, options: SequelizeStoreOption
   const settings: Settings = {
     cleanupInterval: options.cleanupInterval ?? 5 * 60_000,
     cleanupBatchSize: options.cleanupBatchSize ?? 1000,
+    queueLimit: options.queueLimit ?? 10_000,
     signal: options.signal,
     onError: options.onError ?? printer("delete expired sessions"),
     sync: options.sync ?? true,
@@ -132,6 +150,7 @@ export function checkOptions(sequelize: Sequelize, options: SequelizeStoreOption
   check(action, "sequelize", sequelize, SEQUELIZE);
   check(action, "cleanupInterval", settings.cleanupInterval, INTERVAL);
   check(action, "cleanupBatchSize", settings.cleanupBatchSize, ROW_COUNT);
+  check(action, "queueLimit", settings.queueLimit, QUEUE_LIMIT);
   check(action, "signal", settings.signal, SIGNAL);
   check(action, "onError", settings.onError, FUNCTION);
   check(action, "sync", settings.sync, FLAG);

@@ -24,7 +24,8 @@ import { isWellFormed } from "./token.ts";
  *
  * Calls that come in while statements are under way leave together as one statement, so that the store
  * gets faster per call as the load grows. The writes of one token keep the order in which they were
- * called, awaited or not.
+ * called, awaited or not. While the database is at a halt calls wait, up to `queueLimit` of them; each one
+ * more rejects with a {@linkcode QueueFullError}.
  *
  * The Sequelize instance is the caller's: the store never closes it, and changes nothing of it.
  *
@@ -58,8 +59,8 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
   private constructor(model: SessionModel, settings: Settings) {
     this.model = model;
     this.#table = new SessionTable(model);
-    this.#reads = batchReads(this.#table);
-    this.#writes = batchWrites(this.#table);
+    this.#reads = batchReads(this.#table, settings.queueLimit);
+    this.#writes = batchWrites(this.#table, settings.queueLimit);
     this.#cleanupBatchSize = settings.cleanupBatchSize;
     this.#cleanup = this.#startCleanup(settings);
   }
@@ -93,7 +94,7 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     const row = transaction
       ? (await abortable(sendReads(this.#table, [token], transaction), signal))[0]
       : await this.#reads.add(token, signal);
-    return row && toRecord(row);
+    return row && toRecord(row)[0];
   }
 
   /** Inserts or overwrites a session: see {@linkcode SessionStore.commit}. */
@@ -141,7 +142,7 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
   ): Promise<Map<string, Uint8Array>> {
     signal?.throwIfAborted();
     const rows = await abortable(this.#table.findAllActive(transaction), signal);
-    return new Map(rows.map((row) => [row.token, toRecord(row).data]));
+    return new Map(rows.flatMap(toRecord).map(({ token, data }) => [token, data]));
   }
 
   /** Walks the active sessions page by page: see {@linkcode FullSessionStore.entries}. */
@@ -155,7 +156,7 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
       signal?.throwIfAborted();
       const page = this.#table.findActiveAfter(after, pageSize, transaction);
       const rows = await abortable(page, signal);
-      for (const row of rows) yield toRecord(row);
+      yield* rows.flatMap(toRecord);
       if (rows.length < pageSize) return;
       after = rows.at(-1)!.token;
     }
@@ -219,9 +220,13 @@ function toRow(
   return { token, data: Buffer.from(data), expiry: new Date(expiry) };
 }
 
-/** Copies what several callers may share, and what is a view on memory that the driver uses again. */
-function toRecord({ token, data, expiry }: SessionRow): SessionRecord {
-  return { token, data: new Uint8Array(data), expiry: toDate(expiry) };
+/**
+ * Copies what several callers may share, and what is a view on memory that the driver uses again. SQLite
+ * stores whatever it is given as an expiry: a row with one that is no date is no session.
+ */
+function toRecord({ token, data, expiry }: SessionRow): SessionRecord[] {
+  const date = toDate(expiry);
+  return Number.isNaN(date.getTime()) ? [] : [{ token, data: new Uint8Array(data), expiry: date }];
 }
 
 // As the databases write it: SQLite `2026-01-31 12:00:00.000 +00:00`, MySQL and MariaDB

@@ -36,7 +36,10 @@ export type Write =
   | { readonly verb: "delete"; readonly row: { readonly token: string } };
 
 /** Batches reads by token; the calls for one token share one read. */
-export function batchReads(table: SessionTable): Batcher<string, SessionRow | undefined> {
+export function batchReads(
+  table: SessionTable,
+  queueLimit: number,
+): Batcher<string, SessionRow | undefined> {
   return new Batcher({
     lanes: LANES,
     maxInFlight: LANES,
@@ -44,6 +47,7 @@ export function batchReads(table: SessionTable): Batcher<string, SessionRow | un
     minShare: MIN_SHARE,
     maxOperations: MAX_OPERATIONS,
     maxWeight: Infinity,
+    queueLimit,
     weightOf: () => 0,
     keyOf: (token) => token,
     kindOf: () => "find",
@@ -54,7 +58,7 @@ export function batchReads(table: SessionTable): Batcher<string, SessionRow | un
 }
 
 /** Batches writes; those of one token keep their order. */
-export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
+export function batchWrites(table: SessionTable, queueLimit: number): Batcher<Write, boolean> {
   return new Batcher({
     lanes: LANES,
     maxInFlight: Math.max(LANES, table.poolSize - LANES),
@@ -62,6 +66,7 @@ export function batchWrites(table: SessionTable): Batcher<Write, boolean> {
     minShare: MIN_SHARE,
     maxOperations: MAX_OPERATIONS,
     maxWeight: MAX_DATA_BYTES,
+    queueLimit,
     weightOf,
     keyOf: ({ row }) => row.token,
     kindOf: ({ verb }) => {

@@ -14,6 +14,7 @@ import type {
 } from "sequelize";
 import { isTransient } from "./database_error.ts";
 import { PostgresStatements } from "./postgres_statements.ts";
+import { redact } from "./redact_error.ts";
 import { retry } from "./retry.ts";
 import { SqliteStatements } from "./sqlite_statements.ts";
 import {
@@ -262,13 +263,17 @@ export class SessionTable {
   }
 
   /** In a transaction nothing is sent again: the database may have rolled back what came before. */
-  #send<T>(
+  async #send<T>(
     transaction: InTransaction,
     statement: (call: { transaction: Transaction | null }) => Promise<T>,
   ): Promise<T> {
-    if (transaction) return statement({ transaction });
-    // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
-    return retry(() => statement({ transaction: null }), isTransient);
+    try {
+      if (transaction) return await statement({ transaction });
+      // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
+      return await retry(() => statement({ transaction: null }), isTransient);
+    } catch (error) {
+      throw redact(error);
+    }
   }
 }
 

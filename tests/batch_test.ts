@@ -28,6 +28,7 @@ function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
     minShare: 1000,
     maxOperations: 100,
     maxWeight: 100,
+    queueLimit: 1e6,
     keyOf: ({ key }) => key,
     kindOf: (operation) => "kind" in operation ? operation.kind : "any",
     weightOf: ({ weight = 0 }) => weight,
@@ -408,6 +409,33 @@ Deno.test("Batcher.add() rejects what was sent as soon as it is aborted, and let
   await settle("even if it fails");
   await settle();
   assert.equal(await next, 2);
+});
+
+// Or the calls that wait for a database at a halt fill the memory.
+Deno.test("Batcher.add() refuses calls while as many wait as may", async () => {
+  const { batcher, sent, settle } = setUp({ queueLimit: 2 });
+  const controller = new AbortController();
+  const calls = [batcher.add({ key: "x" })];
+  await tick();
+  calls.push(batcher.add({ key: "a" }));
+  const withdrawn = assert.rejects(batcher.add({ key: "a" }, controller.signal));
+  const refuse = (): Promise<void> =>
+    assert.rejects(batcher.add({ key: "b" }), {
+      name: "QueueFullError",
+      message: /^Cannot queue the call as 2 wait for the database already/,
+    });
+  await refuse();
+  controller.abort();
+  await withdrawn;
+  calls.push(batcher.add({ key: "c" }));
+  await refuse();
+  await settle();
+  calls.push(batcher.add({ key: "d" }), batcher.add({ key: "d" }));
+  await refuse();
+  await settle();
+  await settle();
+  await Promise.all(calls);
+  assert.deepEqual(keys(sent), ["x", "ac", "d"]);
 });
 
 Deno.test("Batcher.add() takes its listener off the signal", async () => {

@@ -24,6 +24,9 @@ function plain(maxAge: number | null, values: object = {}): { cookie: { expires:
   };
 }
 
+/** More than a page. */
+const MANY = Array.from({ length: 600 }, (_, i) => ({ sid: `many${i}`, session: plain(HOUR) }));
+
 function done(call: (callback: (error?: unknown) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => call((error) => error ? reject(error) : resolve()));
 }
@@ -54,6 +57,7 @@ async function assertCarriedOver(store: ExpressStore, moved: Date | null): Promi
   const gap = used!.cookie.expires!.getTime() - moved!.getTime();
   assert.ok(Math.abs(gap) < 1000, String(gap));
   assert.equal(expired, undefined);
+  assert.equal(await store.length(), MANY.length + 3);
 }
 
 testOn(databases, "connect-session-sequelize's sessions can be carried over", async (database) => {
@@ -63,8 +67,14 @@ testOn(databases, "connect-session-sequelize's sessions can be carried over", as
     await old.sync();
     try {
       const moved = await fill(old);
+      const rows = MANY.map(({ sid, session }) => ({
+        sid,
+        expires: session.cookie.expires,
+        data: JSON.stringify(session),
+      }));
+      await sequelize.models.Session!.bulkCreate(rows);
       const store = new ExpressStore(inner);
-      assert.equal(await fromConnectSessionSequelize(sequelize, store), 3);
+      assert.equal(await fromConnectSessionSequelize(sequelize, store), MANY.length + 3);
       await assertCarriedOver(store, moved);
     } finally {
       await sequelize.getQueryInterface().dropTable("Sessions");
@@ -86,8 +96,9 @@ testOn(postgres, "connect-pg-simple's sessions can be carried over", async (data
     const old = new Old({ pool, createTableIfMissing: true, pruneSessionInterval: false });
     try {
       const moved = await fill(old);
+      for (const { sid, session } of MANY) await done((done) => old.set(sid, session, done));
       const store = new ExpressStore(inner);
-      assert.equal(await fromConnectPgSimple(pool, store), 3);
+      assert.equal(await fromConnectPgSimple(pool, store), MANY.length + 3);
       await assertCarriedOver(store, moved);
     } finally {
       await pool.query("DROP TABLE IF EXISTS session");

@@ -23,6 +23,7 @@ const lost = {
   "a pool without a free connection": { name: "SequelizeConnectionAcquireTimeoutError" },
   "a refused login": { name: "SequelizeAccessDeniedError", parent: {} },
   "a reset socket": database({ code: "ECONNRESET" }),
+  "a socket that was closed under a write": database({ code: "ECANCELED" }),
   "a PostgreSQL that shuts down": database({ code: "57P01" }),
   "a connection that pg lost": database({ message: "Connection terminated unexpectedly" }),
   "a connection that pg gave up": database({
@@ -45,6 +46,29 @@ const timeouts = {
   "max_execution_time of MySQL": database({ errno: 3024 }),
   "LOCK_TIMEOUT of SQL Server": database({ code: "EREQUEST", number: 1222 }),
   "requestTimeout of tedious": database({ code: "ETIMEOUT" }),
+};
+
+const everybodys = {
+  "a missing table of PostgreSQL": database({ code: "42P01" }),
+  "a missing permission of PostgreSQL": database({ code: "42501" }),
+  "a standby of PostgreSQL": database({ code: "25006" }),
+  "a missing table of MySQL": database({ code: "ER_NO_SUCH_TABLE", errno: 1146 }),
+  "a missing permission of MySQL": database({ code: "ER_TABLEACCESS_DENIED_ERROR", errno: 1142 }),
+  "a node that has left its Galera cluster": database({ errno: 1047 }),
+  "a read-only MySQL": database({ errno: 1290 }),
+  "a missing table of SQLite": database({
+    code: "SQLITE_ERROR",
+    message: "SQLITE_ERROR: no such table: sessions",
+  }),
+  "a read-only file of SQLite": database({ code: "SQLITE_READONLY", errno: 8 }),
+  "a missing table of SQL Server": database({ code: "EREQUEST", number: 208 }),
+};
+
+const full = {
+  "a full disk of PostgreSQL": database({ code: "53100" }),
+  "a full table of MySQL": database({ code: "ER_RECORD_FILE_FULL", errno: 1114 }),
+  "a full disk of SQLite": database({ code: "SQLITE_FULL", errno: 13 }),
+  "a full file group of SQL Server": database({ code: "EREQUEST", number: 1105 }),
 };
 
 const own = {
@@ -77,6 +101,15 @@ Deno.test("isConnectionError() knows a lost connection", () => {
 
 Deno.test("faultOf() cannot tell whose fault a time-out is", () => {
   classify(timeouts, [false, false, "either"]);
+});
+
+// Or a batch of 500 sessions would meet it 500 times more.
+Deno.test("faultOf() knows what no session's statement can get past", () => {
+  classify(everybodys, [false, false, "system"]);
+});
+
+Deno.test("faultOf() cannot tell whether a smaller session would have had room", () => {
+  classify(full, [false, false, "either"]);
 });
 
 Deno.test("faultOf() takes any other error for the statement's own", () => {

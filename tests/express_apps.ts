@@ -99,6 +99,8 @@ export async function whileExpressServes(
   test: (address: string) => Promise<void>,
 ): Promise<void> {
   const app = express();
+  // So that Express prints no error that comes after its answer.
+  app.set("env", "test");
   app.use(session({
     store,
     secret: SECRET,

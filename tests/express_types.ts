@@ -36,6 +36,9 @@ server.register(fastifySession, { store, secret: "x".repeat(32) });
 
 export const found: StoredSession | undefined = await store.get("id");
 store.get("id", (_error, found: session.SessionData | undefined) => found?.userId.toFixed());
+store.get("id", (error: Error | null) => error?.message);
+store.destroy("id", (error) => error.message);
+store.load("id", (error: Error | undefined, loaded: session.Session) => error ?? loaded.touch());
 store.all((_error, all: session.SessionData[] | undefined) => all?.at(0)?.cookie.originalMaxAge);
 await store.set("id", { cookie: { expires: null }, userId: 7 });
 // @ts-expect-error: no cookie

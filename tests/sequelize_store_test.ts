@@ -736,6 +736,9 @@ testOn(databases[0]!, "open() refuses wrong options before it does anything", as
     await refused({ cleanupBatchSize: 0 }, RangeError);
     await refused({ cleanupBatchSize: 1.5 }, RangeError);
     await refused({ cleanupBatchSize: 10_001 }, RangeError);
+    await refused({ queueLimit: 0 }, RangeError);
+    await refused({ queueLimit: 1.5 }, RangeError);
+    await refused({ queueLimit: "10" }, TypeError);
     await refused({ signal: {} }, TypeError);
     await refused({ onError: "log" }, TypeError);
     await refused({ sync: "yes" }, TypeError);

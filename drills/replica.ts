@@ -1,0 +1,95 @@
+// A primary and a streaming replica of PostgreSQL behind Sequelize's `replication`, the replica held back.
+
+import assert from "node:assert/strict";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Sequelize } from "sequelize";
+import { SequelizeStore } from "../mod.ts";
+import { bytes, inMs, soon, text } from "../tests/databases.ts";
+import { withFolder } from "../tests/folder.ts";
+import { Daemon, freePort, run, until } from "../tests/faults/process.ts";
+import { ownPostgres, postgresBinary } from "../tests/faults/engines.ts";
+import { ask, withServer } from "../tests/faults/servers.ts";
+import type { Drill, Row } from "./drill.ts";
+
+const SESSIONS = 1000;
+
+/** Lends the address of a replica. */
+async function withReplica(
+  primaryPort: number,
+  test: (url: string) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    await chmod(folder, 0o777);
+    const data = join(folder, "data");
+    const source = ["-h", "127.0.0.1", "-p", String(primaryPort), "-U", "postgres"];
+    run("postgres", [postgresBinary("pg_basebackup"), ...source, "-D", data, "-R", "-c", "fast"]);
+    await writeFile(join(data, "postgresql.auto.conf"), "\nhot_standby = on\n", { flag: "a" });
+    const port = await freePort();
+    const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+    const command = [postgresBinary("postgres"), "-D", data];
+    for (const setting of settings) command.push("-c", setting);
+    const daemon = new Daemon("postgres", command);
+    const url = `postgres://postgres@127.0.0.1:${port}/test`;
+    try {
+      await until(async () => (await ask(url, "SELECT 1")).length === 1);
+      await test(url);
+    } finally {
+      await daemon.kill();
+    }
+  });
+}
+
+function connect(primaryPort: number, replicaUrl: string): Sequelize {
+  const at = (port: number): object => ({ host: "127.0.0.1", port, username: "postgres" });
+  const read = [at(Number(new URL(replicaUrl).port))];
+  return new Sequelize("test", "postgres", "", {
+    dialect: "postgres",
+    logging: false,
+    replication: { write: at(primaryPort), read },
+  });
+}
+
+/** Reads every session right after its commit, its change and its end, while the replica knows nothing. */
+async function readAtOnce(sequelize: Sequelize, replicaUrl: string): Promise<Row> {
+  const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+  await until(async () => (await ask(replicaUrl, "SELECT * FROM sessions")).length === 0);
+  await ask(replicaUrl, "SELECT pg_wal_replay_pause()");
+  let missed = 0;
+  await Promise.all(Array.from({ length: SESSIONS }, async (_, i) => {
+    const token = `token${i}`;
+    await store.commit(token, bytes("old"), soon());
+    if (text((await store.find(token))?.data) !== "old") missed++;
+    await store.replace(token, bytes("old"), bytes("new"), soon());
+    if (text((await store.find(token))?.data) !== "new") missed++;
+    if (i % 2) await store.delete(token);
+    if ((await store.find(token) === undefined) !== (i % 2 === 1)) missed++;
+  }));
+  const met = (await store.all()).size;
+  await store.commit("expired", bytes("data"), inMs(-1));
+  assert.equal(await store.deleteExpired(), 1);
+  const [{ count }] = await ask(replicaUrl, "SELECT count(*) FROM sessions") as [{ count: string }];
+  assert.deepEqual([missed, met, count], [0, SESSIONS / 2, "0"]);
+  const acknowledged = SESSIONS * 2.5;
+  return { acknowledged, "reads at once": SESSIONS * 3, missed, "rows on the replica": count };
+}
+
+export const replicaDrill: Drill = {
+  name: "replica",
+  about: "PostgreSQL with a replica that is held back",
+  ignored: ownPostgres.ignored,
+  run: async () => {
+    const rows: Row[] = [];
+    await withServer(ownPostgres, async ({ port }) => {
+      await withReplica(port, async (replicaUrl) => {
+        const sequelize = connect(port, replicaUrl);
+        try {
+          rows.push(await readAtOnce(sequelize, replicaUrl));
+        } finally {
+          await sequelize.close();
+        }
+      });
+    });
+    return rows;
+  },
+};

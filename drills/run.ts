@@ -1,0 +1,62 @@
+// Runs the drills, or those that are named, and ends with 1 where a promise was broken:
+//
+//   deno task drill [--minutes 1] [name...]
+
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { type Drill, printTable } from "./drill.ts";
+import { diskDrill } from "./disk.ts";
+import { galeraDrill } from "./galera.ts";
+import { hostileDrill } from "./hostile.ts";
+import { pgbouncerDrill } from "./pgbouncer.ts";
+import { processesDrill } from "./processes.ts";
+import { replicaDrill } from "./replica.ts";
+import { serversDrill } from "./servers.ts";
+import { soakDrill } from "./soak.ts";
+
+const DRILLS: readonly Drill[] = [
+  serversDrill,
+  processesDrill,
+  diskDrill,
+  hostileDrill,
+  replicaDrill,
+  pgbouncerDrill,
+  galeraDrill,
+  soakDrill,
+];
+
+const { values, positionals } = parseArgs({
+  options: { minutes: { type: "string" } },
+  allowPositionals: true,
+});
+const unknown = positionals.filter((name) => !DRILLS.some((drill) => drill.name === name));
+if (unknown.length > 0) {
+  const names = DRILLS.map(({ name }) => name).join(", ");
+  console.error(`Cannot run the drill as it must be one of ${names}: received ${unknown[0]}`);
+  process.exit(2);
+}
+
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (minutes !== undefined && !(minutes > 0)) {
+  console.error(
+    `Cannot run the drills as --minutes must be more than 0: received ${values.minutes}`,
+  );
+  process.exit(2);
+}
+let broken = 0;
+for (const drill of DRILLS) {
+  if (positionals.length > 0 && !positionals.includes(drill.name)) continue;
+  console.log(`\n## ${drill.name}: ${drill.about}\n`);
+  if (drill.ignored !== undefined) {
+    console.log(`(ignored: ${drill.ignored})`);
+    continue;
+  }
+  try {
+    printTable(await drill.run(minutes));
+  } catch (error) {
+    broken++;
+    console.log(error);
+  }
+}
+console.log(broken === 0 ? "\nEvery promise was kept" : `\n${broken} drills broke a promise`);
+process.exit(broken === 0 ? 0 : 1);

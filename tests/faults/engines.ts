@@ -1,0 +1,81 @@
+// The kinds of servers that can be started here: how their files are made, and how they are run.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { run, unableToRun } from "./process.ts";
+
+/** A kind of server. */
+export interface Engine {
+  readonly name: string;
+  readonly dialect: "postgres" | "mariadb";
+  /** Why none can be started here, or `undefined` where one can. */
+  readonly ignored: string | undefined;
+  /** Makes a server's files, and says how it is run. */
+  prepare(folder: string, port: number, settings: readonly string[]): Recipe;
+}
+
+/** How a server is run. */
+export interface Recipe {
+  readonly user: string;
+  readonly command: readonly string[];
+  readonly stopSignal: NodeJS.Signals;
+  readonly adminUrl: string;
+  readonly url: string;
+}
+
+const versions = "/usr/lib/postgresql";
+
+/** The path of a program of the newest PostgreSQL. */
+export function postgresBinary(name: string): string {
+  let found: string[] = [];
+  try {
+    found = readdirSync(versions).sort((a, b) => Number(a) - Number(b));
+  } catch {
+    // There is none.
+  }
+  return `${versions}/${found.at(-1) ?? "15"}/bin/${name}`;
+}
+
+export const ownPostgres: Engine = {
+  name: "PostgreSQL",
+  dialect: "postgres",
+  ignored: unableToRun("postgres", postgresBinary("initdb")),
+  prepare: (folder, port, settings) => {
+    const data = join(folder, "data");
+    const initdb = [postgresBinary("initdb"), "--no-sync", "--auth=trust", "--username=postgres"];
+    run("postgres", [...initdb, "-D", data]);
+    const options = [`port=${port}`, "listen_addresses=127.0.0.1", `unix_socket_directories=`];
+    options.push("logging_collector=on", `log_directory=${folder}`, "log_filename=log");
+    const command = [postgresBinary("postgres"), "-D", data];
+    for (const option of [...options, ...settings]) command.push("-c", option);
+    const url = (name: string): string => `postgres://postgres@127.0.0.1:${port}/${name}`;
+    // "Fast": it ends the connections.
+    const stopSignal = "SIGINT";
+    return { user: "postgres", command, stopSignal, adminUrl: url("postgres"), url: url("test") };
+  },
+};
+
+export const ownMariadb: Engine = {
+  name: "MariaDB",
+  dialect: "mariadb",
+  ignored: unableToRun("mysql", "/usr/sbin/mariadbd"),
+  prepare: (folder, port, settings) => {
+    const data = join(folder, "data");
+    const install = ["mariadb-install-db", "--no-defaults", "--skip-test-db"];
+    run("mysql", [...install, "--auth-root-authentication-method=normal", `--datadir=${data}`]);
+    const command = ["/usr/sbin/mariadbd", "--no-defaults", `--datadir=${data}`, `--port=${port}`];
+    command.push("--bind-address=127.0.0.1", `--socket=${join(folder, "socket")}`);
+    command.push(`--log-error=${join(folder, "log")}`);
+    command.push(...settings.map((setting) => `--${setting}`));
+    const url = (name: string): string => `mariadb://root@127.0.0.1:${port}/${name}`;
+    return {
+      user: "mysql",
+      command,
+      stopSignal: "SIGTERM",
+      adminUrl: url("mysql"),
+      url: url("test"),
+    };
+  },
+};
+
+export const engines: readonly Engine[] = [ownPostgres, ownMariadb];

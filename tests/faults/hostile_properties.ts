@@ -1,0 +1,98 @@
+// What must hold whatever comes in; for the tests with some cases each, for the drill with many.
+
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import type { FullSessionStore } from "../../src/store.ts";
+import { SessionManager } from "../../manager.ts";
+import { bytes, inMs, soon, text } from "../databases.ts";
+import { hostileCookie, hostileData, hostileToken, SECRET } from "./hostile.ts";
+
+const KEPT = "kept-session";
+
+/** No error may hold what came in, however it is printed; nor may it be of a programmer's kind. */
+function assertDiscreet(error: unknown): void {
+  assert.doesNotMatch(inspect(error, { depth: 10, showHidden: true }), new RegExp(SECRET));
+}
+
+/** Calls the store with tokens and data of all kinds: each call answers or refuses, and nothing else happens. */
+export async function fuzzStore(store: FullSessionStore, numRuns: number): Promise<void> {
+  await store.commit(KEPT, bytes("kept"), inMs(3_600_000));
+  const property = async (anyToken: unknown, data: Uint8Array): Promise<void> => {
+    const token = anyToken as string;
+    assert.equal(await store.find(token), undefined);
+    assert.equal(await store.touch(token, soon()), false);
+    assert.equal(await store.replace(token, data, data, soon()), false);
+    try {
+      await store.commit(token, data, soon());
+      assert.deepEqual((await store.find(token))?.data, new Uint8Array(data));
+    } catch (error) {
+      assert.ok(error instanceof TypeError || error instanceof RangeError, String(error));
+      assertDiscreet(error);
+    }
+    await store.delete(token);
+    const all = [...await store.all()].map(([token, data]) => [token, text(data)]);
+    assert.deepEqual(all, [[KEPT, "kept"]]);
+  };
+  await fc.assert(fc.asyncProperty(hostileToken, hostileData, property), { numRuns });
+}
+
+/** Sends cookies of all kinds: each gets a new session's answer, and adopts nothing. */
+export async function fuzzCookies(store: FullSessionStore, numRuns: number): Promise<void> {
+  const failures: unknown[] = [];
+  const sessions = new SessionManager<{ visited: boolean }>({
+    store,
+    onError: (error) => void failures.push(error),
+  });
+  const handler = sessions.loadAndSave((_, session) => {
+    const known = session.get("visited") === true;
+    session.put("visited", true);
+    return new Response(String(known));
+  });
+  const property = async (cookie: string): Promise<void> => {
+    let headers: Headers;
+    try {
+      headers = new Headers({ cookie });
+    } catch {
+      // No server takes such a header in.
+      return;
+    }
+    const response = await handler(new Request("http://localhost/", { headers }));
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), "false");
+    const setCookie = response.headers.getSetCookie();
+    assert.equal(setCookie.length, 1);
+    assert.match(setCookie[0]!, /^session=[\w-]{43};/);
+    assert.doesNotMatch(setCookie[0]!, new RegExp(SECRET));
+  };
+  await fc.assert(fc.asyncProperty(hostileCookie("session"), property), { numRuns });
+  assert.deepEqual(failures, []);
+}
+
+/** Reads rows that somebody else wrote: the visitor gets a session, and an error tells nothing of the row. */
+export async function fuzzRows(store: FullSessionStore, numRuns: number): Promise<void> {
+  const failures: unknown[] = [];
+  const sessions = new SessionManager<Record<string, unknown>>({
+    store,
+    hashToken: false,
+    onError: (error) => void failures.push(error),
+  });
+  const token = "t".repeat(43);
+  const handler = sessions.loadAndSave((_, session) => {
+    session.keys();
+    session.put("visited", true);
+    return new Response();
+  });
+  const property = async (data: Uint8Array): Promise<void> => {
+    await store.commit(token, data, soon());
+    const headers = { cookie: `session=${token}` };
+    const response = await handler(new Request("http://localhost/", { headers }));
+    assert.equal(response.status, 200);
+    assert.equal(({} as { polluted?: unknown }).polluted, undefined);
+    failures.forEach(assertDiscreet);
+    failures.length = 0;
+    for await (const session of sessions.iterate()) session.keys();
+    for (const each of (await store.all()).keys()) await store.delete(each);
+  };
+  await fc.assert(fc.asyncProperty(hostileData, property), { numRuns });
+}

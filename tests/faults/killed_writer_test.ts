@@ -1,0 +1,58 @@
+// A process is killed in the middle of a storm of commits: what it was told is done, is done.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { SequelizeStore } from "../../mod.ts";
+import { type Database, open, shared, testOn } from "../databases.ts";
+import { withFolder } from "../folder.ts";
+import { runScript } from "../run_script.ts";
+import { until } from "./process.ts";
+import { settle } from "./storm.ts";
+import { Tally } from "./tally.ts";
+
+const ROUNDS = 3;
+
+/** Lets a writer write, kills it, and puts down what it has been told. */
+async function killInStorm(address: string, log: string, round: number): Promise<void> {
+  const writer = runScript("tests/faults/writer.ts", [address, log, `round${round}`]);
+  const acknowledged = async (): Promise<number> =>
+    (await readFile(log, "utf8").catch(() => "")).split("\n! round" + round).length;
+  try {
+    await until(async () => await acknowledged() > 300);
+  } finally {
+    writer.process.kill("SIGKILL");
+    await writer.ended;
+  }
+}
+
+function tallyOf(log: string): Tally {
+  const tally = new Tally();
+  for (const line of log.split("\n").filter((line) => /^[?!] \S+ \S+$/.test(line))) {
+    const [mark, token, state] = line.split(" ") as [string, string, string];
+    const next = state === "gone" ? undefined : state;
+    // What was never answered may be there or not.
+    if (mark === "?") tally.fail(token, next);
+    else tally.acknowledge(token, next);
+  }
+  return tally;
+}
+
+async function testKilledWriter(database: Database): Promise<void> {
+  await withFolder(async (folder) => {
+    await database.connect(async (_, address) => {
+      const log = join(folder, "log");
+      for (let round = 0; round < ROUNDS; round++) await killInStorm(address, log, round);
+      // What a connection has that was open all along could differ from what is on the disk.
+      const sequelize = open(address);
+      try {
+        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+        await settle(store, tallyOf(await readFile(log, "utf8")));
+        await store.model.drop();
+      } finally {
+        await sequelize.close();
+      }
+    });
+  });
+}
+
+testOn(shared, "a process killed under a storm loses no acknowledged write", testKilledWriter);

@@ -1,0 +1,49 @@
+// Connects to a server of PostgreSQL's protocol that ends each connection in the moment in which it is
+// ready, as one that shuts down may; with `--listening`, as docs/operations.md advises.
+
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import process from "node:process";
+import pg from "pg";
+import { Sequelize } from "sequelize";
+
+/** A message of the protocol: its kind, its length, and what is in it. */
+function message(kind: string, ...parts: (string | number[])[]): Buffer {
+  const content = Buffer.concat(parts.map((part) => Buffer.from(part as string)));
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(content.length + 4);
+  return Buffer.concat([Buffer.from(kind), length, content]);
+}
+
+const READY = message("Z", "I");
+const SHUTDOWN = message("E", "SFATAL\0", "C57P01\0", "Mterminating connection\0", "\0");
+
+const server = createServer((socket) => {
+  socket.on("error", () => {});
+  socket.once("data", () => {
+    socket.end(Buffer.concat([message("R", [0, 0, 0, 0]), READY, SHUTDOWN]));
+  });
+}).listen(0, "127.0.0.1");
+await once(server, "listening");
+const { port } = server.address() as AddressInfo;
+
+class ListeningClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on("error", () => {});
+  }
+}
+
+const sequelize = new Sequelize(`postgres://app@127.0.0.1:${port}/test`, {
+  logging: false,
+  ...(process.argv.includes("--listening") && {
+    dialectModule: { ...pg, Client: ListeningClient },
+  }),
+});
+await sequelize.authenticate().then(
+  () => console.log("connected"),
+  ({ name }: Error) => console.log(`rejected with a ${name}`),
+);
+await sequelize.close();
+server.close();

@@ -1,0 +1,127 @@
+// The database server is killed, stopped and frozen, and its connections are ended, under a storm of calls.
+
+import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
+import { SequelizeStore } from "../../mod.ts";
+import { bytes, soon, text } from "../databases.ts";
+import { engines } from "./engines.ts";
+import { until } from "./process.ts";
+import { testOnServers, withConnection } from "./servers.ts";
+import { endConnections, underStorm } from "./under_storm.ts";
+
+/** Callers of the storm. */
+const CALLERS = 50;
+
+testOnServers(
+  engines,
+  "killed and started twice, it loses no acknowledged write",
+  async (engine) => {
+    await underStorm(engine, async (server, tally) => {
+      for (let round = 0; round < 2; round++) {
+        await server.kill();
+        const { failed } = tally.counts;
+        await setTimeout(50);
+        assert.ok(tally.counts.failed > failed, "no error while there was no server");
+        await server.start();
+        await setTimeout(500);
+      }
+    });
+  },
+);
+
+testOnServers(engines, "stopped and started, it serves the store again", async (engine) => {
+  await underStorm(engine, async (server, tally) => {
+    await server.stop();
+    await setTimeout(100);
+    await server.start();
+    const { acknowledged } = tally.counts;
+    await setTimeout(500);
+    assert.ok(tally.counts.acknowledged > acknowledged, "nothing was acknowledged afterwards");
+  });
+});
+
+testOnServers(engines, "its connections ended one by one, nothing is lost", async (engine) => {
+  await underStorm(engine, async (server, tally) => {
+    let ended = 0;
+    for (let round = 0; round < 5; round++) {
+      ended += await endConnections(engine, server);
+      await setTimeout(150);
+    }
+    assert.ok(ended > 0 && tally.counts.failed > 0);
+  });
+});
+
+testOnServers(engines, "frozen, it holds up no call longer than its signal", async (engine) => {
+  await underStorm(engine, async (server, tally) => {
+    server.freeze();
+    await setTimeout(300);
+    const before = tally.counts;
+    await setTimeout(1000);
+    const meanwhile = tally.counts;
+    // Each caller waits 100 ms, and then 10 more: nine times a second.
+    assert.ok(
+      meanwhile.failed - before.failed > CALLERS * 5,
+      `${meanwhile.failed - before.failed}`,
+    );
+    assert.equal(meanwhile.acknowledged, before.acknowledged);
+    server.thaw();
+    await setTimeout(500);
+    assert.ok(tally.counts.acknowledged > meanwhile.acknowledged);
+  }, { patience: 100 });
+});
+
+testOnServers(engines, "frozen, it fills the queue and no more", async (engine) => {
+  await withConnection(engine, async (server, sequelize) => {
+    const options = { cleanupInterval: 0, queueLimit: 100 };
+    await using store = await SequelizeStore.open(sequelize, options);
+    await store.commit("token", bytes("old"), soon());
+    server.freeze();
+    const calls: Promise<string>[] = [];
+    const add = (call: Promise<unknown>): void => {
+      calls.push(call.then(() => "answered", ({ name }: Error) => name));
+    };
+    for (let i = 0; i < 1000; i++) {
+      add(store.find("token"));
+      add(store.commit("token", bytes("new"), soon()));
+      if (i % 100 === 0) await setTimeout();
+    }
+    server.thaw();
+    const outcomes = await Promise.all(calls);
+    assert.deepEqual(new Set(outcomes), new Set(["answered", "QueueFullError"]));
+    // Of finds and of commits those that were sent, and those that the queue had room for; a server
+    // takes a moment to freeze.
+    const answered = outcomes.filter((outcome) => outcome === "answered").length;
+    assert.ok(answered <= 4 * (1 + 100), `${answered} were answered`);
+    assert.equal(text((await store.find("token"))?.data), "new");
+  });
+});
+
+/** What the drivers have against a server that never answers. */
+const TIMEOUTS = {
+  postgres: { query_timeout: 300, connectionTimeoutMillis: 300 },
+  mariadb: { socketTimeout: 300 },
+};
+
+testOnServers(
+  engines,
+  "frozen, it holds up no call longer than the driver's time-out",
+  async (engine) => {
+    const dialectOptions = TIMEOUTS[engine.dialect];
+    await withConnection(engine, async (server, sequelize) => {
+      await using store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+      await store.commit("token", bytes("old"), soon());
+      server.freeze();
+      const signal = AbortSignal.timeout(10_000);
+      const calls = [
+        store.find("token", { signal }),
+        store.commit("other", bytes("new"), soon(), { signal }),
+        store.touch("token", soon(), { signal }),
+      ];
+      await Promise.all(calls.map((call) => assert.rejects(call, { name: /^Sequelize/ })));
+      server.thaw();
+      // One call for each connection that the driver has given up.
+      await until(async () => text((await store.find("token"))?.data) === "old");
+      await until(() => store.commit("later", bytes("new"), soon()).then(() => true));
+    }, { dialectOptions });
+  },
+);
