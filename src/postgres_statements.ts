@@ -15,7 +15,8 @@ import {
 /** What `find` reads. */
 interface FoundRow {
   readonly token: string;
-  readonly data: string;
+  /** `null` where somebody else has made the table, and the row. */
+  readonly data: string | null;
   /** Seconds; as text where the application has replaced the parser of numbers. */
   readonly expiry: number | string;
 }
@@ -49,7 +50,7 @@ export class PostgresStatements {
     const rows = await this.#query<FoundRow>(sql, [tokens, now.toISOString()], options);
     return rows.map(({ token, data, expiry }) => ({
       token,
-      data: Buffer.from(data, "base64"),
+      data: Buffer.from(data ?? "", "base64"),
       expiry: new Date(Math.round(Number(expiry) * 1000)),
     }));
   }
