@@ -1,7 +1,7 @@
 // Draws a report of store_bench.ts as an SVG: how many times as many calls a second each contender makes
 // as the bare driver, since the figures themselves are those of one machine.
 //
-//   deno task bench:chart [FILE.json] [docs/benchmarks.svg]
+//   deno task bench:chart, or deno run -A benches/chart.ts FILE.json FILE.svg
 
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
@@ -14,6 +14,14 @@ const BAR_WIDTH = WIDTH - LABEL_WIDTH - 70;
 const BAR_HEIGHT = 14;
 const ROW_HEIGHT = 18;
 const OURS = "SequelizeStore";
+
+/** What is this package's stands out, and what all are measured by. */
+const FILLS: [RegExp, string][] = [
+  [/^SequelizeStore$/, "#1a7f5a"],
+  [/^ExpressStore$/, "#7cc4a8"],
+  [/^bare /, "#6b7280"],
+  [/./, "#b6bcc6"],
+];
 
 /** The element's text with what XML gives a meaning escaped. */
 function text(x: number, y: number, content: string, attributes = ""): string {
@@ -33,10 +41,9 @@ function timesBare(row: Row, group: readonly Row[]): number {
 }
 
 function drawBar(row: Row, value: number, { y, largest }: { y: number; largest: number }): string {
-  const isOurs = row.contender === OURS;
   const width = Math.max(1, Math.round(value / largest * BAR_WIDTH));
-  const fill = isOurs ? "#1a7f5a" : row.contender.startsWith("bare") ? "#6b7280" : "#b6bcc6";
-  const bold = isOurs ? 'font-weight="600"' : "";
+  const [, fill] = FILLS.find(([name]) => name.test(row.contender))!;
+  const bold = row.contender === OURS ? 'font-weight="600"' : "";
   return [
     text(LABEL_WIDTH - 8, y + 11, row.contender, `text-anchor="end" ${bold}`),
     `<rect x="${LABEL_WIDTH}" y="${y}" width="${width}" height="${BAR_HEIGHT}" fill="${fill}"/>`,
