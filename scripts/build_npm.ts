@@ -5,6 +5,7 @@
 
 // deno-lint-ignore no-import-prefix -- only a release needs it
 import { build, emptyDir } from "jsr:@deno/dnt@^0.43.2";
+import { readdir } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
@@ -73,11 +74,13 @@ await build({
   shims: { deno: { test: "dev" } },
   rootTestDir: `${root}tests`,
   // But for those in folders, and those that need Deno, or read and run this repository's files by their places.
-  testPattern: "!(browser|demo|frameworks|migration|publish|readme|session_model|sql)_test.ts",
+  testPattern:
+    "!(bench|browser|carry_over|demo|examples|express_*|frameworks|migration|publish|readme|session_model|sql)_test.ts",
   testIsolation: "process",
   async postBuild(): Promise<void> {
     await Deno.mkdir(`${npm}/docs`);
-    const guides = ["docs/databases.md", "docs/operations.md", "docs/sessions.md"];
+    const guides = (await readdir(`${root}docs`)).filter((name) => name !== "releasing.md")
+      .map((name) => `docs/${name}`);
     for (const file of ["README.md", "CHANGELOG.md", "LICENSE", ...guides]) {
       await Deno.copyFile(`${root}${file}`, `${npm}/${file}`);
     }

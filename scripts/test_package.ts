@@ -22,6 +22,7 @@ const RESOLUTIONS = [["node16", "node16"], ["nodenext", "nodenext"], [
 
 const ENTRY_POINTS = {
   store: "@scs/sequelize-store",
+  express: "@scs/sequelize-store/express",
   manager: "@scs/sequelize-store/manager",
   migration: "@scs/sequelize-store/migration",
 };
@@ -41,6 +42,10 @@ async function main() {
   const response = await handler(new Request("http://localhost/", { headers: { cookie } }));
   const text = await response.text();
   if (text !== "hello") throw new Error("the session holds " + text);
+  const expressStore = new express.ExpressStore(opened);
+  await expressStore.set("id", { cookie: { expires: null }, userId: 7 });
+  const { userId } = await expressStore.get("id");
+  if (userId !== 7) throw new Error("the Express session holds " + userId);
   await opened.stopCleanup();
   await migration.down(sequelize.getQueryInterface());
   await sequelize.close();
@@ -52,6 +57,7 @@ main().catch((error) => { console.error(error); process.exit(1); });
 const TYPED_PROGRAM = `
 import { Sequelize } from "sequelize";
 import { type SessionRecord, SequelizeStore } from "@scs/sequelize-store";
+import { ExpressStore, type StoredSession } from "@scs/sequelize-store/express";
 import { MemoryStore, type Session, SessionManager } from "@scs/sequelize-store/manager";
 import { up } from "@scs/sequelize-store/migration";
 
@@ -64,7 +70,8 @@ export async function main(sequelize: Sequelize): Promise<void> {
   const userId: number | undefined = session.get("userId");
   // @ts-expect-error: of another type
   session.put("userId", "7");
-  console.log(userId);
+  const found: StoredSession | undefined = await new ExpressStore(store).get("id");
+  console.log(userId, found?.cookie.originalMaxAge);
 }
 `;
 

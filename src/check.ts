@@ -1,6 +1,7 @@
 // Checks of arguments and options, before anything is sent.
 
 import { types } from "node:util";
+import type { SessionStore } from "./store.ts";
 import { isWellFormed } from "./token.ts";
 
 /** What an argument has to be. */
@@ -43,6 +44,28 @@ export const EXPIRY: Rule<Date> = {
   text: "a valid Date between the years 1000 and 9999",
   hasType: types.isDate,
   inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
+};
+
+const MAX_DURATION_MS = 100 * 365.25 * 86_400_000;
+
+/** How long a session lasts. */
+export const DURATION: Rule<number> = {
+  text: "a number of milliseconds, more than 0 and at most 100 years",
+  hasType: isNumber,
+  inRange: (value) => value > 0 && value <= MAX_DURATION_MS,
+};
+
+/** How much time has to pass between two events. */
+export const INTERVAL: Rule<number> = {
+  text: "a number of milliseconds, 0 or more",
+  hasType: isNumber,
+  inRange: (value) => value >= 0,
+};
+
+/** Where sessions are kept. */
+export const STORE: Rule<SessionStore> = {
+  text: "a store with find, commit and delete",
+  hasType: (value) => hasMethods(value, ["find", "commit", "delete"]),
 };
 
 /** A callback. */
@@ -88,4 +111,9 @@ export function isString(value: unknown): boolean {
 /** Whether a value is a function. */
 export function isFunction(value: unknown): boolean {
   return typeof value === "function";
+}
+
+/** Whether a value has functions of these names. */
+export function hasMethods(value: unknown, names: readonly string[]): boolean {
+  return names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
 }

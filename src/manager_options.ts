@@ -1,4 +1,4 @@
-import { check, FLAG, FUNCTION, isFunction, isNumber, OPTIONS, type Rule } from "./check.ts";
+import { check, DURATION, FLAG, FUNCTION, hasMethods, OPTIONS, type Rule, STORE } from "./check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -47,8 +47,8 @@ export interface SessionManagerOptions {
    * Told where the store fails or a session cannot be read or written. `loadAndSave` answers with the
    * `Response` that it gives, or else with 500; what it throws passes on. It is also told, and its answer
    * ignored, where a session's data cannot be decoded, with no request where the session came by `load` or
-   * `iterate`. By default the first line of the message goes to `console.error`: a database error holds
-   * the statement, and with it the session's data.
+   * `iterate`. By default the first line of the message goes to `console.error`: another store's
+   * errors may hold a statement, and with it the session's data.
    */
   readonly onError?:
     | ((error: unknown, request: Request | undefined) => Response | void | Promise<Response | void>)
@@ -67,27 +67,11 @@ export interface ManagerSettings {
 }
 
 const ACTION = "create the session manager";
-const MAX_DURATION_MS = 100 * 365.25 * 86_400_000;
-
-const DURATION: Rule<number> = {
-  text: "a number of milliseconds, more than 0 and at most 100 years",
-  hasType: isNumber,
-  inRange: (value) => value > 0 && value <= MAX_DURATION_MS,
-};
-
-const STORE: Rule<SessionStore> = {
-  text: "a store with find, commit and delete",
-  hasType: (value) => hasMethods(value, ["find", "commit", "delete"]),
-};
 
 const CODEC: Rule<Codec> = {
   text: "a codec with encode and decode",
   hasType: (value) => hasMethods(value, ["encode", "decode"]),
 };
-
-function hasMethods(value: unknown, names: readonly string[]): boolean {
-  return names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
-}
 
 /**
  * Checks what a session manager was given, and fills in the defaults.

@@ -3,6 +3,7 @@ import {
   check,
   FLAG,
   FUNCTION,
+  INTERVAL,
   isFunction,
   isNumber,
   isString,
@@ -90,12 +91,6 @@ export interface Settings extends SessionModelOptions {
   readonly onError: (error: unknown) => void;
   readonly sync: boolean;
 }
-
-const INTERVAL: Rule<number> = {
-  text: "a number of milliseconds, 0 or more",
-  hasType: isNumber,
-  inRange: (value) => value >= 0,
-};
 
 const QUEUE_LIMIT: Rule<number> = {
   text: "an integer, 1 or more, or Infinity",

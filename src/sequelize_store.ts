@@ -120,19 +120,20 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     check("replace the session", "current", current, DATA);
     const row = toRow("replace the session", token, next, expiry);
     if (!isWellFormed(token)) return false;
-    return await this.#write({ verb: "replace", row, current: Buffer.from(current) }, options);
+    const replacement = { ...row, current: Buffer.from(current) };
+    return await this.#write({ verb: "replace", row: replacement }, options);
   }
 
   /** Moves the expiry of an active session: see {@linkcode FullSessionStore.touch}. */
   async touch(token: string, expiry: Date, options: SequelizeCallOptions = {}): Promise<boolean> {
     check("touch the session", "expiry", expiry, EXPIRY);
     if (!isWellFormed(token)) return false;
-    return await this.#write({ verb: "touch", token, expiry: new Date(expiry) }, options);
+    return await this.#write({ verb: "touch", row: { token, expiry: new Date(expiry) } }, options);
   }
 
   /** Removes a session: see {@linkcode SessionStore.delete}. */
   async delete(token: string, options: SequelizeCallOptions = {}): Promise<void> {
-    if (isWellFormed(token)) await this.#write({ verb: "delete", token }, options);
+    if (isWellFormed(token)) await this.#write({ verb: "delete", row: { token } }, options);
   }
 
   /** Reads the data of all active sessions: see {@linkcode FullSessionStore.all}. */

@@ -1,10 +1,9 @@
 // Which calls of a store may share a statement, and which of them take turns.
 
-import type { Buffer } from "node:buffer";
 import type { Transaction } from "sequelize";
 import { Batcher } from "./batch.ts";
 import { faultOf } from "./database_error.ts";
-import type { SessionAttributes } from "./session_model.ts";
+import type { Replacement, SessionAttributes, Touch } from "./session_model.ts";
 import type { SessionRow, SessionTable } from "./session_table.ts";
 
 /**
@@ -32,13 +31,9 @@ const MAX_DATA_BYTES = 1024 * 1024;
 /** A write to one session. */
 export type Write =
   | { readonly verb: "commit"; readonly row: SessionAttributes }
-  | { readonly verb: "replace"; readonly row: SessionAttributes; readonly current: Buffer }
-  | { readonly verb: "touch"; readonly token: string; readonly expiry: Date }
-  | { readonly verb: "delete"; readonly token: string };
-
-function tokenOf(write: Write): string {
-  return "row" in write ? write.row.token : write.token;
-}
+  | { readonly verb: "replace"; readonly row: Replacement }
+  | { readonly verb: "touch"; readonly row: Touch }
+  | { readonly verb: "delete"; readonly row: { readonly token: string } };
 
 /** Batches reads by token; the calls for one token share one read. */
 export function batchReads(
@@ -72,11 +67,12 @@ export function batchWrites(table: SessionTable, queueLimit: number): Batcher<Wr
     maxOperations: MAX_OPERATIONS,
     maxWeight: MAX_DATA_BYTES,
     queueLimit,
-    weightOf: (write) => write.verb === "commit" ? write.row.data.length : 0,
-    keyOf: tokenOf,
+    weightOf,
+    keyOf: ({ row }) => row.token,
     kindOf: ({ verb }) => {
-      const shares = verb === "delete" || (verb === "commit" && table.hasMultiRowUpsert);
-      return shares ? verb : undefined;
+      if (verb === "commit" && !table.hasMultiRowUpsert) return undefined;
+      const isUpdate = verb === "replace" || verb === "touch";
+      return isUpdate && !table.hasMultiRowUpdate ? undefined : verb;
     },
     supersedes,
     send: (writes) => sendWrites(table, writes),
@@ -84,10 +80,15 @@ export function batchWrites(table: SessionTable, queueLimit: number): Batcher<Wr
   });
 }
 
+/** The bytes of data that a write carries. */
+function weightOf({ row }: Write): number {
+  return ("data" in row ? row.data.length : 0) + ("current" in row ? row.current.length : 0);
+}
+
 function supersedes(later: Write, earlier: Write): boolean {
   if (later.verb === "touch" && earlier.verb === "touch") {
     // One that makes the session expire has to go first, so that the later one finds it expired.
-    return earlier.expiry > new Date();
+    return earlier.row.expiry > new Date();
   }
   const overwrites = later.verb === "commit" || later.verb === "delete";
   const asksNothing = earlier.verb === "commit" || earlier.verb === "delete";
@@ -112,27 +113,23 @@ export async function sendWrites(
   writes: readonly Write[],
   transaction?: Transaction | null,
 ): Promise<boolean[]> {
-  const [write] = writes;
-  switch (write?.verb) {
+  // In one order everywhere, so that two processes that lock the same rows cannot deadlock.
+  const rows = writes.map(({ row }) => row).sort((a, b) => a.token < b.token ? -1 : 1);
+  /** The tokens that were met, where that is the question. */
+  let met: Set<string> | undefined;
+  switch (writes[0]?.verb) {
     case "commit":
-      await table.upsert(writes.flatMap(sessionRow).sort(byToken), transaction);
+      await table.upsert(rows as SessionAttributes[], transaction);
       break;
     case "delete":
-      await table.delete(writes.map(tokenOf), transaction);
+      await table.delete(rows.map(({ token }) => token), transaction);
       break;
     case "touch":
-      return [await table.touch(write.token, write.expiry, transaction)];
+      met = await table.touch(rows as Touch[], transaction);
+      break;
     case "replace":
-      return [await table.replace(write.row, write.current, transaction)];
+      met = await table.replace(rows as Replacement[], transaction);
+      break;
   }
-  return writes.map(() => true);
-}
-
-function sessionRow(write: Write): SessionAttributes[] {
-  return "row" in write ? [write.row] : [];
-}
-
-/** In one order everywhere, so that two processes that lock the same rows cannot deadlock. */
-function byToken(a: SessionAttributes, b: SessionAttributes): number {
-  return a.token < b.token ? -1 : 1;
+  return writes.map(({ row }) => met?.has(row.token) ?? true);
 }

@@ -184,7 +184,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *   request or another one, or is new and without values. `session.token` is what the client has to
    *   keep.
    * @throws {TypeError} Where the session is not one of this manager's, or a value cannot be encoded.
-   * @throws {Error} Where other processes have changed the session ten times in a row meanwhile.
+   * @throws {Error} Where other processes have changed the session again and again meanwhile, for seconds.
    * @throws What the store says when it fails. The changes are then still in the session, and can be
    *   committed again.
    */

@@ -13,6 +13,14 @@ export interface SessionAttributes {
   expiry: Date;
 }
 
+/** A session whose expiry is to move. */
+export type Touch = Omit<SessionAttributes, "data">;
+
+/** A session that is to hold other data and another expiry, if it holds `current`. */
+export interface Replacement extends SessionAttributes {
+  readonly current: Buffer;
+}
+
 /** @ignore so that the documentation does not take Sequelize's own types for undocumented ones */
 type SessionModelStatic = ModelStatic<Model<SessionAttributes, SessionAttributes>>;
 
@@ -92,7 +100,10 @@ function derive<T extends object>(from: T, properties: object): T {
 /** The caller's own copy of Sequelize: importing one here could bring a second. */
 export function libraryOf(
   sequelize: Sequelize,
-): Pick<typeof import("sequelize"), "cast" | "col" | "DataTypes" | "literal" | "Op"> {
+): Pick<
+  typeof import("sequelize"),
+  "cast" | "col" | "DataTypes" | "literal" | "Op" | "QueryTypes"
+> {
   return sequelize.constructor as unknown as typeof import("sequelize");
 }
 

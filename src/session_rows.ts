@@ -7,6 +7,9 @@ import { Turns } from "./turns.ts";
 /** Makes the row to be written from what the row holds by then. */
 type Make = (current: SessionRecord) => SessionRecord;
 
+/** The same; `undefined` where it may stay as it is. */
+type MakeIfNeeded = (current: SessionRecord) => SessionRecord | undefined;
+
 /** What has taken the place of a row that is gone. */
 interface Succession {
   /** The key of the same session under its new token; `undefined` where it is another session. */
@@ -22,8 +25,13 @@ interface Written {
   readonly failure?: unknown;
 }
 
-/** How often a row is read again, where other processes keep changing it. */
-const MAX_ATTEMPTS = 10;
+/**
+ * How often a row is written, where other processes keep changing it: for some five seconds, which 16
+ * processes that each write one session five times at once do not need.
+ */
+const MAX_ATTEMPTS = 40;
+/** From which attempt on the waits between them grow no more. */
+const LONGEST_WAIT_AT = 8;
 
 /** How long a slow request may still learn that its client has got another session meanwhile. */
 const SUCCESSIONS = { maxAge: 60_000, maxSize: 5000 };
@@ -57,12 +65,12 @@ export class SessionRows {
   /**
    * Changes a row; where others have changed it meanwhile, from what they have made of it.
    *
-   * @returns What was written, or `undefined` where the row is gone.
+   * @returns What the row holds now, or `undefined` where it is gone.
    * @throws {Error} Where others keep changing it.
    */
   async change(
     seen: SessionRecord,
-    make: Make,
+    make: MakeIfNeeded,
     options: CallOptions,
   ): Promise<Written | undefined> {
     const find = (): Promise<SessionRecord | undefined> => this.#store.find(seen.token, options);
@@ -71,6 +79,7 @@ export class SessionRows {
       (left) =>
         untilWritten(left ?? seen, find, async (current) => {
           const next = make(current);
+          if (next === undefined) return current;
           const { token, data, expiry } = next;
           const written = await this.#store.replace(token, current.data, data, expiry, options);
           return written ? next : undefined;
@@ -217,7 +226,7 @@ async function untilWritten<T>(
 ): Promise<T | undefined> {
   let current: SessionRecord | undefined = first;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    if (attempt > 1) await backOff(attempt, 1);
+    if (attempt > 1) await backOff(Math.min(attempt, LONGEST_WAIT_AT), 1);
     const written = await write(current);
     if (written !== undefined) return written;
     current = await find();

@@ -7,14 +7,24 @@ import type {
   Op,
   ProjectionAlias,
   QueryInterface,
+  Sequelize,
   TableName,
   Transaction,
   WhereOptions,
 } from "sequelize";
 import { isTransient } from "./database_error.ts";
+import { PostgresStatements } from "./postgres_statements.ts";
 import { redact } from "./redact_error.ts";
 import { retry } from "./retry.ts";
-import { isMySql, libraryOf, type SessionAttributes, type SessionModel } from "./session_model.ts";
+import { SqliteStatements } from "./sqlite_statements.ts";
+import {
+  isMySql,
+  libraryOf,
+  type Replacement,
+  type SessionAttributes,
+  type SessionModel,
+  type Touch,
+} from "./session_model.ts";
 
 /** A row as Sequelize reads it without building an instance. */
 export interface SessionRow {
@@ -26,6 +36,10 @@ export interface SessionRow {
 
 /** What Sequelize has where nothing else is set. */
 const SEQUELIZE_POOL_SIZE = 5;
+
+interface SequelizeOptions {
+  readonly dialectOptions?: { readonly prependSearchPath?: boolean };
+}
 
 type Where = WhereOptions<SessionAttributes>;
 type InTransaction = Transaction | null | undefined;
@@ -43,6 +57,9 @@ export class SessionTable {
   readonly #op: typeof Op;
   readonly #dialect: string;
   readonly #columns: FindAttributeOptions;
+  readonly #postgres: PostgresStatements | undefined;
+  /** Updates of several rows at a time. */
+  readonly #updates: PostgresStatements | SqliteStatements | undefined;
 
   constructor(model: SessionModel) {
     this.#model = model;
@@ -57,11 +74,18 @@ export class SessionTable {
     // application and of the process, and on the type parsers that the application has set.
     const expiry: ProjectionAlias = [cast(col("expiry"), "char"), "expiry"];
     this.#columns = ["token", "data", isMySql(this.#dialect) ? expiry : "expiry"];
+    if (takesPostgresStatements(model.sequelize!)) this.#postgres = new PostgresStatements(model);
+    this.#updates = this.#dialect === "sqlite" ? new SqliteStatements(model) : this.#postgres;
   }
 
   /** Whether several rows can be upserted by one statement. Sequelize cannot on SQL Server. */
   get hasMultiRowUpsert(): boolean {
     return this.#dialect !== "mssql";
+  }
+
+  /** Whether a statement can update several rows, each to values of its own, and tell which it met. */
+  get hasMultiRowUpdate(): boolean {
+    return this.#updates !== undefined;
   }
 
   /** How many connections Sequelize opens at most. */
@@ -71,7 +95,11 @@ export class SessionTable {
 
   /** The active sessions among these tokens. */
   findActive(tokens: readonly string[], transaction?: InTransaction): Promise<SessionRow[]> {
-    return this.#select({ token: [...tokens], ...this.#active() }, transaction);
+    const postgres = this.#postgres;
+    if (postgres === undefined) {
+      return this.#select({ token: [...tokens], ...this.#active() }, transaction);
+    }
+    return this.#send(transaction, (call) => postgres.findActive(tokens, new Date(), call));
   }
 
   /** All active sessions. */
@@ -102,7 +130,9 @@ export class SessionTable {
   /** Inserts rows, or overwrites data and expiry of those that are there. */
   upsert(rows: readonly SessionAttributes[], transaction?: InTransaction): Promise<void> {
     return this.#send(transaction, async (call) => {
-      if (this.hasMultiRowUpsert) {
+      if (this.#postgres) {
+        await this.#postgres.upsert(rows, call);
+      } else if (this.hasMultiRowUpsert) {
         const options = { ...call, updateOnDuplicate: ["data", "expiry"], upsertKeys: ["token"] };
         const values = rows.map((row) => ({ ...row, expiry: this.#literal(row.expiry) }));
         await this.#queryInterface.bulkInsert(this.#name, values, options, this.#attributes);
@@ -115,7 +145,9 @@ export class SessionTable {
 
   /** Deletes the rows of these tokens. */
   async delete(tokens: readonly string[], transaction?: InTransaction): Promise<void> {
-    await this.#destroy({ token: [...tokens] }, transaction);
+    const postgres = this.#postgres;
+    if (postgres) await this.#send(transaction, (call) => postgres.delete(tokens, call));
+    else await this.#destroy({ token: [...tokens] }, transaction);
   }
 
   /** Deletes the rows of these tokens that are expired still: one may have been extended meanwhile. */
@@ -124,23 +156,44 @@ export class SessionTable {
     now: Date,
     transaction?: InTransaction,
   ): Promise<number> {
+    const postgres = this.#postgres;
+    if (postgres) {
+      return this.#send(transaction, (call) => postgres.deleteExpired(tokens, now, call));
+    }
     return this.#destroy({ token: [...tokens], ...this.#expired(now) }, transaction);
   }
 
-  /** Moves the expiry of an active session; answers whether there was one. */
-  touch(token: string, expiry: Date, transaction?: InTransaction): Promise<boolean> {
-    return this.#update({ expiry }, { token, ...this.#active() }, true, transaction);
+  /**
+   * Moves the expiries of sessions that are active; answers with the tokens of those that were. Takes one
+   * at a time, unless {@linkcode SessionTable.hasMultiRowUpdate}.
+   */
+  async touch(rows: readonly Touch[], transaction?: InTransaction): Promise<Set<string>> {
+    const updates = this.#updates;
+    if (updates) {
+      return await this.#send(transaction, (call) => updates.touch(rows, new Date(), call));
+    }
+    const [{ token, expiry }] = rows as [Touch];
+    const isMet = await this.#update({ expiry }, { token, ...this.#active() }, true, transaction);
+    return new Set(isMet ? [token] : []);
   }
 
-  /** Overwrites an active session that holds `current`; answers whether there was one. */
-  replace(
-    { token, data, expiry }: SessionAttributes,
-    current: Buffer,
+  /**
+   * Overwrites sessions that are active and hold `current`; answers with the tokens of those that did. Takes
+   * one at a time, unless {@linkcode SessionTable.hasMultiRowUpdate}.
+   */
+  async replace(
+    rows: readonly Replacement[],
     transaction?: InTransaction,
-  ): Promise<boolean> {
+  ): Promise<Set<string>> {
+    const updates = this.#updates;
+    if (updates) {
+      return await this.#send(transaction, (call) => updates.replace(rows, new Date(), call));
+    }
+    const [{ token, data, expiry, current }] = rows as [Replacement];
     const where = { token, data: current, ...this.#active() };
     const sameData = data.equals(current);
-    return this.#update({ data, expiry }, where, sameData, transaction);
+    const isMet = await this.#update({ data, expiry }, where, sameData, transaction);
+    return new Set(isMet ? [token] : []);
   }
 
   /** A date as Sequelize writes it, which takes it a third of the time that a large upsert takes here. */
@@ -222,4 +275,13 @@ export class SessionTable {
       throw redact(error);
     }
   }
+}
+
+/**
+ * With a search path that Sequelize puts before each statement, it is no longer one: PostgreSQL takes bind
+ * parameters for one only.
+ */
+function takesPostgresStatements(sequelize: Sequelize): boolean {
+  const { options } = sequelize as unknown as { options: SequelizeOptions };
+  return sequelize.getDialect() === "postgres" && !options.dialectOptions?.prependSearchPath;
 }

@@ -1,14 +1,12 @@
 // The main job, as a visitor sees it: `deno task demo`.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { shared, testOn } from "./databases.ts";
 import { withFolder } from "./folder.ts";
 import { runScript, whileDemoRuns } from "./run_script.ts";
-import { Visitor } from "./visitor.ts";
+import { fetchFrom, Visitor } from "./visitor.ts";
 
 const isDeno = "deno" in process.versions;
 const ignored = isDeno ? "" : " (ignored: Deno.serve is Deno's)";
@@ -22,39 +20,6 @@ async function whileServing(
     args,
     (address) => test((cookies) => new Visitor(fetchFrom(address), cookies)),
   );
-}
-
-/** What answers a visitor's requests over HTTP. */
-function fetchFrom(address: string): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const { method, headers } = request;
-    const { pathname } = new URL(request.url);
-    const body = method === "POST" ? await request.text() : undefined;
-    return await fetch(address + pathname, {
-      method,
-      headers,
-      redirect: "manual",
-      ...(body && { body }),
-    });
-  };
-}
-
-/** A port that nobody listened on a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
-async function untilServing(address: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const response = await fetch(address).catch(() => undefined);
-    if (response) return await response.body?.cancel();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`nobody serves ${address}`);
 }
 
 Deno.test({
@@ -152,31 +117,6 @@ Deno.test({
       const response = await visitor.fetch("/count", { method: "POST", headers });
       assert.equal(response.status, 403);
       assert.match(await visitor.text("/"), /id="count">0</);
-    }),
-});
-
-Deno.test({
-  name: "the README's example runs as it stands" + ignored,
-  ignore: !isDeno,
-  fn: () =>
-    withFolder(async (cwd) => {
-      const port = await freePort();
-      const script = runScript("examples/hello.ts", [], {
-        cwd,
-        env: { DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` },
-      });
-      try {
-        const address = `http://127.0.0.1:${port}`;
-        await untilServing(address);
-        const visitor = new Visitor(fetchFrom(address));
-        assert.equal(await visitor.text("/get"), "");
-        await visitor.fetch("/put");
-        assert.equal(await visitor.text("/get"), "Hello from a session!");
-        assert.equal(await new Visitor(fetchFrom(address)).text("/get"), "");
-      } finally {
-        script.process.kill();
-        await script.ended;
-      }
     }),
 });
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -60,4 +61,40 @@ export async function whileDemoRuns(
     script.process.kill();
     await script.ended;
   }
+}
+
+/** Runs an example on a free port for the length of a test, in a folder that its database goes to. */
+export async function whileExampleRuns(
+  path: string,
+  cwd: string,
+  test: (address: string) => Promise<void>,
+): Promise<void> {
+  const port = await freePort();
+  const env = { PORT: String(port), DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` };
+  const script = runScript(path, [], { cwd, env });
+  try {
+    await untilServing(port);
+    await test(`http://127.0.0.1:${port}`);
+  } finally {
+    script.process.kill();
+    await script.ended;
+  }
+}
+
+/** A port that nobody listened on a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function untilServing(port: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const response = await fetch(`http://127.0.0.1:${port}`).catch(() => undefined);
+    if (response) return await response.body?.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`nobody serves on port ${port}`);
 }

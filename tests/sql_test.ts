@@ -33,7 +33,7 @@ function fake(dialect: Dialect): { sequelize: Sequelize; queries: Query[]; absen
       absent = false;
       return Promise.reject(new Error("no such table"));
     }
-    if (type === "SELECT") return Promise.resolve([{ token: "expired" }]);
+    if (type === "SELECT") return Promise.resolve([{ token: "expired", data: "", expiry: 0 }]);
     if (type === "BULKUPDATE" || type === "BULKDELETE") return Promise.resolve(1);
     if (type === "UPSERT") return Promise.resolve([{}, null]);
     return Promise.resolve([]);
@@ -48,7 +48,7 @@ function line({ sql, options }: Query): string {
     : [sql.query, sql.bind ?? options.bind];
   const values = bind === undefined ? "" : ` -- ${JSON.stringify(bind.map(readable))}`;
   return (query.trim() + values)
-    .replaceAll(/20[2-9]\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}/g, (date) => {
+    .replaceAll(/20[2-9]\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}/g, (date) => {
       return date.startsWith("2030-01-02") ? date : "<now>";
     });
 }

@@ -36,6 +36,21 @@ export class Visitor {
   }
 }
 
+/** What answers a visitor's requests over HTTP. */
+export function fetchFrom(address: string): Handler {
+  return async (request) => {
+    const { method, headers } = request;
+    const { pathname } = new URL(request.url);
+    const body = method === "POST" ? await request.text() : undefined;
+    return await fetch(address + pathname, {
+      method,
+      headers,
+      redirect: "manual",
+      ...(body && { body }),
+    });
+  };
+}
+
 /** The cookies that a response sets. */
 export function cookiesOf(response: Response): SetCookie[] {
   return response.headers.getSetCookie().map((header) => parseSetCookie(header));

@@ -1,0 +1,26 @@
+import type { Sequelize } from "sequelize";
+import { ExpressStore } from "../../express.ts";
+import { SequelizeStore } from "../../mod.ts";
+import { type Contender, TABLE } from "../contender.ts";
+import { expressStore } from "./express_stores.ts";
+
+/** The store of this package. */
+export function ours(store: SequelizeStore): Contender {
+  return {
+    name: "SequelizeStore",
+    table: TABLE,
+    find: async ({ token }) => await store.find(token) !== undefined,
+    commit: ({ token, data, expiry }) => store.commit(token, data, expiry),
+    replace: ({ token, data, next, expiry }) => store.replace(token, data, next, expiry),
+    touch: ({ token, expiry }) => store.touch(token, expiry),
+    delete: ({ token }) => store.delete(token),
+  };
+}
+
+/** The same through the interface that express-session calls, as its other stores are. */
+export async function oursInExpress(sequelize: Sequelize): Promise<Contender> {
+  const tableName = "sessions_bench_express";
+  const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+  const drop = (): Promise<unknown> => store.model.drop();
+  return expressStore("ExpressStore", tableName, new ExpressStore(store), drop);
+}

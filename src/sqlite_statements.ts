@@ -1,0 +1,85 @@
+// Statements for SQLite alone, which tells what rows it has updated since version 3.35.
+
+import type { Buffer } from "node:buffer";
+import type { Sequelize, Transaction } from "sequelize";
+import { libraryOf, type Replacement, type SessionModel, type Touch } from "./session_model.ts";
+
+/** How a statement is sent. */
+interface SendOptions {
+  readonly transaction: Transaction | null;
+}
+
+/** What differs between the updates. */
+interface Update {
+  /** What each row's values are. */
+  readonly columns: string;
+  readonly set: string;
+  /** A condition more. */
+  readonly where: string;
+  readonly values: readonly (string | Buffer)[][];
+  readonly now: Date;
+}
+
+/** Updates that are sent for each request of a visitor. */
+export class SqliteStatements {
+  readonly #sequelize: Sequelize;
+  readonly #table: string;
+
+  constructor(model: SessionModel) {
+    this.#sequelize = model.sequelize!;
+    const { queryGenerator } = this.#sequelize.getQueryInterface();
+    const { quoteTable } = queryGenerator as { quoteTable(table: unknown): string };
+    this.#table = quoteTable.call(queryGenerator, model.getTableName());
+  }
+
+  /** Moves the expiries of sessions that are active; answers which were. */
+  touch(
+    rows: readonly Touch[],
+    now: Date,
+    options: SendOptions,
+  ): Promise<Set<string>> {
+    const values = rows.map(({ token, expiry }) => [token, text(expiry)]);
+    const [columns, set] = ["`token`, `expiry`", "`expiry` = `new`.`expiry`"];
+    return this.#update({ columns, set, where: "", values, now }, options);
+  }
+
+  /** Overwrites sessions that are active and hold what they should; answers which did. */
+  replace(
+    rows: readonly Replacement[],
+    now: Date,
+    options: SendOptions,
+  ): Promise<Set<string>> {
+    const values = rows.map((row) => [row.token, text(row.expiry), row.data, row.current]);
+    const set = "`expiry` = `new`.`expiry`, `data` = `new`.`data`";
+    const where = " AND +`old`.`data` = `new`.`current`";
+    const columns = "`token`, `expiry`, `data`, `current`";
+    return this.#update({ columns, set, where, values, now }, options);
+  }
+
+  async #update(
+    { columns, set, where, values, now }: Update,
+    { transaction }: SendOptions,
+  ): Promise<Set<string>> {
+    let n = 1;
+    const rows = values.map((row) => `(${row.map(() => `$${++n}`).join(", ")})`);
+    // The unary plus keeps the planner to the token's index: https://sqlite.org/optoverview.html#uplus
+    const sql = `WITH \`new\` (${columns}) AS (VALUES ${rows.join(", ")})` +
+      ` UPDATE ${this.#table} AS \`old\` SET ${set} FROM \`new\`` +
+      ` WHERE \`old\`.\`token\` = \`new\`.\`token\`${where}` +
+      ` AND +\`old\`.\`expiry\` > $1 RETURNING \`token\``;
+    const updated = await this.#sequelize.query<{ token: string }>(sql, {
+      bind: [text(now), ...values.flat()],
+      raw: true,
+      transaction,
+      type: libraryOf(this.#sequelize).QueryTypes.SELECT,
+      // Spares a look-up of the column types.
+      ...{ tableNames: [] },
+    });
+    return new Set(updated.map(({ token }) => token));
+  }
+}
+
+/** A date as Sequelize writes it, since SQLite compares dates as text. */
+function text(date: Date): string {
+  return date.toISOString().replace("T", " ").replace("Z", " +00:00");
+}

@@ -1,0 +1,54 @@
+// What the benchmarks make of what they measure; no time is asserted.
+
+import assert from "node:assert/strict";
+import { drawChart } from "../benches/chart.ts";
+import { markdownTable } from "../benches/markdown.ts";
+import { compare, median, percentile, type Sample } from "../benches/measure.ts";
+import { summarize } from "../benches/report.ts";
+
+const NAMES = ["SequelizeStore", "bare pg", "a <peer>"];
+const SAMPLES = [[400, 90, 100], [100, 45, 50], [10, 10, 10]].map((figures) => {
+  return figures.map((perSecond): Sample => ({ perSecond, cpuMicroseconds: 5 }));
+});
+const ROWS = summarize(NAMES, SAMPLES, { verb: "find", callers: 10 });
+const REPORT = { database: "PostgreSQL", addedLatencyMilliseconds: 0, rows: ROWS };
+
+Deno.test("median() and percentile() ignore the order", () => {
+  assert.equal(median([3, 1, 2]), 2);
+  assert.equal(percentile(Array.from({ length: 100 }, (_, i) => 99 - i), 0.99), 99);
+});
+
+Deno.test("compare() takes turns, throws the first round away, and restores after each", async () => {
+  const turns: string[] = [];
+  const entries = ["a", "b"].map((name) => ({
+    call: () => Promise.resolve(turns.push(name)),
+    restore: () => Promise.resolve(void turns.push("restored")),
+  }));
+  const samples = await compare(entries, { callers: 1, milliseconds: 1e6, rounds: 1, most: 1 });
+  assert.deepEqual(turns, ["a", "restored", "b", "restored", "a", "restored", "b", "restored"]);
+  assert.deepEqual(samples.map(({ length }) => length), [1, 1]);
+});
+
+Deno.test("compare() fails where a call meets no row", async () => {
+  const entry = { call: () => Promise.resolve(false) };
+  const load = { callers: 1, milliseconds: 1e6, rounds: 1, most: 1 };
+  await assert.rejects(compare([entry], load), /has not met the row/);
+});
+
+Deno.test("summarize() gives the median of each round's ratio", () => {
+  assert.deepEqual(ROWS.map(({ ratio }) => ratio), [1, 2, 10]);
+  assert.deepEqual(ROWS.map(({ perSecond }) => perSecond), [100, 50, 10]);
+});
+
+Deno.test("the chart has a bar for each contender, and no markup of theirs", () => {
+  const svg = drawChart(REPORT, { verbs: ["find"], callers: [10] });
+  assert.equal(svg.match(/<rect x=/g)?.length, NAMES.length);
+  assert.match(svg, /a &lt;peer>/);
+  assert.match(svg, />2\.0</);
+});
+
+Deno.test("the table has a line for each contender, with how much faster the store is", () => {
+  const lines = markdownTable(REPORT).split("\n");
+  assert.equal(lines.length, 2 + NAMES.length);
+  assert.match(lines[3]!, /^\| find \| bare pg \| 50\/s, 5 µs: \*\*2\.0\*\* \|$/);
+});
