@@ -13,6 +13,7 @@ import type {
   WhereOptions,
 } from "sequelize";
 import { isTransient } from "./database_error.ts";
+import { MySqlStatements } from "./mysql_statements.ts";
 import { PostgresStatements } from "./postgres_statements.ts";
 import { redact } from "./redact_error.ts";
 import { retry } from "./retry.ts";
@@ -41,6 +42,7 @@ interface SequelizeOptions {
   readonly dialectOptions?: { readonly prependSearchPath?: boolean };
 }
 
+type Updates = PostgresStatements | SqliteStatements | MySqlStatements;
 type Where = WhereOptions<SessionAttributes>;
 type InTransaction = Transaction | null | undefined;
 
@@ -59,7 +61,7 @@ export class SessionTable {
   readonly #columns: FindAttributeOptions;
   readonly #postgres: PostgresStatements | undefined;
   /** Updates of several rows at a time. */
-  readonly #updates: PostgresStatements | SqliteStatements | undefined;
+  readonly #updates: Updates | undefined;
 
   constructor(model: SessionModel) {
     this.#model = model;
@@ -75,7 +77,9 @@ export class SessionTable {
     const expiry: ProjectionAlias = [cast(col("expiry"), "char"), "expiry"];
     this.#columns = ["token", "data", isMySql(this.#dialect) ? expiry : "expiry"];
     if (takesPostgresStatements(model.sequelize!)) this.#postgres = new PostgresStatements(model);
-    this.#updates = this.#dialect === "sqlite" ? new SqliteStatements(model) : this.#postgres;
+    this.#updates = this.#postgres;
+    if (this.#dialect === "sqlite") this.#updates = new SqliteStatements(model);
+    if (isMySql(this.#dialect)) this.#updates = new MySqlStatements(model);
   }
 
   /** Whether several rows can be upserted by one statement. Sequelize cannot on SQL Server. */
@@ -83,7 +87,7 @@ export class SessionTable {
     return this.#dialect !== "mssql";
   }
 
-  /** Whether a statement can update several rows, each to values of its own, and tell which it met. */
+  /** Whether several rows can be updated at once, each to values of its own, and it be told which were met. */
   get hasMultiRowUpdate(): boolean {
     return this.#updates !== undefined;
   }
@@ -168,7 +172,7 @@ export class SessionTable {
    * at a time, unless {@linkcode SessionTable.hasMultiRowUpdate}.
    */
   async touch(rows: readonly Touch[], transaction?: InTransaction): Promise<Set<string>> {
-    const updates = this.#updates;
+    const updates = this.#updatesFor(rows);
     if (updates) {
       return await this.#send(transaction, (call) => updates.touch(rows, new Date(), call));
     }
@@ -185,7 +189,7 @@ export class SessionTable {
     rows: readonly Replacement[],
     transaction?: InTransaction,
   ): Promise<Set<string>> {
-    const updates = this.#updates;
+    const updates = this.#updatesFor(rows);
     if (updates) {
       return await this.#send(transaction, (call) => updates.replace(rows, new Date(), call));
     }
@@ -194,6 +198,10 @@ export class SessionTable {
     const sameData = data.equals(current);
     const isMet = await this.#update({ data, expiry }, where, sameData, transaction);
     return new Set(isMet ? [token] : []);
+  }
+
+  #updatesFor(rows: readonly unknown[]): Updates | undefined {
+    return rows.length === 1 && isMySql(this.#dialect) ? undefined : this.#updates;
   }
 
   /** A date as Sequelize writes it, which takes it a third of the time that a large upsert takes here. */
