@@ -41,9 +41,11 @@ export class Batcher<Operation, Result> {
   readonly #waiting = new Map<string, Call<Operation, Result>[]>();
   #callsWaiting = 0;
   readonly #keysInFlight = new Set<string>();
-  #batchesInFlight = 0;
-  #batchesStuck = 0;
+  /** When each batch in flight has left. */
+  readonly #departures = new Set<{ readonly at: number }>();
   #isDispatchDue = false;
+  /** Dispatches once a batch counts as stuck, where somebody waits for that. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: BatcherOptions<Operation, Result>) {
     this.#options = options;
@@ -96,10 +98,11 @@ export class Batcher<Operation, Result> {
   }
 
   #dispatch(): void {
-    const { lanes, maxInFlight, maxOperations, minShare } = this.#options;
-    for (;;) {
-      const freeLanes = Math.min(lanes + this.#batchesStuck, maxInFlight) - this.#batchesInFlight;
-      if (freeLanes <= 0) return;
+    clearTimeout(this.#timer);
+    while (this.#waiting.size > 0) {
+      const { maxOperations, minShare } = this.#options;
+      const freeLanes = this.#freeLanes();
+      if (freeLanes <= 0) return this.#dispatchOnceStuck();
       // So that the database works on one batch while the answers to another are read.
       const share = Math.max(minShare, Math.ceil(this.#waiting.size / freeLanes));
       const batch = this.#takeBatch(Math.min(share, maxOperations));
@@ -108,18 +111,26 @@ export class Batcher<Operation, Result> {
     }
   }
 
+  #freeLanes(): number {
+    const { lanes, maxInFlight, stuckAfter } = this.#options;
+    const latest = performance.now() - stuckAfter;
+    const stuck = [...this.#departures].filter(({ at }) => at <= latest).length;
+    return Math.min(lanes + stuck, maxInFlight) - this.#departures.size;
+  }
+
+  /** A timer only while somebody waits: with one call at a time it would be a tenth of the call. */
+  #dispatchOnceStuck(): void {
+    const now = performance.now();
+    const waits = [...this.#departures].map(({ at }) => at + this.#options.stuckAfter - now);
+    const next = Math.min(...waits.filter((wait) => wait > 0));
+    if (next < Infinity) this.#timer = setTimeout(() => this.#dispatch(), Math.ceil(next));
+  }
+
   #depart(batch: readonly Departure<Operation, Result>[]): void {
-    let isStuck = false;
-    const timer = setTimeout(() => {
-      isStuck = true;
-      this.#batchesStuck++;
-      this.#dispatch();
-    }, this.#options.stuckAfter);
-    this.#batchesInFlight++;
+    const departure = { at: performance.now() };
+    this.#departures.add(departure);
     deliver(batch, this.#options).finally(() => {
-      clearTimeout(timer);
-      this.#batchesInFlight--;
-      if (isStuck) this.#batchesStuck--;
+      this.#departures.delete(departure);
       for (const { key } of batch) this.#keysInFlight.delete(key);
       this.#dispatch();
     });

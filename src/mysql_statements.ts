@@ -1,16 +1,20 @@
-// Updates of several rows for MySQL and MariaDB, which do not tell what rows an UPDATE has met, but how many
-// it has changed.
+// Statements for MySQL and MariaDB alone, which do not tell what rows an UPDATE has met, but how many it has
+// changed.
 
 import type { Buffer } from "node:buffer";
 import type { Sequelize, Transaction } from "sequelize";
 import { libraryOf, type Replacement, type SessionModel, type Touch } from "./session_model.ts";
+import type { SessionRow } from "./session_table.ts";
 
 /** How a statement is sent. */
 interface SendOptions {
   readonly transaction: Transaction | null;
 }
 
-/** Updates of two rows or more: of one, Sequelize's own does it in fewer statements. */
+/**
+ * Statements that are sent for each request of a visitor; the updates are for two rows or more: of one,
+ * Sequelize's own does it in fewer statements.
+ */
 export class MySqlStatements {
   readonly #sequelize: Sequelize;
   readonly #table: string;
@@ -20,6 +24,19 @@ export class MySqlStatements {
     const { queryGenerator } = this.#sequelize.getQueryInterface();
     const { quoteTable } = queryGenerator as { quoteTable(table: unknown): string };
     this.#table = quoteTable.call(queryGenerator, model.getTableName());
+  }
+
+  /** Reads the sessions among these tokens that are active at a moment. */
+  findActive(
+    tokens: readonly string[],
+    now: Date,
+    { transaction }: SendOptions,
+  ): Promise<SessionRow[]> {
+    const active = this.#active(tokens.map((token) => ({ token })), now);
+    // As text: what the drivers make of a date depends on the time zones of the application and of the
+    // process, and on the type parsers that the application has set.
+    const columns = "`token`, `data`, CAST(`expiry` AS CHAR) AS `expiry`";
+    return this.#select(columns, `WHERE ${active}`, transaction);
   }
 
   /** Moves the expiries of sessions that are active; answers which were. */
@@ -35,7 +52,7 @@ export class MySqlStatements {
     );
     if (changed === rows.length) return tokensOf(rows);
     // Some had this very expiry already, or were not there.
-    return await this.#select(`WHERE ${active}`, transaction);
+    return tokensOf(await this.#select("`token`", `WHERE ${active}`, transaction));
   }
 
   /**
@@ -50,7 +67,7 @@ export class MySqlStatements {
     const holds = this.#case(rows, ({ current }) => `\`data\` = ${this.#escape(current)}`);
     return await this.#inTransaction(transaction, async (transaction) => {
       const condition = `WHERE ${this.#active(rows, now)} AND ${holds} FOR UPDATE`;
-      const met = await this.#select(condition, transaction);
+      const met = tokensOf(await this.#select("`token`", condition, transaction));
       const hits = rows.filter(({ token }) => met.has(token));
       if (hits.length > 0) {
         const data = this.#case(hits, ({ data }) => this.#escape(data));
@@ -84,11 +101,14 @@ export class MySqlStatements {
     return await this.#sequelize.query(`UPDATE ${this.#table} ${rest}`, { transaction, type });
   }
 
-  async #select(rest: string, transaction: Transaction | null): Promise<Set<string>> {
+  #select(
+    columns: string,
+    rest: string,
+    transaction: Transaction | null,
+  ): Promise<SessionRow[]> {
     const type = libraryOf(this.#sequelize).QueryTypes.SELECT;
     const options = { raw: true, transaction, type, useMaster: true } as const;
-    const sql = `SELECT \`token\` FROM ${this.#table} ${rest}`;
-    return tokensOf(await this.#sequelize.query<{ token: string }>(sql, options));
+    return this.#sequelize.query(`SELECT ${columns} FROM ${this.#table} ${rest}`, options);
   }
 
   #among(rows: readonly { readonly token: string }[]): string {

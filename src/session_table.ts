@@ -42,7 +42,7 @@ interface SequelizeOptions {
   readonly dialectOptions?: { readonly prependSearchPath?: boolean };
 }
 
-type Updates = PostgresStatements | SqliteStatements | MySqlStatements;
+type Statements = PostgresStatements | SqliteStatements | MySqlStatements;
 type Where = WhereOptions<SessionAttributes>;
 type InTransaction = Transaction | null | undefined;
 
@@ -60,8 +60,8 @@ export class SessionTable {
   readonly #dialect: string;
   readonly #columns: FindAttributeOptions;
   readonly #postgres: PostgresStatements | undefined;
-  /** Updates of several rows at a time. */
-  readonly #updates: Updates | undefined;
+  /** What is sent most, in the form that the dialect is fastest with. */
+  readonly #statements: Statements | undefined;
 
   constructor(model: SessionModel) {
     this.#model = model;
@@ -77,9 +77,9 @@ export class SessionTable {
     const expiry: ProjectionAlias = [cast(col("expiry"), "char"), "expiry"];
     this.#columns = ["token", "data", isMySql(this.#dialect) ? expiry : "expiry"];
     if (takesPostgresStatements(model.sequelize!)) this.#postgres = new PostgresStatements(model);
-    this.#updates = this.#postgres;
-    if (this.#dialect === "sqlite") this.#updates = new SqliteStatements(model);
-    if (isMySql(this.#dialect)) this.#updates = new MySqlStatements(model);
+    this.#statements = this.#postgres;
+    if (this.#dialect === "sqlite") this.#statements = new SqliteStatements(model);
+    if (isMySql(this.#dialect)) this.#statements = new MySqlStatements(model);
   }
 
   /** Whether several rows can be upserted by one statement. Sequelize cannot on SQL Server. */
@@ -89,7 +89,7 @@ export class SessionTable {
 
   /** Whether several rows can be updated at once, each to values of its own, and it be told which were met. */
   get hasMultiRowUpdate(): boolean {
-    return this.#updates !== undefined;
+    return this.#statements !== undefined;
   }
 
   /** How many connections Sequelize opens at most. */
@@ -99,11 +99,11 @@ export class SessionTable {
 
   /** The active sessions among these tokens. */
   findActive(tokens: readonly string[], transaction?: InTransaction): Promise<SessionRow[]> {
-    const postgres = this.#postgres;
-    if (postgres === undefined) {
+    const statements = this.#statements;
+    if (statements === undefined) {
       return this.#select({ token: [...tokens], ...this.#active() }, transaction);
     }
-    return this.#send(transaction, (call) => postgres.findActive(tokens, new Date(), call));
+    return this.#send(transaction, (call) => statements.findActive(tokens, new Date(), call));
   }
 
   /** All active sessions. */
@@ -200,8 +200,8 @@ export class SessionTable {
     return new Set(isMet ? [token] : []);
   }
 
-  #updatesFor(rows: readonly unknown[]): Updates | undefined {
-    return rows.length === 1 && isMySql(this.#dialect) ? undefined : this.#updates;
+  #updatesFor(rows: readonly unknown[]): Statements | undefined {
+    return rows.length === 1 && isMySql(this.#dialect) ? undefined : this.#statements;
   }
 
   /** A date as Sequelize writes it, which takes it a third of the time that a large upsert takes here. */

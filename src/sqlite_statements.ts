@@ -3,6 +3,7 @@
 import type { Buffer } from "node:buffer";
 import type { Sequelize, Transaction } from "sequelize";
 import { libraryOf, type Replacement, type SessionModel, type Touch } from "./session_model.ts";
+import type { SessionRow } from "./session_table.ts";
 
 /** How a statement is sent. */
 interface SendOptions {
@@ -20,7 +21,7 @@ interface Update {
   readonly now: Date;
 }
 
-/** Updates that are sent for each request of a visitor. */
+/** Statements that are sent for each request of a visitor. */
 export class SqliteStatements {
   readonly #sequelize: Sequelize;
   readonly #table: string;
@@ -30,6 +31,18 @@ export class SqliteStatements {
     const { queryGenerator } = this.#sequelize.getQueryInterface();
     const { quoteTable } = queryGenerator as { quoteTable(table: unknown): string };
     this.#table = quoteTable.call(queryGenerator, model.getTableName());
+  }
+
+  /** Reads the sessions among these tokens that are active at a moment. */
+  findActive(
+    tokens: readonly string[],
+    now: Date,
+    options: SendOptions,
+  ): Promise<SessionRow[]> {
+    const places = tokens.map((_, i) => `$${i + 2}`).join(", ");
+    const sql = `SELECT \`token\`, \`data\`, \`expiry\` FROM ${this.#table}` +
+      ` WHERE \`token\` IN (${places}) AND \`expiry\` > $1`;
+    return this.#query(sql, [text(now), ...tokens], options);
   }
 
   /** Moves the expiries of sessions that are active; answers which were. */
@@ -67,15 +80,19 @@ export class SqliteStatements {
       ` UPDATE ${this.#table} AS \`old\` SET ${set} FROM \`new\`` +
       ` WHERE \`old\`.\`token\` = \`new\`.\`token\`${where}` +
       ` AND +\`old\`.\`expiry\` > $1 RETURNING \`token\``;
-    const updated = await this.#sequelize.query<{ token: string }>(sql, {
-      bind: [text(now), ...values.flat()],
+    const updated = await this.#query(sql, [text(now), ...values.flat()], { transaction });
+    return new Set(updated.map(({ token }) => token));
+  }
+
+  #query(sql: string, bind: unknown[], { transaction }: SendOptions): Promise<SessionRow[]> {
+    return this.#sequelize.query<SessionRow>(sql, {
+      bind,
       raw: true,
       transaction,
       type: libraryOf(this.#sequelize).QueryTypes.SELECT,
       // Spares a look-up of the column types.
       ...{ tableNames: [] },
     });
-    return new Set(updated.map(({ token }) => token));
   }
 }
 

@@ -352,6 +352,20 @@ Deno.test("Batcher.add() sends others beside batches that are stuck, up to a num
   await Promise.all([after, behind]);
 });
 
+Deno.test("Batcher.add() sends what waits as soon as the batch before it counts as stuck", async () => {
+  const { batcher, sent, settle } = setUp({ lanes: 1, stuckAfter: 20, maxInFlight: 2 });
+  const first = batcher.add({ key: "a" });
+  await tick();
+  const second = batcher.add({ key: "b" });
+  await tick();
+  assert.deepEqual(keys(sent), ["a"]);
+  await tick(40);
+  assert.deepEqual(keys(sent), ["a", "b"]);
+  await settle();
+  await settle();
+  await Promise.all([first, second]);
+});
+
 Deno.test("Batcher.add() never sends what was aborted while it waited", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();

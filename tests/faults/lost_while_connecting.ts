@@ -5,8 +5,8 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
-import pg from "pg";
 import { Sequelize } from "sequelize";
+import { listeningPg } from "./listening_pg.ts";
 
 /** A message of the protocol: its kind, its length, and what is in it. */
 function message(kind: string, ...parts: (string | number[])[]): Buffer {
@@ -28,18 +28,9 @@ const server = createServer((socket) => {
 await once(server, "listening");
 const { port } = server.address() as AddressInfo;
 
-class ListeningClient extends pg.Client {
-  constructor(config?: string | pg.ClientConfig) {
-    super(config);
-    this.on("error", () => {});
-  }
-}
-
 const sequelize = new Sequelize(`postgres://app@127.0.0.1:${port}/test`, {
   logging: false,
-  ...(process.argv.includes("--listening") && {
-    dialectModule: { ...pg, Client: ListeningClient },
-  }),
+  ...(process.argv.includes("--listening") && { dialectModule: listeningPg }),
 });
 await sequelize.authenticate().then(
   () => console.log("connected"),

@@ -5,6 +5,7 @@ import { type Options, QueryTypes, type Sequelize } from "sequelize";
 import { open } from "../databases.ts";
 import { withFolder } from "../folder.ts";
 import type { Engine, Recipe } from "./engines.ts";
+import { listeningPg } from "./listening_pg.ts";
 import { Daemon, freePort, until } from "./process.ts";
 
 /** A database server that a test may do anything to. */
@@ -118,7 +119,8 @@ export async function withConnection(
   options: Options = {},
 ): Promise<void> {
   await withServer(engine, async (server) => {
-    const sequelize = open(server.url, options);
+    const driver = engine.dialect === "postgres" ? { dialectModule: listeningPg } : {};
+    const sequelize = open(server.url, { ...driver, ...options });
     try {
       await test(server, sequelize);
     } finally {
