@@ -5,11 +5,7 @@ import type { Buffer } from "node:buffer";
 import type { Sequelize, Transaction } from "sequelize";
 import { libraryOf, type Replacement, type SessionModel, type Touch } from "./session_model.ts";
 import type { SessionRow } from "./session_table.ts";
-
-/** How a statement is sent. */
-interface SendOptions {
-  readonly transaction: Transaction | null;
-}
+import { quotedTable, type SendOptions } from "./statements.ts";
 
 /**
  * Statements that are sent for each request of a visitor; the updates are for two rows or more: of one,
@@ -21,9 +17,7 @@ export class MySqlStatements {
 
   constructor(model: SessionModel) {
     this.#sequelize = model.sequelize!;
-    const { queryGenerator } = this.#sequelize.getQueryInterface();
-    const { quoteTable } = queryGenerator as { quoteTable(table: unknown): string };
-    this.#table = quoteTable.call(queryGenerator, model.getTableName());
+    this.#table = quotedTable(model);
   }
 
   /** Reads the sessions among these tokens that are active at a moment. */

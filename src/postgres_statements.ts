@@ -3,7 +3,7 @@
 // in transaction mode. Text in place of `bytea` and `timestamptz` where both ends convert it faster.
 
 import { Buffer } from "node:buffer";
-import type { Sequelize, Transaction } from "sequelize";
+import type { Sequelize } from "sequelize";
 import {
   libraryOf,
   type Replacement,
@@ -11,6 +11,7 @@ import {
   type SessionModel,
   type Touch,
 } from "./session_model.ts";
+import { quotedTable, type SendOptions } from "./statements.ts";
 
 /** What `find` reads. */
 interface FoundRow {
@@ -21,11 +22,6 @@ interface FoundRow {
   readonly expiry: number | string;
 }
 
-/** How a statement is sent. */
-interface SendOptions {
-  readonly transaction: Transaction | null;
-}
-
 /** The statements that are sent for each request of a visitor. */
 export class PostgresStatements {
   readonly #sequelize: Sequelize;
@@ -33,9 +29,7 @@ export class PostgresStatements {
 
   constructor(model: SessionModel) {
     this.#sequelize = model.sequelize!;
-    const { queryGenerator } = this.#sequelize.getQueryInterface();
-    const { quoteTable } = queryGenerator as { quoteTable(table: unknown): string };
-    this.#table = quoteTable.call(queryGenerator, model.getTableName());
+    this.#table = quotedTable(model);
   }
 
   /** Reads the sessions among these tokens that are active at a moment. */

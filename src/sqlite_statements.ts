@@ -1,14 +1,10 @@
 // Statements for SQLite alone, which tells what rows it has updated since version 3.35.
 
 import type { Buffer } from "node:buffer";
-import type { Sequelize, Transaction } from "sequelize";
+import type { Sequelize } from "sequelize";
 import { libraryOf, type Replacement, type SessionModel, type Touch } from "./session_model.ts";
 import type { SessionRow } from "./session_table.ts";
-
-/** How a statement is sent. */
-interface SendOptions {
-  readonly transaction: Transaction | null;
-}
+import { quotedTable, type SendOptions } from "./statements.ts";
 
 /** What differs between the updates. */
 interface Update {
@@ -28,9 +24,7 @@ export class SqliteStatements {
 
   constructor(model: SessionModel) {
     this.#sequelize = model.sequelize!;
-    const { queryGenerator } = this.#sequelize.getQueryInterface();
-    const { quoteTable } = queryGenerator as { quoteTable(table: unknown): string };
-    this.#table = quoteTable.call(queryGenerator, model.getTableName());
+    this.#table = quotedTable(model);
   }
 
   /** Reads the sessions among these tokens that are active at a moment. */
