@@ -81,6 +81,9 @@ export class MySqlStatements {
     const own = await this.#sequelize.transaction();
     try {
       const result = await work(own);
+      // By hand first: where Galera refuses it, as it does what another node has changed, Sequelize's own
+      // would print that and end the connection.
+      await this.#sequelize.query("COMMIT", { transaction: own });
       await own.commit();
       return result;
     } catch (error) {
