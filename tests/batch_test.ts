@@ -366,6 +366,37 @@ Deno.test("Batcher.add() sends what waits as soon as the batch before it counts 
   await Promise.all([first, second]);
 });
 
+// One would keep a process alive.
+Deno.test("Batcher.add() leaves no timer behind once nothing waits", async () => {
+  const { setTimeout, clearTimeout } = globalThis;
+  const timers = new Set<unknown>();
+  let started = 0;
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    const timer = setTimeout(callback, ms);
+    if (ms > 1000) timers.add(timer), started++;
+    return timer;
+  }) as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => {
+    timers.delete(timer);
+    clearTimeout(timer);
+  };
+  try {
+    const { batcher, settle } = setUp({ lanes: 1, stuckAfter: 60_000, maxInFlight: 2 });
+    const first = batcher.add({ key: "a" });
+    await tick();
+    const second = batcher.add({ key: "b" });
+    await tick();
+    assert.deepEqual([started, timers.size], [1, 1]);
+    await settle();
+    await settle();
+    await Promise.all([first, second]);
+    assert.equal(timers.size, 0);
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+    for (const timer of timers) clearTimeout(timer as number);
+  }
+});
+
 Deno.test("Batcher.add() never sends what was aborted while it waited", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();
