@@ -6,9 +6,9 @@ import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../mod.ts";
 import { open } from "../tests/databases.ts";
 import { withFolder } from "../tests/folder.ts";
-import { Daemon, freePort, unableToRun, until } from "../tests/faults/process.ts";
+import { Daemon, freePort, unableToRun } from "../tests/faults/process.ts";
 import { ownPostgres } from "../tests/faults/engines.ts";
-import { ask, type Server, withServer } from "../tests/faults/servers.ts";
+import { type Server, whileServing, withServer } from "../tests/faults/servers.ts";
 import { settle, storm } from "../tests/faults/storm.ts";
 import { Tally } from "../tests/faults/tally.ts";
 import { type Drill, milliseconds, percentile, type Row } from "./drill.ts";
@@ -35,13 +35,7 @@ server_reset_query_always = 0
 `,
     );
     const daemon = new Daemon("postgres", [BINARY, join(folder, "pgbouncer.ini")]);
-    const url = `postgres://postgres@127.0.0.1:${port}/test`;
-    try {
-      await until(async () => (await ask(url, "SELECT 1")).length === 1);
-      await test(url);
-    } finally {
-      await daemon.kill();
-    }
+    await whileServing(daemon, `postgres://postgres@127.0.0.1:${port}/test`, test);
   });
 }
 

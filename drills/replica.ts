@@ -9,7 +9,7 @@ import { bytes, inMs, soon, text } from "../tests/databases.ts";
 import { withFolder } from "../tests/folder.ts";
 import { Daemon, freePort, run, until } from "../tests/faults/process.ts";
 import { ownPostgres, postgresBinary } from "../tests/faults/engines.ts";
-import { ask, withServer } from "../tests/faults/servers.ts";
+import { ask, whileServing, withServer } from "../tests/faults/servers.ts";
 import type { Drill, Row } from "./drill.ts";
 
 const SESSIONS = 1000;
@@ -30,13 +30,7 @@ async function withReplica(
     const command = [postgresBinary("postgres"), "-D", data];
     for (const setting of settings) command.push("-c", setting);
     const daemon = new Daemon("postgres", command);
-    const url = `postgres://postgres@127.0.0.1:${port}/test`;
-    try {
-      await until(async () => (await ask(url, "SELECT 1")).length === 1);
-      await test(url);
-    } finally {
-      await daemon.kill();
-    }
+    await whileServing(daemon, `postgres://postgres@127.0.0.1:${port}/test`, test);
   });
 }
 

@@ -130,6 +130,20 @@ export async function withConnection(
   });
 }
 
+/** Lends what a daemon serves at an address, once it answers; kills the daemon after. */
+export async function whileServing(
+  daemon: Daemon,
+  url: string,
+  test: (url: string) => Promise<void>,
+): Promise<void> {
+  try {
+    await until(async () => (await ask(url, "SELECT 1")).length === 1);
+    await test(url);
+  } finally {
+    await daemon.kill();
+  }
+}
+
 /** Defines one test for each kind of server. */
 export function testOnServers(
   on: readonly Engine[],
