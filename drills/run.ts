@@ -32,14 +32,14 @@ const { values, positionals } = parseArgs({
 const unknown = positionals.filter((name) => !DRILLS.some((drill) => drill.name === name));
 if (unknown.length > 0) {
   const names = DRILLS.map(({ name }) => name).join(", ");
-  console.error(`Cannot run the drill as it must be one of ${names}: received ${unknown[0]}`);
+  console.error(`Cannot run the drill: it must be one of ${names}: received ${unknown[0]}`);
   process.exit(2);
 }
 
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 if (minutes !== undefined && !(minutes > 0)) {
   console.error(
-    `Cannot run the drills as --minutes must be more than 0: received ${values.minutes}`,
+    `Cannot run the drills: --minutes must be more than 0: received ${values.minutes}`,
   );
   process.exit(2);
 }

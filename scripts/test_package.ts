@@ -80,7 +80,7 @@ function run(cwd: string, command: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status === 0) return stdout;
   console.error(stdout + stderr);
-  throw new Error(`Cannot go on as ${command} ${args.join(" ")} failed`);
+  throw new Error(`Cannot go on: ${command} ${args.join(" ")} failed`);
 }
 
 function install(tarball: string): string {

@@ -93,7 +93,7 @@ export const FLAG: Rule<boolean> = {
 export function check<T>(action: string, name: string, value: T, rule: Rule<T>): void {
   const { text, describe = String } = rule;
   const rest = (received: string): string =>
-    `Cannot ${action} as '${name}' must be ${text}: received ${received}`;
+    `Cannot ${action}: '${name}' must be ${text}: received ${received}`;
   if (!rule.hasType(value)) throw new TypeError(rest(value === null ? "null" : typeof value));
   if (rule.inRange?.(value) === false) throw new RangeError(rest(describe(value)));
 }

@@ -54,7 +54,7 @@ export const jsonCodec: Codec = {
     const { deadline, values } = JSON.parse(toText(data));
     // `null` is what Go makes of a map that was never filled.
     if (typeof deadline !== "string" || typeof values !== "object" || Array.isArray(values)) {
-      throw new TypeError("Cannot decode the session as it is of another layout");
+      throw new TypeError("Cannot decode the session: it is of another layout");
     }
     return { deadline: new Date(deadline), values: new Map(Object.entries(values ?? {})) };
   },
@@ -80,7 +80,7 @@ function assertJson(value: unknown): void {
   if (Number.isFinite(value)) return;
   const prototype = typeof value === "object" && Object.getPrototypeOf(value);
   if (prototype !== Array.prototype && prototype !== Object.prototype) {
-    throw new TypeError("Cannot encode the value as JSON would change it");
+    throw new TypeError("Cannot encode the value: JSON would change it");
   }
   // With Array.from, because the values of a sparse array leave its holes out.
   const parts = Array.isArray(value) ? Array.from(value) : Object.values(value as object);
@@ -98,7 +98,7 @@ export function encodeWith(codec: Codec, content: SessionContent): Uint8Array {
   } catch {
     // The codec's own error is not passed on: it may hold the values.
     for (const [key, value] of content.values) assertEncodable(codec, content.deadline, key, value);
-    throw new TypeError("Cannot commit the session as the codec failed to encode it");
+    throw new TypeError("Cannot commit the session: the codec failed to encode it");
   }
 }
 
@@ -109,7 +109,7 @@ function assertEncodable(codec: Codec, deadline: Date, key: string, value: unkno
     // Not of the value itself, which may have a property of this name.
     const kind = Object(value) === value && Object.getPrototypeOf(value)?.constructor?.name;
     throw new TypeError(
-      `Cannot commit the session as '${key}' must be a value that the codec can encode: ` +
+      `Cannot commit the session: '${key}' must be a value that the codec can encode: ` +
         `received ${kind || typeof value}`,
     );
   }

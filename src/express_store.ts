@@ -264,7 +264,7 @@ export class ExpressStore extends EventEmitter {
   #generate(request: SessionRequest): void {
     const { generate } = this as { generate?: Generate };
     if (generate === undefined) {
-      throw new Error("Cannot create the session as express-session has not been given the store");
+      throw new Error("Cannot create the session: express-session has not been given the store");
     }
     generate.call(this, request);
   }

@@ -28,7 +28,7 @@ export class QueueFullError extends Error {
    */
   constructor(queueLimit: number) {
     super(
-      `Cannot queue the call as ${queueLimit} wait for the database already, which is the 'queueLimit'`,
+      `Cannot queue the call: ${queueLimit} calls are already waiting, which is the 'queueLimit'`,
     );
   }
 }

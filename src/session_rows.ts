@@ -232,5 +232,5 @@ async function untilWritten<T>(
     current = await find();
     if (current === undefined) return undefined;
   }
-  throw new Error(`Cannot commit the session as others changed it ${MAX_ATTEMPTS} times meanwhile`);
+  throw new Error(`Cannot commit the session: others changed it ${MAX_ATTEMPTS} times meanwhile`);
 }

@@ -467,7 +467,7 @@ Deno.test("Batcher.add() refuses calls while as many wait as may", async () => {
   const refuse = (): Promise<void> =>
     assert.rejects(batcher.add({ key: "b" }), {
       name: "QueueFullError",
-      message: /^Cannot queue the call as 2 wait for the database already/,
+      message: /^Cannot queue the call: 2 calls are already waiting/,
     });
   await refuse();
   controller.abort();

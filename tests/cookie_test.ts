@@ -99,7 +99,7 @@ Deno.test("cookies that browsers would drop are refused when the manager is made
     assert.throws(() => new SessionManager({ cookie }), (error: Error) => {
       assert.ok(error instanceof RangeError, message);
       assert.ok(
-        error.message.startsWith(`Cannot create the session manager as ${message}`),
+        error.message.startsWith(`Cannot create the session manager: ${message}`),
         error.message,
       );
       return true;

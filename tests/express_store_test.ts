@@ -126,7 +126,7 @@ Deno.test("a failure goes to the callback, and is no unhandled rejection", async
   assert.deepEqual(await called((cb) => store.touch("sid", plain(HOUR), cb)), [error]);
   for (const name of ["all", "length", "clear"] as const) {
     const [missing] = await called((cb) => store[name](cb));
-    assert.match(String(missing), /^TypeError: Cannot .* as 'store.entries' must be a function/);
+    assert.match(String(missing), /^TypeError: Cannot .*: 'store.entries' must be a function/);
   }
   // As req.session.destroy() does; the test runner notices what nobody handles.
   store.destroy("sid");
@@ -635,7 +635,7 @@ Deno.test("wrong options are told when the store is made", () => {
   ];
   for (const [args, message] of wrong) {
     const make = (): ExpressStore => new ExpressStore(...args as [MemoryStore, object]);
-    assert.throws(make, { message: `Cannot create the Express store as ${message}` });
+    assert.throws(make, { message: `Cannot create the Express store: ${message}` });
   }
 });
 
@@ -721,7 +721,7 @@ Deno.test("the middleware's classes are found without touching the request", asy
 Deno.test("without its middleware, the store makes no session objects", async () => {
   const { store } = newScene();
   await store.set("sid", plain(HOUR));
-  const message = "Cannot create the session as express-session has not been given the store";
+  const message = "Cannot create the session: express-session has not been given the store";
   assert.throws(() => store.createSession({ sessionID: "sid" }, plain(HOUR)), { message });
   const [error] = await called((cb) => store.load("sid", cb));
   assert.equal((error as Error).message, message);

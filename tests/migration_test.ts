@@ -145,7 +145,7 @@ Deno.test("up() and down() refuse wrong arguments before anything is sent", asyn
         assert.ok(error instanceof type);
         assert.match(
           error.message,
-          new RegExp(`^Cannot ${action} the sessions table as '.*' must be`),
+          new RegExp(`^Cannot ${action} the sessions table: '.*' must be`),
         );
         return true;
       });

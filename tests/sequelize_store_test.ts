@@ -725,7 +725,7 @@ testOn(databases[0]!, "open() refuses wrong options before it does anything", as
           const [name] = Object.keys(options);
           assert.match(
             thrown.message,
-            new RegExp(`^Cannot open the session store as '${name}' must be .*: received `),
+            new RegExp(`^Cannot open the session store: '${name}' must be .*: received `),
           );
           return thrown instanceof error;
         },

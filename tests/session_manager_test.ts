@@ -217,7 +217,7 @@ Deno.test("a handler that gives no Response is told so, and nothing is saved", a
   const { visit, calls } = website(naming(() => undefined as unknown as Response));
   await assert.rejects(visit().fetch(), {
     name: "TypeError",
-    message: "Cannot answer the request as 'response' must be a Response: received undefined",
+    message: "Cannot answer the request: 'response' must be a Response: received undefined",
   });
   assert.deepEqual(calls, []);
 });
@@ -498,7 +498,7 @@ Deno.test("find, commit and delete are store enough, but for iterate()", async (
   assert.equal(visitor.cookies.size, 0);
   await assert.rejects(sessions.iterate().next(), {
     name: "TypeError",
-    message: "Cannot walk the sessions as 'store.entries' must be a function: received undefined",
+    message: "Cannot walk the sessions: 'store.entries' must be a function: received undefined",
   });
 });
 
@@ -547,7 +547,7 @@ Deno.test("toSetCookie() is what a middleware has to send after commit()", async
   const foreign = await new SessionManager<Values>().load(undefined);
   assert.throws(() => sessions.toSetCookie(foreign), {
     name: "TypeError",
-    message: /^Cannot write the cookie as 'session' must be one of this manager's/,
+    message: /^Cannot write the cookie: 'session' must be one of this manager's/,
   });
 });
 
@@ -569,7 +569,7 @@ Deno.test("commit() refuses what is not one of this manager's sessions", async (
   for (const session of [foreign, {}, undefined, null, "x"] as Session<Values>[]) {
     await assert.rejects(sessions.commit(session), {
       name: "TypeError",
-      message: /^Cannot commit the session as 'session' must be one of this manager's: received/,
+      message: /^Cannot commit the session: 'session' must be one of this manager's: received/,
     });
   }
 });

@@ -329,7 +329,7 @@ Deno.test("a conflict that does not end is an error, and nothing is written", as
   const loser = await contested.load(session.token);
   loser.put("key", 2);
   await assert.rejects(contested.commit(loser), {
-    message: "Cannot commit the session as others changed it 40 times meanwhile",
+    message: "Cannot commit the session: others changed it 40 times meanwhile",
   });
   assert.equal(loser.status, "modified");
 });

@@ -112,7 +112,7 @@ Deno.test("keys are strings, and one is the store's own", async () => {
   assert.throws(() => put(1), {
     name: "TypeError",
     message:
-      "Cannot put the value as 'key' must be a string other than __rememberMe: received number",
+      "Cannot put the value: 'key' must be a string other than __rememberMe: received number",
   });
   assert.throws(() => put(Symbol()), TypeError);
   assert.throws(() => put("__rememberMe"), RangeError);
@@ -174,7 +174,7 @@ Deno.test("a value that cannot be encoded is an error that names its key and not
     assert.equal((await visitor.fetch()).status, 500);
   }
   const expected = ["Secret", "Function", "symbol", "Array", "Object"].map((kind) =>
-    `TypeError: Cannot commit the session as 'wrong' must be a value that the codec can encode: received ${kind}`
+    `TypeError: Cannot commit the session: 'wrong' must be a value that the codec can encode: received ${kind}`
   );
   assert.deepEqual(errors.map(String), expected);
   assert.doesNotMatch(
@@ -566,14 +566,14 @@ Deno.test("the options are checked when the manager is made", () => {
     for (const options of all) {
       assert.throws(() => new SessionManager(options as object), {
         name,
-        message: /^Cannot create the session manager as '[\w.]+' must be .*: received/,
+        message: /^Cannot create the session manager: '[\w.]+' must be .*: received/,
       });
     }
   }
   const sessions = new SessionManager();
   assert.throws(() => sessions.loadAndSave(undefined as never), {
     name: "TypeError",
-    message: "Cannot wrap the handler as 'handler' must be a function: received undefined",
+    message: "Cannot wrap the handler: 'handler' must be a function: received undefined",
   });
   assert.ok(new SessionManager({ lifetime: 1, idleTimeout: 100 * 365 * 86_400_000 }));
 });

@@ -112,7 +112,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
   ) => {
     const secret = "a token with spaces";
     await assert.rejects(store.commit(secret, bytes(""), soon()), (error: Error) => {
-      assert.match(error.message, /^Cannot commit the session as 'token' must be .*: received/);
+      assert.match(error.message, /^Cannot commit the session: 'token' must be .*: received/);
       assert.doesNotMatch(error.message, /a token/);
       return error instanceof RangeError;
     });
