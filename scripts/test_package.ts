@@ -22,6 +22,7 @@ const RESOLUTIONS = [["node16", "node16"], ["nodenext", "nodenext"], [
 
 const ENTRY_POINTS = {
   store: "@scs/sequelize-store",
+  encryption: "@scs/sequelize-store/encryption",
   express: "@scs/sequelize-store/express",
   manager: "@scs/sequelize-store/manager",
   migration: "@scs/sequelize-store/migration",
@@ -46,6 +47,14 @@ async function main() {
   await expressStore.set("id", { cookie: { expires: null }, userId: 7 });
   const { userId } = await expressStore.get("id");
   if (userId !== 7) throw new Error("the Express session holds " + userId);
+  const encrypted = new encryption.EncryptedStore(opened, {
+    keys: ["a secret of 32 characters or more", new Uint8Array(32).map((_, i) => i)],
+  });
+  const data = new Uint8Array([1, 2, 3]);
+  await encrypted.commit("token", data, new Date(Date.now() + 60_000));
+  if (!await encrypted.replace("token", data, data, new Date(Date.now() + 60_000))) {
+    throw new Error("the encrypted session is another one");
+  }
   await opened.stopCleanup();
   await migration.down(sequelize.getQueryInterface());
   await sequelize.close();
@@ -57,6 +66,7 @@ main().catch((error) => { console.error(error); process.exit(1); });
 const TYPED_PROGRAM = `
 import { Sequelize } from "sequelize";
 import { type SessionRecord, SequelizeStore } from "@scs/sequelize-store";
+import { EncryptedStore } from "@scs/sequelize-store/encryption";
 import { ExpressStore, type StoredSession } from "@scs/sequelize-store/express";
 import { MemoryStore, type Session, SessionManager } from "@scs/sequelize-store/manager";
 import { up } from "@scs/sequelize-store/migration";
@@ -65,6 +75,7 @@ export async function main(sequelize: Sequelize): Promise<void> {
   await up(sequelize.getQueryInterface(), { tableName: "sessions" });
   const store = await SequelizeStore.open(sequelize, { sync: false });
   const record: SessionRecord | undefined = await store.find("token");
+  await new EncryptedStore(store, { keys: ["secret"] }).find("token", { transaction: null });
   const sessions = new SessionManager<{ userId: number }>({ store: record ? store : new MemoryStore() });
   const session: Session<{ userId: number }> = await sessions.load(null);
   const userId: number | undefined = session.get("userId");

@@ -1,0 +1,193 @@
+import { check, DATA, EXPIRY, TOKEN } from "../check.ts";
+import type { CallOptions, FullSessionStore, SessionRecord } from "../store.ts";
+import { isWellFormed } from "../token.ts";
+import { checkEncryptionOptions, type EncryptionOptions } from "./encryption_options.ts";
+import { KeyRing } from "./key_ring.ts";
+
+/** A store whose calls may take more options than the contract names, such as a transaction. */
+export interface UnderlyingStore<Options extends CallOptions> extends FullSessionStore {
+  /** Finds the active session of a token: see {@linkcode FullSessionStore.find}. */
+  find(token: string, options?: Options): Promise<SessionRecord | undefined>;
+}
+
+/**
+ * Encrypts the data of the sessions in any other store with AES-256-GCM. Whoever reads the database, or
+ * a backup of it, cannot read what the sessions hold; and data that was altered, or copied from another
+ * session, is refused.
+ *
+ * It is itself a store: for a `SessionManager`, for an `ExpressStore`, or for code of your own. Tokens,
+ * expiries and the options of each call go to the other store as they are.
+ *
+ * The same data of the same session is always encrypted to the same bytes, because `replace` compares
+ * them. Whoever reads the database can therefore see when a session has the same data as before, and how
+ * many bytes it has, but not whether two sessions have the same data.
+ *
+ * @example Under a SessionManager
+ * ```ts
+ * import { randomBytes } from "node:crypto";
+ * import { EncryptedStore } from "@scs/sequelize-store/encryption";
+ * import { MemoryStore, SessionManager } from "@scs/sequelize-store/manager";
+ *
+ * const key = randomBytes(32); // from your configuration
+ * const store = new EncryptedStore(new MemoryStore(), { keys: [key] });
+ *
+ * const sessions = new SessionManager<{ userId: number }>({ store });
+ * const session = await sessions.load(undefined);
+ * session.put("userId", 7);
+ * await sessions.commit(session);
+ * ```
+ *
+ * @example With a new key, and the one before
+ * ```ts
+ * import { randomBytes } from "node:crypto";
+ * import { EncryptedStore } from "@scs/sequelize-store/encryption";
+ * import { MemoryStore } from "@scs/sequelize-store/manager";
+ *
+ * const [older, newer] = [randomBytes(32), randomBytes(32)]; // from your configuration
+ * const sessions = new MemoryStore();
+ * const expiry = new Date(Date.now() + 3_600_000);
+ * const data = new TextEncoder().encode("data");
+ * await new EncryptedStore(sessions, { keys: [older] }).commit("a-token", data, expiry);
+ *
+ * const store = new EncryptedStore(sessions, { keys: [newer, older] });
+ * const record = await store.find("a-token");
+ * console.log(new TextDecoder().decode(record?.data)); // data
+ * ```
+ *
+ * @template Options What each call takes: what the other store's calls take.
+ */
+export class EncryptedStore<Options extends CallOptions = CallOptions> implements FullSessionStore {
+  readonly #store: FullSessionStore;
+  readonly #keys: KeyRing;
+
+  /**
+   * Creates a store that encrypts. It holds no timer and no connection, and needs no closing; the other
+   * store is still to be closed by whoever has opened it.
+   *
+   * @param store Where the sessions are kept.
+   * @throws {TypeError} If an argument has the wrong type, or the store lacks a method.
+   * @throws {RangeError} If there is no key, a key is too short or too weak, or a key is given twice.
+   */
+  constructor(store: UnderlyingStore<Options>, options: EncryptionOptions) {
+    this.#keys = new KeyRing(checkEncryptionOptions(store, options));
+    this.#store = store;
+  }
+
+  /**
+   * Finds the active session of a token: see {@linkcode SessionStore.find}.
+   *
+   * @throws {DecryptionError} If the session is there and its data cannot be decrypted.
+   */
+  async find(token: string, options?: Options): Promise<SessionRecord | undefined> {
+    const record = await this.#store.find(token, options);
+    return record && { ...record, data: this.#keys.decrypt(token, record.data) };
+  }
+
+  /** Inserts or overwrites a session: see {@linkcode SessionStore.commit}. */
+  async commit(token: string, data: Uint8Array, expiry: Date, options?: Options): Promise<void> {
+    const action = "commit the session";
+    check(action, "token", token, TOKEN);
+    check(action, "data", data, DATA);
+    check(action, "expiry", expiry, EXPIRY);
+    await this.#store.commit(token, this.#keys.encrypt(token, data), expiry, options);
+  }
+
+  /**
+   * Compare-and-swap of an active session's data: see {@linkcode FullSessionStore.replace}.
+   *
+   * It takes one call of the other store if the session is encrypted with the newest key, and otherwise
+   * one more for each key until the session's own. `false` does not always mean that the data has changed:
+   * another process may have encrypted it anew, with another key, in between.
+   */
+  async replace(
+    token: string,
+    current: Uint8Array,
+    next: Uint8Array,
+    expiry: Date,
+    options?: Options,
+  ): Promise<boolean> {
+    const action = "replace the session";
+    check(action, "current", current, DATA);
+    check(action, "next", next, DATA);
+    check(action, "expiry", expiry, EXPIRY);
+    if (!isWellFormed(token)) return false;
+    const encrypted = this.#keys.encrypt(token, next);
+    // The caller may change both while the calls are under way.
+    const [seen, until] = [new Uint8Array(current), new Date(expiry)];
+    for (const candidate of this.#keys.candidates(token, seen)) {
+      if (await this.#store.replace(token, candidate, encrypted, until, options)) return true;
+    }
+    return false;
+  }
+
+  /** Moves the expiry of an active session: see {@linkcode FullSessionStore.touch}. */
+  async touch(token: string, expiry: Date, options?: Options): Promise<boolean> {
+    return await this.#store.touch(token, expiry, options);
+  }
+
+  /** Removes a session: see {@linkcode SessionStore.delete}. */
+  async delete(token: string, options?: Options): Promise<void> {
+    await this.#store.delete(token, options);
+  }
+
+  /**
+   * Reads the data of all active sessions: see {@linkcode FullSessionStore.all}.
+   *
+   * @throws {DecryptionError} If the data of one of them cannot be decrypted; {@linkcode entries} gives
+   *   the others.
+   */
+  async all(options?: Options): Promise<Map<string, Uint8Array>> {
+    const all = await this.#store.all(options);
+    for (const [token, data] of all) all.set(token, this.#keys.decrypt(token, data));
+    return all;
+  }
+
+  /**
+   * Walks the active sessions: see {@linkcode FullSessionStore.entries}.
+   *
+   * A session whose data cannot be decrypted is met like the others, so that it can be counted and
+   * deleted; reading its `data` throws a {@linkcode DecryptionError}.
+   *
+   * @example Delete the sessions that cannot be decrypted
+   * ```ts
+   * import { randomBytes } from "node:crypto";
+   * import { DecryptionError, EncryptedStore } from "@scs/sequelize-store/encryption";
+   * import { MemoryStore } from "@scs/sequelize-store/manager";
+   *
+   * const store = new EncryptedStore(new MemoryStore(), { keys: [randomBytes(32)] });
+   * for await (const record of store.entries()) {
+   *   try {
+   *     console.log(record.data.length);
+   *   } catch (error) {
+   *     if (!(error instanceof DecryptionError)) throw error;
+   *     await store.delete(record.token);
+   *   }
+   * }
+   * ```
+   */
+  async *entries(
+    options?: Options & { readonly pageSize?: number | undefined },
+  ): AsyncIterableIterator<SessionRecord> {
+    for await (const record of this.#store.entries(options)) yield this.#decrypted(record);
+  }
+
+  /** Deletes the sessions that have expired: see {@linkcode FullSessionStore.deleteExpired}. */
+  async deleteExpired(options?: Options): Promise<number> {
+    return await this.#store.deleteExpired(options);
+  }
+
+  /** A record with its data, or with an error in its place. */
+  #decrypted(record: SessionRecord): SessionRecord {
+    try {
+      return { ...record, data: this.#keys.decrypt(record.token, record.data) };
+    } catch (error) {
+      const { data: _, ...rest } = record;
+      return {
+        ...rest,
+        get data(): Uint8Array {
+          throw error;
+        },
+      };
+    }
+  }
+}

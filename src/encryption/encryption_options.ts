@@ -1,0 +1,109 @@
+import { types } from "node:util";
+import { check, FLAG, hasMethods, isString, OPTIONS, type Rule } from "../check.ts";
+import type { FullSessionStore } from "../store.ts";
+import { deriveKey, Key, KEY_BYTES } from "./key.ts";
+
+/** How an {@linkcode EncryptedStore} is set up. */
+export interface EncryptionOptions {
+  /**
+   * The keys. The first one encrypts; all of them decrypt, so that a new key can be put in front while
+   * sessions are still encrypted with the older ones.
+   *
+   * A key is 32 random bytes, or a secret of 32 characters or more that nobody can guess, from which a
+   * key is derived with HKDF-SHA256. A password is not a secret of this kind: the derivation is fast.
+   */
+  readonly keys: readonly (Uint8Array | string)[];
+  /**
+   * Whether sessions that are not encrypted are read as they are; the next write of each encrypts it.
+   * Set it while a table that has sessions already goes over, and no longer: until then, whoever can
+   * write to the table can make up sessions.
+   *
+   * @default {false}
+   */
+  readonly allowPlaintext?: boolean | undefined;
+}
+
+/** The options, checked and with their defaults. */
+export interface EncryptionSettings {
+  readonly keys: readonly [Key, ...Key[]];
+  readonly allowPlaintext: boolean;
+}
+
+const ACTION = "create the encrypted store";
+
+const METHODS = [
+  "find",
+  "commit",
+  "delete",
+  "replace",
+  "touch",
+  "all",
+  "entries",
+  "deleteExpired",
+] as const;
+
+const FULL_STORE: Rule<FullSessionStore> = {
+  text: `a store with ${METHODS.slice(0, -1).join(", ")} and ${METHODS.at(-1)}`,
+  hasType: (value) => hasMethods(value, METHODS),
+};
+
+const KEYS: Rule<EncryptionOptions["keys"]> = {
+  text: "an array of 1 key or more",
+  hasType: (value) => Array.isArray(value),
+  inRange: (value) => value.length > 0,
+  describe: () => "an empty array",
+};
+
+const MIN_SECRET_LENGTH = 32;
+
+/**
+ * How many different bytes or characters a key has at least. A forgotten `new Uint8Array(32)` and a
+ * repeated word have fewer; of 30 million random secrets of 32 hexadecimal digits, about one does.
+ */
+const MIN_VARIETY = 8;
+
+const KEY: Rule<Uint8Array | string> = {
+  text:
+    `a Uint8Array of ${KEY_BYTES} bytes or a string of ${MIN_SECRET_LENGTH} characters or more, ` +
+    `${MIN_VARIETY} of them different`,
+  hasType: (value) => types.isUint8Array(value) || isString(value),
+  inRange: (value) =>
+    (isString(value) ? value.length >= MIN_SECRET_LENGTH : value.length === KEY_BYTES) &&
+    new Set<unknown>(value).size >= MIN_VARIETY,
+  describe: (value) => {
+    const kind = isString(value) ? "a string" : "a Uint8Array";
+    const unit = isString(value) ? "characters" : "bytes";
+    return `${kind} of ${value.length} ${unit}, ${new Set<unknown>(value).size} of them different`;
+  },
+};
+
+const DISTINCT: Rule<readonly Key[]> = {
+  text: "keys that all differ",
+  hasType: () => true,
+  inRange: (keys) => new Set(keys.map(({ id }) => id)).size === keys.length,
+  describe: () => "the same one twice",
+};
+
+/**
+ * Checks what an `EncryptedStore` was given, and derives the keys.
+ *
+ * @throws {TypeError} If an argument has the wrong type.
+ * @throws {RangeError} If a key is too short or too weak, or two keys are the same.
+ */
+export function checkEncryptionOptions(
+  store: FullSessionStore,
+  options: EncryptionOptions,
+): EncryptionSettings {
+  check(ACTION, "store", store, FULL_STORE);
+  check(ACTION, "options", options, OPTIONS);
+  const { keys: given, allowPlaintext = false } = options;
+  check(ACTION, "keys", given, KEYS);
+  // With Array.from, because the values of a sparse array leave its holes out.
+  const keys = Array.from(given, (key, i) => {
+    check(ACTION, `keys[${i}]`, key, KEY);
+    return new Key(typeof key === "string" ? deriveKey(key) : key);
+  });
+  check(ACTION, "keys", keys, DISTINCT);
+  check(ACTION, "allowPlaintext", allowPlaintext, FLAG);
+  return { keys: keys as [Key, ...Key[]], allowPlaintext };
+}

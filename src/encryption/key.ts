@@ -1,0 +1,108 @@
+// One key: what is derived from it, and what is encrypted with that.
+//
+// The nonce is synthetic, as in SIV (RFC 5297): a MAC of the data. The same data under the same token and
+// key therefore gives the same bytes, which a compare-and-swap in the store needs. GCM must never use one
+// nonce for two different texts under one key. Here that takes a collision of 96-bit MACs under the keys
+// of one and the same token, since every token has keys of its own: with 2^32 different contents of one
+// session, the chance is 2^-33, and collisions between sessions do no harm. What remains visible is that
+// a session has the same content at two times.
+
+import { Buffer } from "node:buffer";
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from "node:crypto";
+import { createHeader, join, KEY_ID_BYTES, NONCE_BYTES, split, TAG_BYTES } from "./envelope.ts";
+
+const CIPHER = "aes-256-gcm";
+export const KEY_BYTES = 32;
+
+/** What tells the uses of one key apart. A new version of the envelope needs new ones. */
+const INFO = {
+  secret: "@scs/sequelize-store encryption v1: key from secret",
+  root: "@scs/sequelize-store encryption v1: root of token keys",
+  id: "@scs/sequelize-store encryption v1: key id",
+};
+
+/** How many tokens' keys are kept, so that a request derives them once for its reads and writes. */
+const MAX_TOKEN_KEYS = 1000;
+
+/** The keys of one token. */
+interface TokenKeys {
+  readonly encryption: Uint8Array;
+  readonly nonce: Uint8Array;
+  /** What is authenticated along with the data: the header and the token. */
+  readonly associated: Uint8Array;
+}
+
+/** Derives a key from a secret: HKDF-SHA256 of its UTF-8, without a salt. */
+export function deriveKey(secret: string): Uint8Array {
+  return derive(new TextEncoder().encode(secret), INFO.secret, KEY_BYTES);
+}
+
+/** Encrypts and decrypts with one key. */
+export class Key {
+  /** Tells this key from others in an envelope, and reveals nothing about it. */
+  readonly id: number;
+  readonly #root: Uint8Array;
+  readonly #header: Uint8Array;
+  readonly #tokenKeys = new Map<string, TokenKeys>();
+
+  /** @param bytes The key, of 32 bytes; not kept. */
+  constructor(bytes: Uint8Array) {
+    const id = derive(bytes, INFO.id, KEY_ID_BYTES);
+    this.id = new DataView(id.buffer).getUint32(0);
+    this.#root = derive(bytes, INFO.root, KEY_BYTES);
+    this.#header = createHeader(id);
+  }
+
+  /** Encrypts data, which always gives the same envelope for the same token. */
+  encrypt(token: string, data: Uint8Array): Uint8Array {
+    // Memory that a worker shares might change between the MAC and the encryption.
+    const text = data.buffer instanceof ArrayBuffer ? data : new Uint8Array(data);
+    const { encryption, nonce: nonceKey, associated } = this.#keysOf(token);
+    const nonce = createHmac("sha256", nonceKey).update(text).digest().subarray(0, NONCE_BYTES);
+    const cipher = createCipheriv(CIPHER, encryption, nonce, { authTagLength: TAG_BYTES });
+    cipher.setAAD(associated);
+    const ciphertext = cipher.update(text);
+    cipher.final(); // is empty, since GCM is a stream cipher
+    return join({ header: this.#header, nonce, tag: cipher.getAuthTag(), ciphertext });
+  }
+
+  /** Decrypts an envelope; `undefined` if it is not one that was made for this token and key. */
+  decrypt(token: string, data: Uint8Array): Uint8Array | undefined {
+    const envelope = split(data);
+    if (envelope === undefined) return undefined;
+    const { nonce, tag, ciphertext } = envelope;
+    const { encryption, associated } = this.#keysOf(token);
+    const decipher = createDecipheriv(CIPHER, encryption, nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(associated);
+    decipher.setAuthTag(tag);
+    const text = decipher.update(ciphertext);
+    try {
+      decipher.final();
+    } catch {
+      return undefined;
+    }
+    return new Uint8Array(text); // not a Buffer, which is also a Uint8Array, but prints otherwise
+  }
+
+  #keysOf(token: string): TokenKeys {
+    let keys = this.#tokenKeys.get(token);
+    if (keys === undefined) {
+      const bytes = new Uint8Array(createHmac("sha512", this.#root).update(token).digest());
+      keys = {
+        encryption: bytes.subarray(0, KEY_BYTES),
+        nonce: bytes.subarray(KEY_BYTES),
+        associated: Buffer.concat([this.#header, Buffer.from(token)]),
+      };
+      this.#tokenKeys.set(token, keys);
+      if (this.#tokenKeys.size > MAX_TOKEN_KEYS) {
+        const [oldest] = this.#tokenKeys.keys();
+        this.#tokenKeys.delete(oldest!);
+      }
+    }
+    return keys;
+  }
+}
+
+function derive(key: Uint8Array, info: string, length: number): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", key, "", info, length));
+}
