@@ -1,0 +1,232 @@
+// EncryptedStore where it is used: under a SessionManager and under an ExpressStore.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { DecryptionError, EncryptedStore } from "../../src/encryption/mod.ts";
+import { ExpressStore } from "../../src/express_store.ts";
+import { MemoryStore } from "../../src/memory_store.ts";
+import { SessionManager } from "../../src/session_manager.ts";
+import type { FullSessionStore } from "../../src/store.ts";
+import { hashToken } from "../../src/token.ts";
+import { databases, inMs, soon, testOn, text, withStore } from "../databases.ts";
+import { Visitor } from "../visitor.ts";
+
+interface Values {
+  userId: number;
+  count: number;
+}
+
+const [key, older] = [randomBytes(32), randomBytes(32)];
+
+function encrypted(store: FullSessionStore, ...keys: Uint8Array[]): EncryptedStore {
+  return new EncryptedStore(store, { keys });
+}
+
+/** Serves a counter, with what it has reported. */
+function counter(store: FullSessionStore): {
+  readonly sessions: SessionManager<Values>;
+  readonly errors: unknown[];
+  visit(token?: string): Visitor;
+} {
+  const errors: unknown[] = [];
+  const onError = (error: unknown): void => void errors.push(error);
+  const sessions = new SessionManager<Values>({ store, onError, idleTimeout: 3_600_000 });
+  const handler = sessions.loadAndSave((request, session) => {
+    if (request.method === "POST") session.put("count", (session.get("count") ?? 0) + 1);
+    return new Response(String(session.get("count")));
+  });
+  const visit = (token?: string): Visitor => new Visitor(handler, token ? { session: token } : {});
+  return { sessions, errors, visit };
+}
+
+async function post(visitor: Visitor): Promise<string> {
+  return await (await visitor.fetch("/", { method: "POST" })).text();
+}
+
+testOn(
+  databases,
+  "sessions are encrypted under a SessionManager, and lose no update",
+  (database) =>
+    withStore(database, async ({ store }) => {
+      const { visit, errors } = counter(encrypted(store, key));
+      const visitor = visit();
+      assert.equal(await post(visitor), "1");
+      await Promise.all(Array.from({ length: 10 }, () => post(visitor.clone())));
+      const record = await store.find(hashToken(visitor.cookies.get("session")!));
+      assert.doesNotMatch(text(record!.data)!, /count|deadline/);
+      assert.equal((await store.all()).size, 1);
+      assert.notEqual(await visitor.text(), "undefined");
+      assert.deepEqual(errors, []);
+    }),
+);
+
+Deno.test("a session keeps its values under a new token, and a destroyed one stays destroyed", async () => {
+  const rows = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store: encrypted(rows, key, older) });
+  const session = await sessions.load(undefined);
+  session.put("userId", 7);
+  await sessions.commit(session);
+  const before = session.token;
+  session.renewToken();
+  await sessions.commit(session);
+  assert.notEqual(session.token, before);
+  assert.equal((await sessions.load(session.token)).get("userId"), 7);
+  assert.equal((await sessions.load(before)).get("userId"), undefined);
+  const slow = await sessions.load(session.token);
+  session.destroy();
+  await sessions.commit(session);
+  slow.put("count", 1);
+  await sessions.commit(slow);
+  assert.equal((await rows.all()).size, 0);
+});
+
+Deno.test("a visitor keeps the session while the key is changed in two steps", async () => {
+  const rows = new MemoryStore();
+  const visitor = counter(encrypted(rows, older)).visit();
+  assert.equal(await post(visitor), "1");
+  const token = visitor.cookies.get("session");
+  const steps = [[older], [older, key], [key, older], [key]];
+  let count = 1;
+  for (const [i, keys] of steps.entries()) {
+    // Two processes, the slower of which has the keys of the step before.
+    for (const processKeys of [keys, steps[Math.max(i - 1, 0)]!, keys]) {
+      const { visit, errors } = counter(encrypted(rows, ...processKeys));
+      assert.equal(await post(visit(token)), String(++count));
+      assert.deepEqual(errors, []);
+    }
+  }
+});
+
+Deno.test("a table that has sessions goes over while plaintext is allowed", async () => {
+  const rows = new MemoryStore();
+  const visitor = counter(rows).visit();
+  assert.equal(await post(visitor), "1");
+  const during = new EncryptedStore(rows, { keys: [key], allowPlaintext: true });
+  assert.equal(await post(counter(during).visit(visitor.cookies.get("session"))), "2");
+  const after = encrypted(rows, key);
+  assert.equal(await post(counter(after).visit(visitor.cookies.get("session"))), "3");
+});
+
+/**
+ * Makes of a session that cannot be decrypted one that cannot be decoded, as long as a manager takes
+ * the first for a failure of the store.
+ */
+function undecodable(store: EncryptedStore): FullSessionStore {
+  const find: FullSessionStore["find"] = async (token, options) => {
+    try {
+      return await store.find(token, options);
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      return { token, data: Uint8Array.of(0), expiry: soon() };
+    }
+  };
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === "find") return find;
+      const member = Reflect.get(target, name);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
+
+Deno.test("a session that cannot be decrypted is reported once and kept, and its visitor gets a new one", async () => {
+  const rows = new MemoryStore();
+  const first = counter(encrypted(rows, older)).visit();
+  await post(first);
+  const token = first.cookies.get("session")!;
+  const row = (await rows.find(hashToken(token)))!.data;
+
+  const { visit, errors } = counter(undecodable(encrypted(rows, key)));
+  const visitor = visit(token);
+  const response = await visitor.fetch();
+  assert.equal(response.status, 200);
+  assert.equal(await response.text(), "undefined");
+  assert.equal(errors.length, 1);
+  assert.equal(String(errors[0]).includes(token), false);
+  // Neither the row nor the cookie is given up: the key may come back.
+  assert.equal(visitor.cookies.get("session"), token);
+  assert.deepEqual((await rows.find(hashToken(token)))!.data, row);
+
+  assert.equal(await post(visitor), "1");
+  assert.notEqual(visitor.cookies.get("session"), token);
+  assert.equal(await visitor.text(), "1");
+  assert.deepEqual((await rows.find(hashToken(token)))!.data, row);
+  assert.equal(await counter(encrypted(rows, older)).visit(token).text(), "1");
+});
+
+Deno.test("a SessionManager never takes a session that cannot be decrypted for none", async () => {
+  const rows = new MemoryStore();
+  const first = counter(encrypted(rows, older)).visit();
+  await post(first);
+  const { visit, errors } = counter(encrypted(rows, key));
+  const visitor = visit(first.cookies.get("session"));
+  await visitor.fetch();
+  assert.ok(errors[0] instanceof DecryptionError);
+  assert.equal(visitor.cookies.get("session"), first.cookies.get("session"));
+  assert.equal((await rows.all()).size, 1);
+});
+
+Deno.test("a user is signed out everywhere although other sessions cannot be decrypted", async () => {
+  const rows = new MemoryStore();
+  const write = async (store: FullSessionStore, userId: number): Promise<void> => {
+    const sessions = new SessionManager<Values>({ store });
+    const session = await sessions.load(undefined);
+    session.put("userId", userId);
+    await sessions.commit(session);
+  };
+  for (const userId of [7, 8, 7, 8, 7]) await write(encrypted(rows, key), userId);
+  for (const userId of [7, 8]) await write(encrypted(rows, older), userId);
+  const store = encrypted(rows, key);
+  for await (const record of store.entries()) {
+    let isTheirs = false;
+    try {
+      isTheirs = text(record.data)!.includes('"userId",7') || /\b7\b/.test(text(record.data)!);
+    } catch (error) {
+      assert.ok(error instanceof DecryptionError);
+      isTheirs = true; // whose it is cannot be told
+    }
+    if (isTheirs) await store.delete(record.token);
+  }
+  assert.equal((await rows.all()).size, 2);
+  assert.equal((await store.all()).size, 2);
+});
+
+testOn(
+  databases,
+  "sessions are encrypted under an ExpressStore",
+  (database) =>
+    withStore(database, async ({ store: rows }) => {
+      const store = new ExpressStore(encrypted(rows, key, older));
+      const cookie = { originalMaxAge: 60_000, expires: inMs(60_000) };
+      await store.set("an-id", { cookie, userId: 7 });
+      const session = await store.get("an-id");
+      assert.equal(session?.userId, 7);
+      const [data] = (await rows.all()).values();
+      assert.doesNotMatch(text(data)!, /userId|cookie/);
+      // Two requests that loaded the same session, and changed different values of it.
+      const [one, another] = [await store.get("an-id"), await store.get("an-id")];
+      one!.a = 1;
+      another!.b = 2;
+      await Promise.all([store.set("an-id", one!), store.set("an-id", another!)]);
+      const { userId, a, b } = (await store.get("an-id"))!;
+      assert.deepEqual({ userId, a, b }, { userId: 7, a: 1, b: 2 });
+      await store.touch("an-id", { ...session!, cookie: { ...cookie, expires: inMs(120_000) } });
+      assert.equal(await store.length(), 1);
+      assert.equal((await store.all()).length, 1);
+      await store.destroy("an-id");
+      assert.equal(await store.get("an-id"), undefined);
+    }),
+);
+
+Deno.test("an ExpressStore counts and clears the sessions that cannot be decrypted", async () => {
+  const rows = new MemoryStore();
+  const cookie = { originalMaxAge: null, expires: null };
+  await new ExpressStore(encrypted(rows, older)).set("lost", { cookie });
+  const store = new ExpressStore(encrypted(rows, key));
+  await store.set("good", { cookie });
+  assert.equal(await store.length(), 2);
+  await store.destroy("lost");
+  await new ExpressStore(encrypted(rows, older)).set("lost", { cookie });
+  await store.clear();
+  assert.equal((await rows.all()).size, 0);
+});
