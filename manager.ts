@@ -30,3 +30,4 @@ export { MemoryStore } from "./src/memory_store.ts";
 export { SessionManager } from "./src/session_manager.ts";
 export type { Session, SessionStatus } from "./src/session.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./src/store.ts";
+export type { Duration } from "./src/read_options.ts";

@@ -22,3 +22,4 @@ export { SequelizeStore } from "./src/sequelize_store.ts";
 export { QueueFullError } from "./src/queue_full_error.ts";
 export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/options.ts";
 export type { SessionAttributes, SessionModel } from "./src/session_model.ts";
+export type { Duration } from "./src/read_options.ts";

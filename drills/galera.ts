@@ -25,7 +25,10 @@ async function withStores(
     const stores: SequelizeStore[] = [];
     for (const sequelize of instances) {
       stores.push(
-        await SequelizeStore.open(sequelize, { cleanupInterval: 200, onError: () => {} }),
+        await SequelizeStore.open(sequelize, {
+          cleanupInterval: { milliseconds: 200 },
+          onError: () => {},
+        }),
       );
     }
     const row = await test(stores);

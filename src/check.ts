@@ -1,4 +1,4 @@
-// Checks of arguments and options, before anything is sent.
+// Checks of arguments, before anything is sent.
 
 import { types } from "node:util";
 import type { SessionStore } from "./store.ts";
@@ -8,7 +8,7 @@ import { isWellFormed } from "./token.ts";
 export interface Rule<T> {
   /** Completes "must be ...". */
   readonly text: string;
-  hasType(value: unknown): boolean;
+  hasType(value: unknown): value is T;
   inRange?(value: T): boolean;
   /** What a message may say of a value that is out of range; by default the value itself. */
   describe?(value: T): string;
@@ -29,15 +29,15 @@ export const TOKEN: Rule<string> = {
   text: "1 to 255 printable ASCII characters other than the space and the quotes",
   hasType: isString,
   inRange: isWellFormed,
-  describe: (value) => `one of ${value.length} characters`,
+  describe: (value) => `a string of ${value.length} characters`,
 };
 
 /** What a session holds. */
 export const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
 
-// What DATETIME of MySQL and MariaDB can hold, less a day for the time zone that Sequelize writes it in.
-const MIN_EXPIRY = Date.UTC(1000, 0, 2);
-const MAX_EXPIRY = Date.UTC(9999, 11, 30);
+// What DATETIME of MySQL and MariaDB can hold.
+const MIN_EXPIRY = Date.UTC(1000, 0, 1);
+const MAX_EXPIRY = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** When a session expires. */
 export const EXPIRY: Rule<Date> = {
@@ -46,36 +46,18 @@ export const EXPIRY: Rule<Date> = {
   inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
 };
 
-const MAX_DURATION_MS = 100 * 365.25 * 86_400_000;
-
-/** How long a session lasts. */
-export const DURATION: Rule<number> = {
-  text: "a number of milliseconds, more than 0 and at most 100 years",
-  hasType: isNumber,
-  inRange: (value) => value > 0 && value <= MAX_DURATION_MS,
-};
-
-/** How much time has to pass between two events. */
-export const INTERVAL: Rule<number> = {
-  text: "a number of milliseconds, 0 or more",
-  hasType: isNumber,
-  inRange: (value) => value >= 0,
-};
-
 /** Where sessions are kept. */
 export const STORE: Rule<SessionStore> = {
   text: "a store with find, commit and delete",
-  hasType: (value) => hasMethods(value, ["find", "commit", "delete"]),
+  hasType: isStore,
 };
 
 /** A callback. */
-export const FUNCTION: Rule<unknown> = { text: "a function", hasType: isFunction };
+// deno-lint-ignore no-explicit-any -- a function of any signature
+export const FUNCTION: Rule<(...args: any[]) => any> = { text: "a function", hasType: isFunction };
 
 /** A bag of options. */
-export const OPTIONS: Rule<object> = {
-  text: "an object",
-  hasType: (value) => typeof value === "object" && value !== null,
-};
+export const OPTIONS: Rule<object> = { text: "an object", hasType: isObject };
 
 /** A choice of two. */
 export const FLAG: Rule<boolean> = {
@@ -84,33 +66,59 @@ export const FLAG: Rule<boolean> = {
 };
 
 /**
- * Throws where a value breaks a rule.
+ * Throws if a value breaks a rule.
  *
  * @param action Completes "Cannot ...".
- * @throws {TypeError} Where the value has the wrong type.
- * @throws {RangeError} Where it has the right type and is out of range.
+ * @throws {TypeError} If the value has the wrong type.
+ * @throws {RangeError} If it has the right type and is out of range.
  */
-export function check<T>(action: string, name: string, value: T, rule: Rule<T>): void {
+export function check<T>(
+  action: string,
+  name: string,
+  value: unknown,
+  rule: Rule<T>,
+): asserts value is T {
   const { text, describe = String } = rule;
-  const rest = (received: string): string =>
+  const message = (received: string): string =>
     `Cannot ${action}: '${name}' must be ${text}: received ${received}`;
-  if (!rule.hasType(value)) throw new TypeError(rest(value === null ? "null" : typeof value));
-  if (rule.inRange?.(value) === false) throw new RangeError(rest(describe(value)));
+  if (!rule.hasType(value)) throw new TypeError(message(typeName(value)));
+  if (rule.inRange?.(value) === false) throw new RangeError(message(describe(value)));
 }
 
-/** Whether a value is a number, be it NaN. */
-export function isNumber(value: unknown): boolean {
+function typeName(value: unknown): string {
+  if (value === null) return "null";
+  return isPromise(value) ? "a Promise: is an `await` missing?" : typeof value;
+}
+
+/** Whether a value is a number, including NaN. */
+export function isNumber(value: unknown): value is number {
   return typeof value === "number";
 }
 
 /** Whether a value is a string. */
-export function isString(value: unknown): boolean {
+export function isString(value: unknown): value is string {
   return typeof value === "string";
 }
 
 /** Whether a value is a function. */
-export function isFunction(value: unknown): boolean {
+// deno-lint-ignore no-explicit-any -- a function of any signature
+export function isFunction(value: unknown): value is (...args: any[]) => any {
   return typeof value === "function";
+}
+
+/** Whether a value is an object. */
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** Whether a value is a promise, or is used like one. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return hasMethods(value, ["then"]);
+}
+
+/** Whether a value has what a session manager needs of a store. */
+export function isStore(value: unknown): value is SessionStore {
+  return hasMethods(value, ["find", "commit", "delete"]);
 }
 
 /** Whether a value has functions of these names. */

@@ -1,5 +1,6 @@
 import { parseCookie, type SetCookie, stringifySetCookie } from "cookie";
 import { check, FLAG, isString, type Rule } from "./check.ts";
+import { optional, readOptions, withDefault } from "./read_options.ts";
 import { isGenerated } from "./token.ts";
 
 /** The session cookie's attributes. */
@@ -78,12 +79,28 @@ const PATH: Rule<string> = {
   describe: JSON.stringify,
 };
 
-const SAME_SITE: Rule<string> = {
+type SameSite = "lax" | "strict" | "none";
+
+const SAME_SITE: Rule<SameSite> = {
   text: `"lax", "strict" or "none"`,
-  hasType: isString,
+  hasType: (value): value is SameSite => isString(value),
   inRange: (value) => ["lax", "strict", "none"].includes(value),
   describe: JSON.stringify,
 };
+
+const COOKIE_OPTIONS = {
+  name: withDefault(NAME, "session"),
+  domain: optional(DOMAIN),
+  path: withDefault(PATH, "/"),
+  httpOnly: withDefault(FLAG, true),
+  secure: withDefault(FLAG, false),
+  sameSite: withDefault(SAME_SITE, "lax"),
+  partitioned: withDefault(FLAG, false),
+  persist: withDefault(FLAG, true),
+};
+
+const EXPIRY_HINT = "the cookie ends with the session, which the manager's 'lifetime' decides";
+const COOKIE_HINTS = { maxAge: EXPIRY_HINT, expires: EXPIRY_HINT };
 
 /** How many cookies of one name a request may have looked up; a browser sends one, rarely two. */
 const MAX_CANDIDATES = 3;
@@ -111,15 +128,8 @@ export class SessionCookie {
    * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
    */
   constructor(options: SessionCookieOptions = {}) {
-    const { name = "session", domain, path = "/", sameSite = "lax" } = options;
-    const { httpOnly = true, secure = false, partitioned = false, persist = true } = options;
-    check(ACTION, "cookie.name", name, NAME);
-    if (domain !== undefined) check(ACTION, "cookie.domain", domain, DOMAIN);
-    check(ACTION, "cookie.path", path, PATH);
-    check(ACTION, "cookie.sameSite", sameSite, SAME_SITE);
-    for (const [flag, value] of Object.entries({ httpOnly, secure, partitioned, persist })) {
-      check(ACTION, `cookie.${flag}`, value, FLAG);
-    }
+    const values = readOptions(ACTION, options, COOKIE_OPTIONS, "cookie", COOKIE_HINTS);
+    const { name, domain, path, sameSite, httpOnly, secure, partitioned, persist } = values;
     this.#name = name;
     this.#attributes = {
       ...(domain !== undefined && { domain }),
@@ -167,7 +177,7 @@ function assertKept(name: string, attributes: Omit<SetCookie, "name" | "value">)
   const require = (option: string, value: unknown, required: unknown, reason: string): void =>
     check(ACTION, `cookie.${option}`, value, {
       text: `${required} where ${reason}`,
-      hasType: () => true,
+      hasType: (_): _ is unknown => true,
       inRange: () => value === required,
     });
   if (sameSite === "none") require("secure", secure, true, `cookie.sameSite is "none"`);

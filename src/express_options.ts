@@ -1,4 +1,13 @@
-import { check, DURATION, FLAG, hasMethods, INTERVAL, OPTIONS, type Rule } from "./check.ts";
+import { FLAG, hasMethods, type Rule } from "./check.ts";
+import {
+  type Duration,
+  INTERVAL,
+  LIFETIME,
+  readOptions,
+  toMilliseconds,
+  warnIfShort,
+  withDefault,
+} from "./read_options.ts";
 
 /** Turns sessions into text and back; `JSON` is one. */
 export interface Serializer {
@@ -20,11 +29,12 @@ export interface Serializer {
 export interface ExpressStoreOptions {
   /**
    * How long a session whose cookie has no expiry, and so ends with the browser, lasts without being
-   * used, in milliseconds, up to 100 years.
+   * used, in milliseconds, up to 100 years. Less than a second is refused as a number, because it is likely
+   * meant in seconds; a test writes `{ milliseconds: 5 }`.
    *
    * @default {86_400_000}
    */
-  readonly lifetime?: number | undefined;
+  readonly lifetime?: Duration | undefined;
   /**
    * Whether the store gets the SHA-256 of each session's id in its place, so that what leaks from the
    * database opens no session. Changing it ends all sessions.
@@ -39,7 +49,7 @@ export interface ExpressStoreOptions {
    *
    * @default {60_000}
    */
-  readonly touchInterval?: number | undefined;
+  readonly touchInterval?: Duration | undefined;
   /**
    * The format of the sessions' data.
    *
@@ -49,29 +59,38 @@ export interface ExpressStoreOptions {
 }
 
 /** The options with their defaults in place. */
-export type ExpressSettings = {
-  readonly [Name in keyof ExpressStoreOptions]-?: NonNullable<ExpressStoreOptions[Name]>;
-};
+export interface ExpressSettings {
+  readonly lifetime: number;
+  readonly hashToken: boolean;
+  readonly touchInterval: number;
+  readonly serializer: Serializer;
+}
 
 const SERIALIZER: Rule<Serializer> = {
   text: "a serializer with stringify and parse",
-  hasType: (value) => hasMethods(value, ["stringify", "parse"]),
+  hasType: (value): value is Serializer => hasMethods(value, ["stringify", "parse"]),
+};
+
+const EXPRESS_OPTIONS = {
+  lifetime: withDefault(LIFETIME, 24 * 3_600_000),
+  hashToken: withDefault(FLAG, true),
+  touchInterval: withDefault(INTERVAL, 60_000),
+  serializer: withDefault<Serializer>(SERIALIZER, JSON),
 };
 
 /**
  * Checks what an `ExpressStore` was given, and fills in the defaults.
  *
- * @throws {TypeError} Where an option has the wrong type.
- * @throws {RangeError} Where a value is out of range.
+ * @throws {TypeError} If an option is unknown or has the wrong type.
+ * @throws {RangeError} If a value is out of range.
  */
 export function checkExpressOptions(options: ExpressStoreOptions): ExpressSettings {
-  const action = "create the Express store";
-  check(action, "options", options, OPTIONS);
-  const { lifetime = 24 * 3_600_000, hashToken = true } = options;
-  const { touchInterval = 60_000, serializer = JSON } = options;
-  check(action, "lifetime", lifetime, DURATION);
-  check(action, "hashToken", hashToken, FLAG);
-  check(action, "touchInterval", touchInterval, INTERVAL);
-  check(action, "serializer", serializer, SERIALIZER);
-  return { lifetime, hashToken, touchInterval, serializer };
+  const values = readOptions("create the Express store", options, EXPRESS_OPTIONS);
+  const { lifetime, touchInterval } = values;
+  warnIfShort("lifetime", lifetime);
+  return {
+    ...values,
+    lifetime: toMilliseconds(lifetime),
+    touchInterval: toMilliseconds(touchInterval),
+  };
 }

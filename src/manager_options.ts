@@ -1,7 +1,16 @@
-import { check, DURATION, FLAG, FUNCTION, hasMethods, OPTIONS, type Rule, STORE } from "./check.ts";
+import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule, STORE } from "./check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "./memory_store.ts";
+import {
+  type Duration,
+  LIFETIME,
+  optional,
+  readOptions,
+  toMilliseconds,
+  warnIfShort,
+  withDefault,
+} from "./read_options.ts";
 import { printer } from "./report.ts";
 import type { FullSessionStore, SessionStore } from "./store.ts";
 
@@ -16,17 +25,18 @@ export interface SessionManagerOptions {
   readonly store?: (SessionStore & Partial<FullSessionStore>) | undefined;
   /**
    * How long a session lasts from its beginning, or from its last `renewToken` on, in milliseconds, up to
-   * 100 years.
+   * 100 years. Less than a second is refused as a number, because it is likely meant in seconds; a test
+   * writes `{ milliseconds: 5 }`.
    *
    * @default {86_400_000}
    */
-  readonly lifetime?: number | undefined;
+  readonly lifetime?: Duration | undefined;
   /**
    * How long a session lasts without being used, in milliseconds; by default there is no such limit. A
    * use is recorded only once a tenth of the time has passed since the last one that was, so that a
    * session may end up to a tenth early.
    */
-  readonly idleTimeout?: number | undefined;
+  readonly idleTimeout?: Duration | undefined;
   /** The session cookie's attributes. */
   readonly cookie?: SessionCookieOptions | undefined;
   /**
@@ -66,38 +76,37 @@ export interface ManagerSettings {
   readonly onError: NonNullable<SessionManagerOptions["onError"]>;
 }
 
-const ACTION = "create the session manager";
-
 const CODEC: Rule<Codec> = {
   text: "a codec with encode and decode",
-  hasType: (value) => hasMethods(value, ["encode", "decode"]),
+  hasType: (value): value is Codec => hasMethods(value, ["encode", "decode"]),
+};
+
+const MANAGER_OPTIONS = {
+  store: optional(STORE),
+  lifetime: withDefault(LIFETIME, 24 * 3_600_000),
+  idleTimeout: optional(LIFETIME),
+  cookie: withDefault(OPTIONS, {}),
+  codec: withDefault(CODEC, devalueCodec),
+  hashToken: withDefault(FLAG, true),
+  onError: withDefault(FUNCTION, printer("load or save a session")),
 };
 
 /**
  * Checks what a session manager was given, and fills in the defaults.
  *
- * @throws {TypeError} Where an option has the wrong type.
- * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
+ * @throws {TypeError} If an option is unknown or has the wrong type.
+ * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
  */
 export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
-  check(ACTION, "options", options, OPTIONS);
-  const { lifetime = 24 * 3_600_000, idleTimeout, cookie = {} } = options;
-  const { store = new MemoryStore(), codec = devalueCodec, hashToken = true } = options;
-  const { onError = printer("load or save a session") } = options;
-  check(ACTION, "store", store, STORE);
-  check(ACTION, "lifetime", lifetime, DURATION);
-  if (idleTimeout !== undefined) check(ACTION, "idleTimeout", idleTimeout, DURATION);
-  check(ACTION, "cookie", cookie, OPTIONS);
-  check(ACTION, "codec", codec, CODEC);
-  check(ACTION, "hashToken", hashToken, FLAG);
-  check(ACTION, "onError", onError, FUNCTION);
+  const values = readOptions("create the session manager", options, MANAGER_OPTIONS);
+  const { store = new MemoryStore(), lifetime, idleTimeout, cookie } = values;
+  warnIfShort("lifetime", lifetime);
+  warnIfShort("idleTimeout", idleTimeout);
   return {
+    ...values,
     store,
-    lifetime,
-    idleTimeout,
+    lifetime: toMilliseconds(lifetime),
+    idleTimeout: idleTimeout && toMilliseconds(idleTimeout),
     cookie: new SessionCookie(cookie),
-    codec,
-    hashToken,
-    onError,
   };
 }

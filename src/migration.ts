@@ -1,6 +1,7 @@
 import type { QueryInterface, Transaction } from "sequelize";
-import { check, isFunction, OPTIONS, type Rule } from "./check.ts";
-import { LOGGING, NAME, SEQUELIZE } from "./options.ts";
+import { check, hasMethods, isFunction, type Rule } from "./check.ts";
+import { SEQUELIZE, TABLE_OPTIONS } from "./options.ts";
+import { readOptions, withDefault } from "./read_options.ts";
 import { defineSessionModel, type SessionModel } from "./session_model.ts";
 import { createSessionTable, createSessionTableIn, dropSessionTable } from "./session_schema.ts";
 
@@ -34,13 +35,15 @@ export interface MigrationOptions {
 
 const QUERY_INTERFACE: Rule<QueryInterface> = {
   text: "a QueryInterface of Sequelize 6",
-  hasType: (value) => isFunction((value as QueryInterface | undefined)?.createTable),
+  hasType: (value): value is QueryInterface => hasMethods(value, ["createTable"]),
 };
 
 const TRANSACTION: Rule<Transaction | null> = {
   text: "a transaction of Sequelize",
-  hasType: (value) => value === null || isFunction((value as Transaction).commit),
+  hasType: (value): value is Transaction | null => value === null || hasMethods(value, ["commit"]),
 };
+
+const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTION, null) };
 
 /**
  * Creates the sessions table and its index where they are missing: what `SequelizeStore.open` does unless
@@ -94,13 +97,7 @@ function open(
   check(action, "queryInterface", queryInterface, QUERY_INTERFACE);
   // sequelize-cli gives a migration the Sequelize class as its second argument.
   const given = isFunction(options) ? {} : options;
-  check(action, "options", given, OPTIONS);
-  const { tableName = "sessions", schema, transaction = null, logging = false } = given;
+  const { transaction, ...table } = readOptions(action, given, MIGRATION_OPTIONS);
   check(action, "queryInterface.sequelize", queryInterface.sequelize, SEQUELIZE);
-  check(action, "tableName", tableName, NAME);
-  if (schema !== undefined) check(action, "schema", schema, NAME);
-  check(action, "transaction", transaction, TRANSACTION);
-  check(action, "logging", logging, LOGGING);
-  const model = defineSessionModel(queryInterface.sequelize, { tableName, schema, logging });
-  return { model, transaction };
+  return { model: defineSessionModel(queryInterface.sequelize, table), transaction };
 }

@@ -3,13 +3,22 @@ import {
   check,
   FLAG,
   FUNCTION,
-  INTERVAL,
+  hasMethods,
   isFunction,
   isNumber,
+  isObject,
   isString,
   ROW_COUNT,
   type Rule,
 } from "./check.ts";
+import {
+  type Duration,
+  INTERVAL,
+  optional,
+  readOptions,
+  toMilliseconds,
+  withDefault,
+} from "./read_options.ts";
 import { printer } from "./report.ts";
 import { DIALECTS, type SessionModelOptions } from "./session_model.ts";
 import type { CallOptions } from "./store.ts";
@@ -18,11 +27,12 @@ import type { CallOptions } from "./store.ts";
 export interface SequelizeStoreOptions {
   /**
    * The time between two cleanups in milliseconds, jittered by ±20 % so that instances spread out; 0
-   * for no cleanup loop.
+   * for no cleanup loop. Less than a second is refused as a number, because it is likely meant in seconds;
+   * a test writes `{ milliseconds: 5 }`.
    *
    * @default {300_000}
    */
-  readonly cleanupInterval?: number | undefined;
+  readonly cleanupInterval?: Duration | undefined;
   /**
    * The most rows that one cleanup statement deletes, 1 to 10 000.
    *
@@ -104,58 +114,57 @@ export const NAME: Rule<string> = {
   text: "1 to 63 characters other than dots, quotes and brackets",
   hasType: isString,
   inRange: (value) => /^[^."'`[\]]{1,63}$/.test(value),
+  describe: (value) => value.length > 63 ? `${value.length} characters` : JSON.stringify(value),
 };
 
-const SIGNAL: Rule<AbortSignal | undefined> = {
+const SIGNAL: Rule<AbortSignal> = {
   text: "an AbortSignal",
   // By its shape: a test runner's sandbox has a class of its own.
-  hasType: (value) => {
-    return value === undefined || isFunction((value as AbortSignal | null)?.addEventListener);
-  },
+  hasType: (value): value is AbortSignal => hasMethods(value, ["addEventListener"]),
 };
 
 /** A function that gets SQL, if any. */
-export const LOGGING: Rule<unknown> = {
+const LOGGING: Rule<SessionModelOptions["logging"]> = {
   text: "false or a function",
-  hasType: (value) => value === false || isFunction(value),
+  hasType: (value): value is SessionModelOptions["logging"] => value === false || isFunction(value),
 };
 
 /** An instance of a dialect that the store is written for. */
 export const SEQUELIZE: Rule<Sequelize> = {
   text: `a Sequelize 6 instance for ${DIALECTS.join(", ")}`,
-  hasType: (value) => isFunction((value as Partial<Sequelize> | undefined)?.getDialect),
+  hasType: (value): value is Sequelize =>
+    hasMethods(value, ["getDialect", "getQueryInterface", "define", "query"]) &&
+    isObject((value as Sequelize & { options: unknown }).options),
   inRange: (value) => DIALECTS.includes(value.getDialect()),
   describe: (value) => `one for ${value.getDialect()}`,
+};
+
+/** The options of a store and of a migration that say which table is meant. */
+export const TABLE_OPTIONS = {
+  tableName: withDefault(NAME, "sessions"),
+  schema: optional(NAME),
+  logging: withDefault(LOGGING, false),
+};
+
+const STORE_OPTIONS = {
+  cleanupInterval: withDefault(INTERVAL, 5 * 60_000),
+  cleanupBatchSize: withDefault(ROW_COUNT, 1000),
+  queueLimit: withDefault(QUEUE_LIMIT, 10_000),
+  signal: optional(SIGNAL),
+  onError: withDefault(FUNCTION, printer("delete expired sessions")),
+  sync: withDefault(FLAG, true),
+  ...TABLE_OPTIONS,
 };
 
 /**
  * Checks what {@linkcode SequelizeStore.open} was given, and fills in the defaults.
  *
- * @throws {TypeError} Where the instance or an option has the wrong type.
- * @throws {RangeError} Where a value is out of range, or the dialect is not supported.
+ * @throws {TypeError} If the instance or an option has the wrong type, or an option is unknown.
+ * @throws {RangeError} If a value is out of range, or the dialect is not supported.
  */
 export function checkOptions(sequelize: Sequelize, options: SequelizeStoreOptions): Settings {
-  const settings: Settings = {
-    cleanupInterval: options.cleanupInterval ?? 5 * 60_000,
-    cleanupBatchSize: options.cleanupBatchSize ?? 1000,
-    queueLimit: options.queueLimit ?? 10_000,
-    signal: options.signal,
-    onError: options.onError ?? printer("delete expired sessions"),
-    sync: options.sync ?? true,
-    tableName: options.tableName ?? "sessions",
-    schema: options.schema,
-    logging: options.logging ?? false,
-  };
   const action = "open the session store";
   check(action, "sequelize", sequelize, SEQUELIZE);
-  check(action, "cleanupInterval", settings.cleanupInterval, INTERVAL);
-  check(action, "cleanupBatchSize", settings.cleanupBatchSize, ROW_COUNT);
-  check(action, "queueLimit", settings.queueLimit, QUEUE_LIMIT);
-  check(action, "signal", settings.signal, SIGNAL);
-  check(action, "onError", settings.onError, FUNCTION);
-  check(action, "sync", settings.sync, FLAG);
-  check(action, "tableName", settings.tableName, NAME);
-  if (settings.schema !== undefined) check(action, "schema", settings.schema, NAME);
-  check(action, "logging", settings.logging, LOGGING);
-  return settings;
+  const values = readOptions(action, options, STORE_OPTIONS);
+  return { ...values, cleanupInterval: toMilliseconds(values.cleanupInterval) };
 }

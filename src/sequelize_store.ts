@@ -18,6 +18,9 @@ import { type SessionRow, SessionTable } from "./session_table.ts";
 import type { FullSessionStore, SessionRecord } from "./store.ts";
 import { isWellFormed } from "./token.ts";
 
+/** Shows that `open` calls the constructor: TypeScript's `private` does not exist at run time. */
+const OPENED = Symbol("opened");
+
 /**
  * Keeps sessions in a table of any SQL database that Sequelize speaks: PostgreSQL, MySQL, MariaDB,
  * SQLite, SQL Server.
@@ -56,7 +59,12 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #cleanup: Promise<void>;
 
-  private constructor(model: SessionModel, settings: Settings) {
+  private constructor(caller: typeof OPENED, model: SessionModel, settings: Settings) {
+    if (caller !== OPENED) {
+      throw new TypeError(
+        "Cannot create the session store: use `await SequelizeStore.open(sequelize)`",
+      );
+    }
     this.model = model;
     this.#table = new SessionTable(model);
     this.#reads = batchReads(this.#table, settings.queueLimit);
@@ -81,7 +89,7 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     const settings = checkOptions(sequelize, options);
     const model = defineSessionModel(sequelize, settings);
     if (settings.sync) await createSessionTable(model);
-    return new SequelizeStore(model, settings);
+    return new SequelizeStore(OPENED, model, settings);
   }
 
   /** Finds the active session of a token: see {@linkcode SessionStore.find}. */

@@ -18,7 +18,7 @@ import { hashToken, isGenerated } from "./token.ts";
 const RESPONSE: Rule<Response> = {
   text: "a Response",
   // By its shape: a framework may bring a class of its own.
-  hasType: (value) => (value as Response | undefined)?.headers !== undefined,
+  hasType: (value): value is Response => (value as Response | undefined)?.headers !== undefined,
 };
 
 /**
@@ -50,7 +50,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #sessions = new WeakSet<object>();
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
-    hasType: (value) => this.#sessions.has(Object(value)),
+    hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
   };
 
   /**

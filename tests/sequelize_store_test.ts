@@ -611,7 +611,7 @@ testOn(databases, "the cleanup loop deletes what has expired", async (database) 
     await store.commit("later", bytes("data"), inMs(-1));
     await setTimeout(50);
     assert.equal(await store.model.count(), 2);
-  }, { cleanupInterval: 5 });
+  }, { cleanupInterval: { milliseconds: 5 } });
 });
 
 testOn(
@@ -629,7 +629,7 @@ testOn(
       assert.deepEqual(statements, []);
       await store.commit("token", bytes("data"), soon());
       assert.equal(text((await store.find("token"))?.data), "data");
-    }, { cleanupInterval: 5, signal });
+    }, { cleanupInterval: { milliseconds: 5 }, signal });
   },
 );
 
@@ -650,7 +650,7 @@ testOn(servers, "stopCleanup() waits for the delete that is under way", async (d
     });
     await stopping;
     assert.equal(await store.model.count(), 0);
-  }, { cleanupInterval: 100 });
+  }, { cleanupInterval: { milliseconds: 100 } });
 });
 
 testOn(
@@ -661,7 +661,7 @@ testOn(
     await withStore(database, async ({ statements }) => {
       await setTimeout(30);
       assert.deepEqual(statements, []);
-    }, { cleanupInterval: 1, signal });
+    }, { cleanupInterval: { milliseconds: 1 }, signal });
   },
 );
 
@@ -671,7 +671,7 @@ testOn(databases, "Symbol.asyncDispose stops the cleanup loop", async (database)
     statements.length = 0;
     await setTimeout(30);
     assert.deepEqual(statements, []);
-  }, { cleanupInterval: 5 });
+  }, { cleanupInterval: { milliseconds: 5 } });
 });
 
 testOn(databases, "the cleanup loop survives its failures and reports them", async (database) => {
@@ -686,7 +686,7 @@ testOn(databases, "the cleanup loop survives its failures and reports them", asy
     await store.commit("expired", bytes("data"), inMs(-1));
     await until(async () => await store.model.count() === 0);
     assert.equal((errors[0] as Error).name, "SequelizeDatabaseError");
-  }, { cleanupInterval: 5, onError });
+  }, { cleanupInterval: { milliseconds: 5 }, onError });
 });
 
 // A database error has the statement, and with it tokens; drivers even put it into the message.
@@ -702,7 +702,7 @@ testOn(databases, "a failed cleanup is printed without the statement", async (da
       await until(() => printed.length > 0);
       await store.stopCleanup();
       await queryInterface.renameTable(`${tableName}_away`, tableName);
-    }, { cleanupInterval: 5 });
+    }, { cleanupInterval: { milliseconds: 5 } });
   } finally {
     console.error = consoleError;
   }
@@ -750,7 +750,14 @@ testOn(databases[0]!, "open() refuses wrong options before it does anything", as
     await refused({ logging: "yes" }, TypeError);
     assert.deepEqual(statements, []);
   });
-  const noSequelize = { getDialect: () => "oracle" } as unknown as Sequelize;
+  const method = (): void => {};
+  const noSequelize = {
+    getDialect: () => "oracle",
+    getQueryInterface: method,
+    define: method,
+    query: method,
+    options: {},
+  } as unknown as Sequelize;
   await assert.rejects(SequelizeStore.open(noSequelize), {
     name: "RangeError",
     message: /must be a Sequelize 6 instance for postgres, .*: received one for oracle$/,
@@ -772,7 +779,7 @@ testOn([postgres, ...mariadb], "a pool of one connection is enough", async (data
       ]));
       assert.equal((await store.all()).size, 50);
     },
-    { cleanupInterval: 5 },
+    { cleanupInterval: { milliseconds: 5 } },
     { pool: { max: 1 } },
   );
 });

@@ -554,6 +554,9 @@ Deno.test("the options are checked when the manager is made", () => {
       { onError: true },
     ],
     RangeError: [
+      { lifetime: 999 },
+      { lifetime: { milliseconds: 0 } },
+      { idleTimeout: 999 },
       { lifetime: 0 },
       { lifetime: -1 },
       { lifetime: NaN },
@@ -575,5 +578,7 @@ Deno.test("the options are checked when the manager is made", () => {
     name: "TypeError",
     message: "Cannot wrap the handler: 'handler' must be a function: received undefined",
   });
-  assert.ok(new SessionManager({ lifetime: 1, idleTimeout: 100 * 365 * 86_400_000 }));
+  assert.ok(
+    new SessionManager({ lifetime: { milliseconds: 1 }, idleTimeout: 100 * 365 * 86_400_000 }),
+  );
 });

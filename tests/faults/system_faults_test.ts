@@ -81,7 +81,7 @@ testOn(databases, "each failed cleanup is told once, and the loop goes on", asyn
     await store.commit("expired", bytes("data"), inMs(-1));
     await until(async () => await store.model.count() === 0);
   }, {
-    cleanupInterval: 20,
+    cleanupInterval: { milliseconds: 20 },
     onError: (error) => errors.push(error),
     logging: (sql) => {
       if (/ORDER BY .*expiry/.test(sql)) cleanups++;

@@ -23,7 +23,7 @@ export async function underStorm(
 ): Promise<Counts> {
   let counts: Counts | undefined;
   await withConnection(engine, async (server, sequelize) => {
-    const cleanup = { cleanupInterval: 50, onError: () => {} };
+    const cleanup = { cleanupInterval: { milliseconds: 50 }, onError: () => {} };
     await using store = await SequelizeStore.open(sequelize, { ...cleanup, ...options });
     const tally = new Tally();
     const controller = new AbortController();

@@ -17,7 +17,7 @@ if (sequelize.getDialect() === "sqlite") {
   await sequelize.query("PRAGMA journal_mode = WAL");
   await sequelize.query("PRAGMA synchronous = FULL");
 }
-const store = await SequelizeStore.open(sequelize, { cleanupInterval: 100 });
+const store = await SequelizeStore.open(sequelize, { cleanupInterval: { milliseconds: 100 } });
 
 async function write(token: string, turn: number): Promise<void> {
   const state = turn % 5 === 4 ? "gone" : `turn${turn}`;
