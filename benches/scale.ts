@@ -1,7 +1,9 @@
 // What becomes of the store where the table is large: finds, a cleanup beside callers, a walk over all
 // sessions, and opening. On PostgreSQL and MariaDB, which fill the tables by themselves.
 //
-//   deno task bench:scale [--database URL]... [--rows 3000000] [--json FILE]
+//   deno task bench:scale [--database DATABASE]... [--rows 3000000] [--json FILE]
+//
+// DATABASE is a URL, or one of postgres and mariadb, which stand for TEST_POSTGRES_URL and TEST_MARIADB_URL.
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -12,18 +14,21 @@ import { QueryTypes, Sequelize } from "sequelize";
 import { SequelizeStore } from "../mod.ts";
 import { POOL } from "./contender.ts";
 import { compare, type Load, median, percentile } from "./measure.ts";
+import { readDatabases, readOrExit } from "./options.ts";
 import { serverName } from "./report.ts";
 
-const { values: flags } = parseArgs({
-  options: {
-    database: { type: "string", multiple: true },
-    rows: { type: "string", default: "3000000" },
-    few: { type: "string", default: "10000" },
-    expired: { type: "string", default: "1000000" },
-    only: { type: "string", default: "cleanup,walk,open,find" },
-    json: { type: "string" },
-  },
-});
+const { values: flags } = readOrExit(() =>
+  parseArgs({
+    options: {
+      database: { type: "string", multiple: true },
+      rows: { type: "string", default: "3000000" },
+      few: { type: "string", default: "10000" },
+      expired: { type: "string", default: "1000000" },
+      only: { type: "string", default: "cleanup,walk,open,find" },
+      json: { type: "string" },
+    },
+  })
+);
 
 const CALLERS = 50;
 const REST_MS = 10_000;
@@ -203,8 +208,7 @@ async function bench(url: string): Promise<Record<string, unknown>> {
   return results;
 }
 
-const { TEST_POSTGRES_URL, TEST_MARIADB_URL } = process.env;
-const urls = flags.database ?? [TEST_POSTGRES_URL, TEST_MARIADB_URL].flatMap((url) => url || []);
+const urls = readOrExit(() => readDatabases(flags.database, ["postgres", "mariadb"]));
 const all: Record<string, unknown>[] = [];
 for (const url of urls) {
   all.push(await bench(url));

@@ -1,9 +1,11 @@
 // Operations per second of the store beside the bare driver with prepared statements, plain calls of
 // Sequelize and the stores of express-session, in one run on one machine: read the ratios.
 //
-//   deno task bench [--database postgres://user:password@host/name]... [--only find,commit] [--json FILE]
+//   deno task bench [--database DATABASE]... [--only find,commit] [--json FILE]
+//
+// DATABASE is a URL such as postgres://user:password@host/name, or one of postgres, mariadb and mysql, which
+// stand for TEST_POSTGRES_URL, TEST_MARIADB_URL and TEST_MYSQL_URL, or sqlite.
 
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { Sequelize } from "sequelize";
 import { SequelizeStore } from "../mod.ts";
@@ -11,6 +13,7 @@ import { type Contender, POOL, TABLE, type Verb, VERBS } from "./contender.ts";
 import { delay } from "./delaying_proxy.ts";
 import { lineup } from "./lineup.ts";
 import { compare } from "./measure.ts";
+import { readDatabases, readOrExit } from "./options.ts";
 import {
   type DatabaseReport,
   printRows,
@@ -21,19 +24,21 @@ import {
 } from "./report.ts";
 import { SessionRows } from "./session_rows.ts";
 
-const { values: flags } = parseArgs({
-  options: {
-    database: { type: "string", multiple: true },
-    only: { type: "string", default: VERBS.join(",") },
-    callers: { type: "string", default: "1,10,100,1000" },
-    contenders: { type: "string", default: "" },
-    rows: { type: "string", default: "20000" },
-    rounds: { type: "string", default: "5" },
-    ms: { type: "string", default: "300" },
-    latency: { type: "string", default: "0" },
-    json: { type: "string" },
-  },
-});
+const { values: flags } = readOrExit(() =>
+  parseArgs({
+    options: {
+      database: { type: "string", multiple: true },
+      only: { type: "string", default: VERBS.join(",") },
+      callers: { type: "string", default: "1,10,100,1000" },
+      contenders: { type: "string", default: "" },
+      rows: { type: "string", default: "20000" },
+      rounds: { type: "string", default: "5" },
+      ms: { type: "string", default: "300" },
+      latency: { type: "string", default: "0" },
+      json: { type: "string" },
+    },
+  })
+);
 
 const DEFAULT_PORTS: Record<string, number> = { postgres: 5432, mariadb: 3306, mysql: 3306 };
 
@@ -119,8 +124,8 @@ async function bench(address: string, databases: DatabaseReport[]): Promise<void
   proxy?.close();
 }
 
-const { TEST_POSTGRES_URL, TEST_MARIADB_URL, TEST_MYSQL_URL } = process.env;
-const servers = [TEST_POSTGRES_URL, TEST_MARIADB_URL, TEST_MYSQL_URL];
-const addresses = flags.database ?? [...servers.flatMap((url) => url ?? []), "sqlite"];
+const addresses = readOrExit(() =>
+  readDatabases(flags.database, ["postgres", "mariadb", "mysql", "sqlite"])
+);
 const databases: DatabaseReport[] = [];
 for (const address of addresses) await bench(address, databases);

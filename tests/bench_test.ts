@@ -1,10 +1,12 @@
-// What the benchmarks make of what they measure; no time is asserted.
+// How the benchmarks read their arguments and evaluate their measurements. No test asserts a time.
 
 import assert from "node:assert/strict";
 import { drawChart } from "../benches/chart.ts";
 import { markdownTable } from "../benches/markdown.ts";
 import { compare, median, percentile, type Sample } from "../benches/measure.ts";
+import { type Dialect, readDatabases } from "../benches/options.ts";
 import { summarize } from "../benches/report.ts";
+import { runScript } from "./run_script.ts";
 
 const NAMES = ["SequelizeStore", "bare pg", "a <peer>"];
 const SAMPLES = [[400, 90, 100], [100, 45, 50], [10, 10, 10]].map((figures) => {
@@ -51,4 +53,60 @@ Deno.test("the table has a line for each contender, with how much faster the sto
   const lines = markdownTable(REPORT).split("\n");
   assert.equal(lines.length, 2 + NAMES.length);
   assert.match(lines[3]!, /^\| find \| bare pg \| 50\/s, 5 µs: \*\*2\.0\*\* \|$/);
+});
+
+const DIALECTS: readonly Dialect[] = ["postgres", "mariadb", "mysql", "sqlite"];
+const ENVIRONMENT = { TEST_POSTGRES_URL: "postgres://a/b", TEST_MYSQL_URL: "mysql://c/d" };
+
+Deno.test("readDatabases() takes URLs, and names of dialects for the URLs in their variables", () => {
+  const names = ["mariadb://user:password@host/name", "postgresql://host/name", ...DIALECTS];
+  const environment = { ...ENVIRONMENT, TEST_MARIADB_URL: "mariadb://e/f" };
+  assert.deepEqual(readDatabases(names, DIALECTS, environment), [
+    "mariadb://user:password@host/name",
+    "postgresql://host/name",
+    "postgres://a/b",
+    "mariadb://e/f",
+    "mysql://c/d",
+    "sqlite",
+  ]);
+});
+
+Deno.test("readDatabases() finds every database that a variable names, and SQLite", () => {
+  const found = ["postgres://a/b", "mysql://c/d", "sqlite"];
+  assert.deepEqual(readDatabases(undefined, DIALECTS, ENVIRONMENT), found);
+  assert.deepEqual(readDatabases(undefined, ["postgres"], ENVIRONMENT), ["postgres://a/b"]);
+});
+
+Deno.test("readDatabases() refuses what it does not understand, without a URL's password", () => {
+  const refused = {
+    nonsense: "must be one of postgres, sqlite, or the URL of a server, .*: received 'nonsense'",
+    "": "must be one of .*: received ''",
+    "sqlite://file": "must be one of .*: received 'sqlite://file'",
+    "postgres://": "must be one of .*: received 'postgres://'",
+    "mysql://user:secret@host/name": "must be one of .*: received 'mysql://host/name'",
+    postgres: "--database postgres needs TEST_POSTGRES_URL, which is not set",
+  };
+  for (const [name, message] of Object.entries(refused)) {
+    const read = (): unknown => readDatabases([name], ["postgres", "sqlite"], {});
+    assert.throws(read, { name: "RangeError", message: new RegExp(message) });
+  }
+  assert.throws(
+    () => readDatabases(undefined, ["postgres", "mariadb"], {}),
+    /--database must be given if none of TEST_POSTGRES_URL, TEST_MARIADB_URL is set/,
+  );
+});
+
+Deno.test("a benchmark reports a wrong argument in one line", async () => {
+  const wrong = {
+    "--database=postgres":
+      /^Cannot run the benchmark: --database postgres needs TEST_POSTGRES_URL, .*\n$/,
+    "--database=nonsense": /^Cannot run the benchmark: --database must be one of .*\n$/,
+    "--nonsense": /^Cannot run the benchmark: Unknown option '--nonsense'.*\n$/,
+  };
+  for (const [argument, line] of Object.entries(wrong)) {
+    const env = { TEST_POSTGRES_URL: "" };
+    const { code, output } = await runScript("benches/store_bench.ts", [argument], { env }).ended;
+    assert.match(output, line);
+    assert.equal(code, 2);
+  }
 });

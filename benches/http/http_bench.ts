@@ -2,26 +2,30 @@
 // SequelizeStore beside Express, express-session and connect-session-sequelize, each on PostgreSQL and,
 // to tell what the store's share is, in memory. 100 connections, each with a session of its own.
 //
-//   deno task bench:http --database postgres://user:password@host/name --node PATH [--json FILE]
+//   deno task bench:http [--database DATABASE] [--node PATH] [--json FILE]
+//
+// DATABASE is a URL, or postgres, which stands for TEST_POSTGRES_URL.
 
 import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import { Sequelize } from "sequelize";
 import { median } from "../measure.ts";
+import { readDatabase, readOrExit } from "../options.ts";
 import { type App, signUp, startApp } from "./app.ts";
 
-const { values: flags } = parseArgs({
-  options: {
-    database: { type: "string", default: process.env.TEST_POSTGRES_URL },
-    node: { type: "string", default: "node" },
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "4" },
-    json: { type: "string" },
-  },
-});
+const { values: flags } = readOrExit(() =>
+  parseArgs({
+    options: {
+      database: { type: "string", default: "postgres" },
+      node: { type: "string", default: "node" },
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "4" },
+      json: { type: "string" },
+    },
+  })
+);
 
 const CONNECTIONS = 100;
 
@@ -75,8 +79,8 @@ async function compare(apps: readonly App[], path: string): Promise<Sample[]> {
   }));
 }
 
-const { database, node } = flags;
-if (!database) throw new Error("Name a database: TEST_POSTGRES_URL, or --database URL");
+const { node } = flags;
+const database = readOrExit(() => readDatabase(flags.database, ["postgres"]));
 const nodeVersion = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim();
 const onDeno = `Deno ${Deno.version.deno}, SessionManager`;
 const onNode = `Node ${nodeVersion}, Express`;
