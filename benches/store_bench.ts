@@ -1,5 +1,5 @@
-// Operations per second of the store beside the bare driver with prepared statements, plain calls of
-// Sequelize and the stores of express-session, in one run on one machine: read the ratios.
+// Compares the store with the bare driver (prepared statements), plain Sequelize calls and stores for
+// express-session, in one run on one machine. The ratios are more meaningful than the absolute figures.
 //
 //   deno task bench [--database DATABASE]... [--only find,commit] [--json FILE]
 //
@@ -42,13 +42,13 @@ const { values: flags } = readOrExit(() =>
 
 const DEFAULT_PORTS: Record<string, number> = { postgres: 5432, mariadb: 3306, mysql: 3306 };
 
-/** The numbers of callers that a verb is measured with: a thousand only for reads. */
+/** Returns the numbers of callers to measure a verb with: more than 100 only for finds. */
 function callersOf(verb: Verb): number[] {
   const all = flags.callers.split(",").map(Number);
   return all.filter((callers) => callers <= 100 || verb === "find");
 }
 
-/** Fills each table by the first contender that uses it. */
+/** Fills each table, through the first contender that uses it. */
 async function fillTables(contenders: readonly Contender[]): Promise<Map<string, SessionRows>> {
   const tables = new Map<string, SessionRows>();
   for (const contender of contenders) {
@@ -66,15 +66,17 @@ async function benchVerb(
   tables: ReadonlyMap<string, SessionRows>,
   { verb, callers }: { verb: Verb; callers: number },
 ): Promise<Row[]> {
-  const able = contenders.filter((contender) => contender[verb]);
-  const entries = able.map((contender) => tables.get(contender.table)!.entry(contender, verb));
+  const supporting = contenders.filter((contender) => contender[verb]);
+  const entries = supporting.map((contender) =>
+    tables.get(contender.table)!.entry(contender, verb)
+  );
   const load = {
     callers,
     milliseconds: Number(flags.ms),
     rounds: Number(flags.rounds),
-    most: Number(flags.rows),
+    maxCalls: Number(flags.rows),
   };
-  const rows = summarize(able.map(({ name }) => name), await compare(entries, load), {
+  const rows = summarize(supporting.map(({ name }) => name), await compare(entries, load), {
     verb,
     callers,
   });

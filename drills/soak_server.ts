@@ -1,4 +1,4 @@
-// Serves the demo with sessions that last for seconds, and tells what it takes of memory:
+// Serves the demo with sessions that last a few seconds, and reports its memory usage:
 //
 //   soak_server.ts DATABASE-URL
 
@@ -33,7 +33,7 @@ Deno.serve({
     case "/end":
       return end(request);
     case "/figures": {
-      // What is garbage is no growth.
+      // Garbage must not count as growth.
       (globalThis as { gc?: () => void }).gc!();
       const { heapUsed, rss } = process.memoryUsage();
       return Response.json({ heapUsed, rss, errors });

@@ -20,21 +20,21 @@ Deno.test("median() and percentile() ignore the order", () => {
   assert.equal(percentile(Array.from({ length: 100 }, (_, i) => 99 - i), 0.99), 99);
 });
 
-Deno.test("compare() takes turns, throws the first round away, and restores after each", async () => {
+Deno.test("compare() takes turns, discards the first round, and restores after each", async () => {
   const turns: string[] = [];
   const entries = ["a", "b"].map((name) => ({
     call: () => Promise.resolve(turns.push(name)),
     restore: () => Promise.resolve(void turns.push("restored")),
   }));
-  const samples = await compare(entries, { callers: 1, milliseconds: 1e6, rounds: 1, most: 1 });
+  const samples = await compare(entries, { callers: 1, milliseconds: 1e6, rounds: 1, maxCalls: 1 });
   assert.deepEqual(turns, ["a", "restored", "b", "restored", "a", "restored", "b", "restored"]);
   assert.deepEqual(samples.map(({ length }) => length), [1, 1]);
 });
 
-Deno.test("compare() fails where a call meets no row", async () => {
+Deno.test("compare() fails if a call finds no row", async () => {
   const entry = { call: () => Promise.resolve(false) };
-  const load = { callers: 1, milliseconds: 1e6, rounds: 1, most: 1 };
-  await assert.rejects(compare([entry], load), /has not met the row/);
+  const load = { callers: 1, milliseconds: 1e6, rounds: 1, maxCalls: 1 };
+  await assert.rejects(compare([entry], load), /has not found an existing row/);
 });
 
 Deno.test("summarize() gives the median of each round's ratio", () => {

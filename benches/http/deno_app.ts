@@ -1,4 +1,4 @@
-// The demo's counter by itself: Deno.serve, SessionManager, and PostgreSQL or memory.
+// A page with a counter: Deno.serve and SessionManager, on PostgreSQL or in memory.
 //
 //   deno run -A benches/http/deno_app.ts ours|memory postgres://user:password@host/name
 
@@ -20,7 +20,7 @@ const sessions = new SessionManager<{ count: number; filling: string }>({
 const serve = sessions.loadAndSave((request, session) => {
   if (new URL(request.url).pathname === "/count") {
     session.put("count", (session.get("count") ?? 0) + 1);
-    // So that the session is of some size, as in the other benchmarks.
+    // Makes the session about as large as in the other benchmarks.
     if (!session.has("filling")) session.put("filling", "x".repeat(200));
   }
   return new Response(`Count: ${session.get("count") ?? 0}\n`);
