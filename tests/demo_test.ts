@@ -133,7 +133,7 @@ Deno.test({
         "--database",
         "mariadb://user:secret@127.0.0.1:1/x",
       ],
-      "Cannot open the database nonsense: it is no URL, as postgres://host/name is\n": [
+      "Cannot open the database nonsense: not a URL such as postgres://host/name\n": [
         "--database",
         "nonsense",
       ],
