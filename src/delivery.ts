@@ -22,7 +22,6 @@ export interface Call<Operation, Result> {
 
 /** An operation on its way, and the calls that it answers: its own and those that it supersedes. */
 export interface Departure<Operation, Result> {
-  readonly key: string;
   readonly operation: Operation;
   readonly calls: readonly Call<Operation, Result>[];
 }
@@ -44,7 +43,7 @@ export async function deliver<Operation, Result>(
     const fault = options.faultOf(error);
     const parts = fault === "operation" ? batch.flatMap(separate) : batch;
     if (fault === "system" || parts.length === 1) rejectAll(batch, error);
-    else await deliverOneByOne(parts.filter(isWanted), options);
+    else await deliverOneByOne(parts, options);
   }
 }
 
@@ -54,8 +53,11 @@ async function deliverOneByOne<Operation, Result>(
 ): Promise<void> {
   let lastFault: Fault = "operation";
   for (const [i, part] of parts.entries()) {
+    // The last one that has not been aborted by now: it stands for those before it.
+    const call = part.calls.findLast(({ isWithdrawn }) => !isWithdrawn);
+    if (call === undefined) continue;
     try {
-      const [result] = await send([part.operation]);
+      const [result] = await send([call.operation]);
       part.calls.forEach((call) => call.resolve(result!));
       lastFault = "operation";
     } catch (error) {
@@ -74,7 +76,7 @@ async function deliverOneByOne<Operation, Result>(
  * stay together.
  */
 function separate<Operation, Result>(
-  { key, calls }: Departure<Operation, Result>,
+  { calls }: Departure<Operation, Result>,
 ): Departure<Operation, Result>[] {
   const byOperation = new Map<Operation, Call<Operation, Result>[]>();
   for (const call of calls) {
@@ -82,12 +84,7 @@ function separate<Operation, Result>(
     if (same === undefined) byOperation.set(call.operation, [call]);
     else same.push(call);
   }
-  return Array.from(byOperation, ([operation, calls]) => ({ key, operation, calls }));
-}
-
-/** Whether anybody still waits for it: what was never sent by itself must not be, once it is aborted. */
-function isWanted<Operation, Result>({ calls }: Departure<Operation, Result>): boolean {
-  return calls.some(({ isWithdrawn }) => !isWithdrawn);
+  return Array.from(byOperation, ([operation, calls]) => ({ operation, calls }));
 }
 
 function rejectAll<Operation, Result>(

@@ -40,10 +40,13 @@ export interface SequelizeStoreOptions {
    */
   readonly cleanupBatchSize?: number | undefined;
   /**
-   * The most calls that may wait at a time until they can be sent, of reads and of writes each; those
-   * beyond it reject with a {@linkcode QueueFullError} at once. 1 or more, or `Infinity`.
+   * The most calls that may wait at a time, of reads and of writes each; those beyond it reject with a
+   * {@linkcode QueueFullError} at once. 1 or more, or `Infinity`.
    *
-   * They pile up only while the database is slower than its callers, or at a halt.
+   * A call waits if it cannot be sent at once: because the store has as many statements under way as it
+   * may, or because one of them is for the same session. Calls made together that fit into the statements
+   * that leave right then do not count, so that an idle store takes some 1000 more. Calls pile up only
+   * while the database is slower than its callers, or at a halt.
    *
    * @default {10_000}
    */

@@ -1,6 +1,6 @@
 /**
- * Says that a call was refused because as many calls wait for the database already as `queueLimit` of
- * {@linkcode SequelizeStoreOptions} lets wait: the database is down, frozen or overloaded.
+ * Thrown if a call cannot be sent at once and `queueLimit` calls are already waiting: see
+ * {@linkcode SequelizeStoreOptions}. The database is down, frozen or overloaded.
  *
  * Nothing of the call was queued or sent. A server does well to answer 503 and `Retry-After`.
  *

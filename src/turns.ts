@@ -17,7 +17,7 @@ export class Turns<K, T> {
     task: (left: T | undefined) => Promise<T | undefined>,
     signal?: AbortSignal,
   ): Promise<T | undefined> {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw signal.reason;
     const before = this.#last.get(key);
     const turn = before === undefined ? task(undefined) : abortable(before, signal).then(task);
     // The one after must wait for the one before, even where this one was withdrawn.

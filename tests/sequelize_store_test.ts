@@ -93,6 +93,21 @@ testOn(databases, "1000 parallel finds take a few statements", async (database) 
   });
 });
 
+testOn(
+  databases,
+  "calls that can be sent at once do not count towards queueLimit",
+  async (database) => {
+    await withStore(database, async ({ store }) => {
+      const tokens = numbered(500);
+      await Promise.all(tokens.map((token) => store.commit(token, bytes(token), soon())));
+      const found = await Promise.all(tokens.map((token) => store.find(token)));
+      assert.deepEqual(found.map((session) => text(session?.data)), tokens);
+      await Promise.all(tokens.map((token) => store.delete(token)));
+      assert.equal((await store.all()).size, 0);
+    }, { queueLimit: 1 });
+  },
+);
+
 testOn(databases, "parallel replaces and touches have answers of their own", async (database) => {
   await withStore(database, async ({ store, statements }) => {
     const [old, other, next] = numbered(3, "data ".repeat(50)).map(bytes) as Uint8Array[];
