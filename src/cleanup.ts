@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { abortable } from "./abortable.ts";
 import { report } from "./report.ts";
 import type { FullSessionStore } from "./store.ts";
 
@@ -8,7 +9,7 @@ export interface CleanupOptions {
   readonly interval: number;
   /** Stops the cleanup when aborted. */
   readonly signal: AbortSignal;
-  /** Told of each failed cleanup. */
+  /** Called with the error of each failed cleanup. The next one waits for it; a stop does not. */
   readonly onError: (error: unknown) => void;
   /** Waits, or rejects once the signal aborts; replaced in tests. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -44,7 +45,10 @@ export async function repeatCleanup(
     try {
       await store.deleteExpired({ signal });
     } catch (error) {
-      if (error !== signal.reason) await report(() => onError(error));
+      // A handler that awaits the stop would wait for itself.
+      if (error !== signal.reason) {
+        await abortable(report(() => onError(error)), signal).catch(() => {});
+      }
     }
   }
 }

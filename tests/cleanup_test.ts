@@ -115,6 +115,37 @@ Deno.test("repeatCleanup() goes on where the error handler throws", async () => 
   assert.deepEqual(printed, ["handler", "handler"]);
 });
 
+// Or a handler that stops the cleanup, and waits for that, waits for ever.
+Deno.test("repeatCleanup() stops while the error handler is at work", async () => {
+  const { wake, stop, stopped } = setUp(() => Promise.reject("down"), async () => {
+    stop();
+    await stopped;
+    ended.push("handler");
+  });
+  const ended: string[] = [];
+  await wake();
+  await stopped;
+  assert.deepEqual(ended, ["handler"]);
+});
+
+Deno.test("repeatCleanup() waits for the error handler before it runs again", async () => {
+  let runs = 0;
+  let finish: () => void = () => {};
+  const { wake, stop, stopped } = setUp(
+    () => Promise.reject(++runs),
+    () => new Promise<void>((resolve) => finish = resolve),
+  );
+  await wake();
+  await wake();
+  assert.equal(runs, 1);
+  finish();
+  await wake();
+  await wake();
+  assert.equal(runs, 2);
+  stop();
+  await stopped;
+});
+
 /** A store that counts its cleanups. */
 function counting(): { runs: number; deleteExpired: () => Promise<number> } {
   const store = { runs: 0, deleteExpired: () => Promise.resolve(store.runs++) };

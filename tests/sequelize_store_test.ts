@@ -704,6 +704,25 @@ testOn(databases, "the cleanup loop survives its failures and reports them", asy
   }, { cleanupInterval: { milliseconds: 5 }, onError });
 });
 
+for (const name of ["stopCleanup", Symbol.asyncDispose] as const) {
+  testOn(databases, `onError may await ${String(name)}()`, async (database) => {
+    let stopped = 0;
+    let opened: SequelizeStore | undefined;
+    const onError = async (): Promise<void> => {
+      await opened![name]();
+      stopped++;
+    };
+    await withStore(database, async ({ store, sequelize }) => {
+      const { tableName } = store.model;
+      opened = store;
+      await sequelize.getQueryInterface().renameTable(tableName, `${tableName}_away`);
+      await until(() => stopped > 0);
+      await sequelize.getQueryInterface().renameTable(`${tableName}_away`, tableName);
+    }, { cleanupInterval: { milliseconds: 5 }, onError });
+    assert.equal(stopped, 1);
+  });
+}
+
 // A database error has the statement, and with it tokens; drivers even put it into the message.
 testOn(databases, "a failed cleanup is printed without the statement", async (database) => {
   const printed: unknown[][] = [];
