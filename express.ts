@@ -20,6 +20,11 @@ export { ExpressStore } from "./src/express_store.ts";
 export type { ExpressStoreOptions, Serializer } from "./src/express_options.ts";
 export type { Callback } from "./src/callback.ts";
 export type { SessionRequest } from "./src/express_classes.ts";
-export type { SavableSession, StoredCookie, StoredSession } from "./src/express_session.ts";
+export type {
+  SavableCookie,
+  SavableSession,
+  StoredCookie,
+  StoredSession,
+} from "./src/express_session.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./src/store.ts";
 export type { Duration } from "./src/read_options.ts";

@@ -40,7 +40,7 @@ export class ExpressClasses {
 
   /** What express-session's `Store.prototype.createSession` does. */
   createSession(request: SessionRequest, session: SavableSession): { cookie: object } {
-    const cookie = this.#createCookie(session.cookie as StoredCookie);
+    const cookie = this.#createCookie((session.cookie ?? {}) as StoredCookie);
     return request.session = new this.#Session(request, Object.assign(session, { cookie }));
   }
 

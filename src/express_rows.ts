@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { hasMethods } from "./check.ts";
+import { check, hasMethods, OPTIONS } from "./check.ts";
 import type { ConditionalStore } from "./conditional_store.ts";
 import type { ExpressSettings } from "./express_options.ts";
 import {
@@ -13,6 +13,7 @@ import {
 } from "./express_session.ts";
 import { type KnownRow, KnownRows } from "./known_rows.ts";
 import { SessionRows } from "./session_rows.ts";
+import { SteadyMaxAge } from "./steady_max_age.ts";
 import type { SessionRecord } from "./store.ts";
 import { Turns } from "./turns.ts";
 
@@ -36,12 +37,13 @@ export class ExpressRows {
     const record = await this.#store.find(key);
     if (record === undefined) return undefined;
     const session = toSession(record, this.#settings.serializer);
-    this.#known.handOut(session, { key, record, bases: [record.data] });
+    const maxAge = new SteadyMaxAge(session.cookie.originalMaxAge);
+    this.#known.handOut(session, { key, record, bases: [record.data], maxAge });
     return session;
   }
 
   /** Remembers that a session object was made from another one; gives it back. */
-  follow<T extends { cookie: object }>(session: { cookie: object }, made: T): T {
+  follow<T extends { cookie: object }>(session: SavableSession, made: T): T {
     const row = this.#known.find(session);
     if (row !== undefined) this.#known.set(made, row);
     return made;
@@ -52,15 +54,16 @@ export class ExpressRows {
    * never inserted again; any other is inserted or overwritten.
    */
   async save(key: string, session: SavableSession): Promise<void> {
-    const content = toContent("set the session", session, this.#settings);
-    await this.#save(key, session, content);
+    const { row, content } = this.#read("set the session", key, session);
+    const known = row ?? this.#adopt(key, session, content);
+    if (known !== undefined) await this.#save(known, content);
+    else await this.#rows.insert({ token: key, ...content }, {});
   }
 
   /** Records the use of a session; where its cookie has other attributes than before, saves it. */
   async touch(key: string, session: SavableSession): Promise<void> {
-    const content = toContent("touch the session", session, this.#settings);
-    const isKnown = this.#known.get(session, key)?.record !== undefined;
-    if (isKnown) await this.#save(key, session, content);
+    const { row, content } = this.#read("touch the session", key, session);
+    if (row?.record !== undefined) await this.#save(row, content);
     else await this.#store.touch(key, content.expiry);
   }
 
@@ -69,9 +72,18 @@ export class ExpressRows {
     await this.#rows.delete(key, {});
   }
 
-  async #save(key: string, session: SavableSession, content: Content): Promise<void> {
-    const known = this.#known.get(session, key) ?? this.#adopt(key, session, content);
-    if (known === undefined) return await this.#rows.insert({ token: key, ...content }, {});
+  /** What a session holds at this moment, and the row that it is known to stand for. */
+  #read(
+    action: string,
+    key: string,
+    session: SavableSession,
+  ): { readonly row: KnownRow | undefined; readonly content: Content } {
+    check(action, "session", session, OPTIONS);
+    const row = this.#known.get(session, key);
+    return { row, content: toContent(action, session, this.#settings, row?.maxAge) };
+  }
+
+  async #save(known: KnownRow, content: Content): Promise<void> {
     await this.#turns.take(known, async () => {
       try {
         known.record = await this.#write(known, content) ?? known.record;
@@ -87,7 +99,8 @@ export class ExpressRows {
   /** A middleware's new session has no row yet; plain data, which anybody may save anew, is not followed. */
   #adopt(key: string, session: SavableSession, { data }: Content): KnownRow | undefined {
     if (!hasMethods(session, ["save"])) return undefined;
-    const row: KnownRow = { key, record: undefined, bases: [data] };
+    const maxAge = new SteadyMaxAge(session.cookie?.originalMaxAge);
+    const row: KnownRow = { key, record: undefined, bases: [data], maxAge };
     this.#known.set(session, row);
     return row;
   }

@@ -1,8 +1,9 @@
 // A session as express-session and @fastify/session have it, and as a row.
 
-import { isDeepStrictEqual } from "node:util";
-import { check, EXPIRY, isFunction, isString, OPTIONS } from "./check.ts";
+import { isDeepStrictEqual, types } from "node:util";
+import { check, isFunction, isNumber, isString, OPTIONS, type Rule } from "./check.ts";
 import type { ExpressSettings, Serializer } from "./express_options.ts";
+import type { SteadyMaxAge } from "./steady_max_age.ts";
 import type { SessionRecord } from "./store.ts";
 
 /** The attributes of a session's cookie. */
@@ -25,14 +26,45 @@ export interface StoredSession {
   [key: string]: any;
 }
 
+/** What a cookie says of its expiry; one that says nothing ends with the browser. */
+export interface SavableCookie {
+  /** When the cookie expires; a number is in milliseconds since 1970. */
+  readonly expires?: Date | string | number | false | null | undefined;
+  /** The time from now to its expiry, in milliseconds, if there is no `expires`. */
+  readonly maxAge?: number | false | null | undefined;
+  /** The same, if there is neither. */
+  readonly originalMaxAge?: number | false | null | undefined;
+}
+
 /** What a middleware hands to a store: an instance of its own class, or plain data. */
 export type SavableSession = StoredSession | {
-  /** The cookie; without an expiry, it ends with the browser. */
-  readonly cookie: { readonly expires?: Date | string | false | null | undefined };
+  /** The cookie; without an expiry, or without a cookie, the session ends with the browser. */
+  readonly cookie?: SavableCookie | null | undefined;
+} | {
+  /** The cookie; without an expiry, or without a cookie, the session ends with the browser. */
+  readonly cookie?: SavableCookie | null | undefined;
+  /** The application's values. */
+  readonly [key: string]: unknown;
 };
 
 /** A session's data and expiry, as a row has them. */
 export type Content = Pick<SessionRecord, "data" | "expiry">;
+
+const COOKIE: Rule<unknown> = {
+  text: "an object",
+  hasType: (value) => value == null || OPTIONS.hasType(value),
+};
+
+const EXPIRES: Rule<unknown> = {
+  text: "a Date, a string or a number of milliseconds since 1970",
+  hasType: (value) => types.isDate(value) || isString(value) || isNumber(value),
+};
+
+const MAX_AGE: Rule<unknown> = { text: "a number of milliseconds", hasType: isNumber };
+
+/** What a row can hold: an expiry before makes a session that is over, one beyond stands for "never". */
+const MIN_TIME = Date.UTC(1971, 0, 1);
+const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /**
  * Makes a session's row.
@@ -40,22 +72,34 @@ export type Content = Pick<SessionRecord, "data" | "expiry">;
  * The cookie's expiry goes into its column and nowhere else: a touch leaves nothing stale behind, and a
  * session whose values have not changed has the same bytes.
  *
- * @throws {TypeError} Where the session or its cookie is no object, or the serializer gives no text.
- * @throws {RangeError} Where the cookie's expiry is no storable date.
+ * @param maxAge The `originalMaxAge` that the session object had before, if it is known.
+ * @throws {TypeError} If the cookie is no object, its expiry has the wrong type, or the serializer gives
+ *   no text.
  */
 export function toContent(
   action: string,
   session: SavableSession,
   { serializer, lifetime }: Pick<ExpressSettings, "serializer" | "lifetime">,
+  maxAge?: SteadyMaxAge,
 ): Content {
-  check(action, "session", session, OPTIONS);
-  check(action, "session.cookie", session.cookie, OPTIONS);
-  const { expires, originalExpires: _, ...attributes } = plainCookie(session.cookie);
-  const cookie = isNone(expires) ? { ...attributes, expires: null } : attributes;
+  check(action, "session.cookie", session.cookie, COOKIE);
+  const { expires, originalExpires: _, ...cookie } = plainCookie(session.cookie ?? {});
+  if (maxAge !== undefined && isNumber(cookie.originalMaxAge)) {
+    cookie.originalMaxAge = maxAge.of(cookie.originalMaxAge);
+  }
+  let time = toTime(action, expires);
+  if (Number.isNaN(time)) {
+    const duration = toDuration(action, cookie);
+    // A middleware that loads the session goes on from what this sets.
+    if (duration === undefined) cookie.expires = null;
+    else cookie.originalMaxAge = duration;
+    time = Date.now() + (duration ?? lifetime);
+  }
   const values = Object.entries(session).filter(([key]) => key !== "cookie");
   const text = serializer.stringify({ cookie, ...Object.fromEntries(values) });
   check(action, "serializer.stringify(session)", text, { text: "a string", hasType: isString });
-  return { data: new TextEncoder().encode(text), expiry: toExpiry(action, expires, lifetime) };
+  const expiry = new Date(Math.max(MIN_TIME, Math.min(time, MAX_TIME)));
+  return { data: new TextEncoder().encode(text), expiry };
 }
 
 /**
@@ -105,21 +149,40 @@ export function merge({ bases, mine, current }: Versions, serializer: Serializer
 type Maps = [Map<string, unknown>, Map<string, unknown>, ...Map<string, unknown>[]];
 
 /** The attributes alone: the middlewares' cookies are instances with fields and accessors of their own. */
-function plainCookie(cookie: SavableSession["cookie"]): Record<string, unknown> {
+function plainCookie(cookie: SavableCookie): Record<string, unknown> {
   const { toJSON } = cookie as { toJSON?: () => object };
   return { ...(isFunction(toJSON) ? toJSON!.call(cookie) : cookie) };
 }
 
-/** `false` is what the cookie's expiry was set to for "until the browser ends" in Connect's days. */
-function isNone(expires: unknown): boolean {
-  return expires == null || expires === false;
+/**
+ * When a cookie expires, in milliseconds; `NaN` if it does not say. 0 and "" say as little as `null` does, as
+ * with the middlewares' own stores.
+ */
+function toTime(action: string, expires: unknown): number {
+  if (!expires) return NaN;
+  check(action, "session.cookie.expires", expires, EXPIRES);
+  return isNumber(expires) ? expires as number : new Date(expires as Date | string).getTime();
 }
 
-function toExpiry(action: string, expires: unknown, lifetime: number): Date {
-  if (isNone(expires)) return new Date(Date.now() + lifetime);
-  const expiry = (isString(expires) ? new Date(expires as string) : expires) as Date;
-  check(action, "session.cookie.expires", expiry, EXPIRY);
-  return new Date(expiry);
+/**
+ * How long a cookie lasts, in milliseconds; `undefined` if it does not say. Only plain data has a `maxAge` of
+ * its own here: in the middlewares' cookies it is an accessor of `expires`.
+ */
+function toDuration(
+  action: string,
+  { maxAge, originalMaxAge }: Record<string, unknown>,
+): number | undefined {
+  for (const [name, value] of Object.entries({ maxAge, originalMaxAge })) {
+    if (isNone(value)) continue;
+    check(action, `session.cookie.${name}`, value, MAX_AGE);
+    return value as number;
+  }
+  return undefined;
+}
+
+/** `false` is what a cookie's expiry was set to for "until the browser ends" in Connect's days. */
+function isNone(value: unknown): boolean {
+  return value == null || value === false || Number.isNaN(value);
 }
 
 function parse(data: Uint8Array, serializer: Serializer): StoredSession {

@@ -102,10 +102,10 @@ export class ExpressStore extends EventEmitter {
    * before, changes it only where it is still there. What is saved is what the session holds at the
    * moment of the call.
    *
-   * @param session Its values, and under `cookie` its cookie.
+   * @param session Its values, and under `cookie` its cookie. The session expires with it: at its `expires`,
+   *   or else after its `maxAge` or `originalMaxAge`, or else after the `lifetime`.
    * @throws {TypeError} Where an argument has the wrong type.
-   * @throws {RangeError} Where the id is empty, the cookie's expiry no storable date, or, with
-   *   `hashToken: false`, the id no well-formed token.
+   * @throws {RangeError} Where the id is empty or, with `hashToken: false`, no well-formed token.
    * @throws What the store says when it fails, or the serializer where it cannot take a value.
    */
   set(sid: string, session: SavableSession, callback?: Callback<void>): Promise<void> {
@@ -122,7 +122,7 @@ export class ExpressStore extends EventEmitter {
    * recorded a moment ago. Does nothing where there is no such session.
    *
    * @throws {TypeError} Where an argument has the wrong type.
-   * @throws {RangeError} Where the id is empty or the cookie's expiry is no storable date.
+   * @throws {RangeError} Where the id is empty.
    * @throws What the store says when it fails.
    */
   touch(sid: string, session: SavableSession, callback?: Callback<void>): Promise<void> {

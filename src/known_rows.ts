@@ -1,3 +1,4 @@
+import type { SteadyMaxAge } from "./steady_max_age.ts";
 import type { SessionRecord } from "./store.ts";
 
 /** What is known of the row that a session object stands for. */
@@ -10,6 +11,12 @@ export interface KnownRow {
    * failed, which may have been carried out all the same. The row may hold more by now.
    */
   bases: readonly Uint8Array[];
+  /** The `originalMaxAge` of the session object. */
+  readonly maxAge: SteadyMaxAge;
+}
+
+interface MaybeWithCookie {
+  readonly cookie?: object | null | undefined;
 }
 
 interface WithCookie {
@@ -26,20 +33,22 @@ export class KnownRows {
   readonly #rows = new WeakMap<object, KnownRow>();
 
   /** Remembers the row of a session object, and of what has its cookie, as `{ ...session }` has. */
-  set(session: WithCookie, row: KnownRow): void {
+  set(session: MaybeWithCookie, row: KnownRow): void {
     this.#rows.set(session, row);
-    this.#rows.set(session.cookie, row);
+    if (session.cookie) this.#rows.set(session.cookie, row);
   }
 
   /** The row of a session object; `undefined` where it has none under this key. */
-  get(session: WithCookie, key: string): KnownRow | undefined {
+  get(session: MaybeWithCookie, key: string): KnownRow | undefined {
     const row = this.find(session);
     return row?.key === key ? row : undefined;
   }
 
   /** The row of a session object, whatever its key. */
-  find(session: WithCookie): KnownRow | undefined {
-    return this.#rows.get(session) ?? this.#rows.get(session.cookie) ?? findInSymbols(session);
+  find(session: MaybeWithCookie): KnownRow | undefined {
+    const { cookie } = session;
+    return this.#rows.get(session) ?? (cookie ? this.#rows.get(cookie) : undefined) ??
+      findInSymbols(session);
   }
 
   /**

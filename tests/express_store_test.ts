@@ -5,10 +5,20 @@ import type { Request } from "express";
 import session from "express-session";
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
-import { ExpressStore, type ExpressStoreOptions, type StoredSession } from "../express.ts";
-import { type FullSessionStore, MemoryStore } from "../manager.ts";
+import {
+  ExpressStore,
+  type ExpressStoreOptions,
+  type SavableCookie,
+  type StoredSession,
+} from "../express.ts";
+import {
+  type FullSessionStore,
+  MemoryStore,
+  type SessionRecord,
+  type SessionStore,
+} from "../manager.ts";
 import { hashToken } from "../src/token.ts";
-import { later } from "./clock.ts";
+import { later, ticking } from "./clock.ts";
 import { bytes, databases, inMs, shared, soon, testOn, text, withStore } from "./databases.ts";
 import { ALL_CALLS, MINIMAL, recording, withCalls } from "./stores.ts";
 
@@ -189,23 +199,165 @@ Deno.test("a missing socket is an error without the code that means no session",
   });
 });
 
-Deno.test("a session expires with its cookie, be that a Date or text; without, after the lifetime", async () => {
+Deno.test("a session expires with its cookie's expires, be that a Date, text or a number", async () => {
   const { inner, store } = newScene({ lifetime: 2 * HOUR });
-  const expires: [unknown, number][] = [
-    [inMs(HOUR), HOUR],
-    [inMs(HOUR).toISOString(), HOUR],
-    [false, 2 * HOUR],
-    [null, 2 * HOUR],
-    [undefined, 2 * HOUR],
-  ];
-  for (const [value, ms] of expires) {
-    await store.set("sid", { cookie: { expires: value as Date } });
-    assertNear(await remaining(inner), ms);
-    const expected = value ? new Date(value as Date) : null;
-    assert.deepEqual((await store.get("sid"))?.cookie.expires, expected);
+  for (const expires of [inMs(HOUR), inMs(HOUR).toISOString(), inMs(HOUR).getTime()]) {
+    // As express-openid-connect and JSON have it, and with what counts for less.
+    for (const others of [{}, { maxAge: 5 }, { originalMaxAge: 5 }]) {
+      await store.set("sid", { cookie: { expires, ...others }, header: { iat: 1 } });
+      assertNear(await remaining(inner), HOUR);
+      const { cookie, header } = (await store.get("sid"))!;
+      assert.deepEqual(cookie.expires, new Date(expires));
+      assert.deepEqual(header, { iat: 1 });
+      await store.touch("sid", { cookie: { expires: new Date(expires).getTime() + HOUR } });
+      assertNear(await remaining(inner), 2 * HOUR);
+    }
   }
+});
+
+Deno.test("a session whose cookie has no expires lasts for its maxAge, or else its originalMaxAge", async () => {
+  const { inner, store } = newScene({ lifetime: 2 * HOUR });
+  for (const expires of [undefined, null, false, 0, NaN, "", new Date(NaN)] as const) {
+    for (
+      const others of [{ maxAge: HOUR }, { originalMaxAge: HOUR }, {
+        maxAge: HOUR,
+        originalMaxAge: 5,
+      }, { maxAge: null, originalMaxAge: HOUR }]
+    ) {
+      await store.set("sid", { cookie: { expires, ...others } });
+      assertNear(await remaining(inner), HOUR);
+      const { cookie } = (await store.get("sid"))!;
+      assertNear(cookie.expires!.getTime(), Date.now() + HOUR);
+      assert.equal(cookie.originalMaxAge, HOUR);
+    }
+  }
+  await store.set("sid", { cookie: { maxAge: 0 } });
+  assert.equal(await store.get("sid"), undefined);
+});
+
+Deno.test("a session that goes on where a middleware loads it has its maxAge there", async () => {
+  const { store } = newScene();
+  session({ ...MIDDLEWARE, store });
+  await store.set("sid", { cookie: { maxAge: HOUR } });
+  const [, loaded] = await called((cb) => store.load("sid", cb)) as [unknown, session.Session];
+  assert.equal(loaded.cookie.originalMaxAge, HOUR);
+  assertNear(loaded.touch().cookie.expires!.getTime(), Date.now() + HOUR);
+});
+
+// JSON makes null of an invalid Date.
+Deno.test("a session whose cookie has no expiry, and one without a cookie, ends with the browser", async () => {
+  const { inner, store } = newScene({ lifetime: 2 * HOUR });
+  const cookies: (SavableCookie | null | undefined)[] = [undefined, null, {}, plain(null).cookie];
+  for (const expires of [false, null, undefined, 0, NaN, "", "tomorrow", new Date(NaN)] as const) {
+    cookies.push({ expires }, { expires, maxAge: NaN, originalMaxAge: false });
+  }
+  for (const cookie of cookies) {
+    await store.set("sid", { cookie, n: 1 });
+    assertNear(await remaining(inner), 2 * HOUR);
+    const found = (await store.get("sid"))!;
+    assert.deepEqual([found.cookie.expires, found.n], [null, 1]);
+    await store.touch("sid", { cookie });
+    await store.set("sid", Object.assign(Object.create({ save(): void {} }), { cookie }));
+  }
+  await store.set("sid", { n: 2 });
+  assert.equal((await store.get("sid"))?.n, 2);
+  session({ ...MIDDLEWARE, store });
+  const created = store.createSession({ sessionID: "sid" }, { n: 3 });
+  assert.deepEqual([created.n, created.cookie.expires], [3, null]);
   await new ExpressStore(inner).set("sid", plain(null));
   assertNear(await remaining(inner), 24 * HOUR);
+});
+
+/** A store that takes any Date, and what it has taken last. */
+function taking(): { readonly store: SessionStore; readonly expiry: () => string | undefined } {
+  let last: SessionRecord | undefined;
+  const store: SessionStore = {
+    find: () => Promise.resolve(last),
+    commit: (token, data, expiry) => {
+      last = { token, data, expiry };
+      return Promise.resolve();
+    },
+    delete: () => Promise.resolve(),
+  };
+  return { store, expiry: () => last?.expiry.toISOString() };
+}
+
+// "Never" is what applications mean by such a cookie: a save that fails comes after the answer.
+Deno.test("an expiry beyond what a store can keep is moved to the last or first moment that it can", async () => {
+  const { store: inner, expiry } = taking();
+  const store = new ExpressStore(inner);
+  const last = "9999-12-31T23:59:59.999Z";
+  const never = 253402300000000;
+  const cookies: [SavableCookie, string][] = [
+    [{ expires: new Date(never) }, new Date(never).toISOString()],
+    [{ expires: new Date(8.64e15) }, last],
+    [{ expires: "+010000-01-01T00:00:00.000Z" }, last],
+    [{ expires: 1e300 }, last],
+    [{ expires: Infinity }, last],
+    [{ maxAge: Infinity }, last],
+    [{ originalMaxAge: 1e15 }, last],
+    [{ expires: new Date(-8.64e15) }, "1971-01-01T00:00:00.000Z"],
+    [{ expires: -Infinity }, "1971-01-01T00:00:00.000Z"],
+  ];
+  for (const [cookie, expected] of cookies) {
+    await store.set("sid", { cookie });
+    assert.equal(expiry(), expected);
+  }
+});
+
+// touch() of express-session reads the clock twice, and the cookie then lasts a millisecond less.
+Deno.test("the drift of a cookie's maxAge is no change", async () => {
+  const { inner, store, calls } = newScene();
+  session({ ...MIDDLEWARE, store });
+  await store.set("sid", store.createSession({ sessionID: "sid" }, plain(HOUR, { n: 0 })));
+  const load = async (): Promise<session.Session & { n: number }> =>
+    (await called((cb) => store.load("sid", cb)))[1] as session.Session & { n: number };
+  await ticking(async () => {
+    const kept = await load();
+    calls.length = 0;
+    for (let i = 0; i < 50; i++) {
+      const loaded = await load();
+      await store.set("sid", loaded.touch());
+      // On a WebSocket, it adds up.
+      await store.touch("sid", kept.touch());
+    }
+    assert.ok(kept.cookie.originalMaxAge! < HOUR - 40);
+    assert.deepEqual(calls, Array(50).fill("find"));
+    for (let i = 0; i < 50; i++) {
+      const loaded = await load();
+      loaded.n++;
+      await store.set("sid", loaded.touch());
+    }
+  });
+  const { cookie, n } = JSON.parse(text((await inner.find(hashToken("sid")))?.data)!);
+  assert.deepEqual([cookie.originalMaxAge, n], [HOUR, 50]);
+});
+
+Deno.test("a request whose cookie's maxAge drifts undoes no change of it by another", async () => {
+  for (const n of [0, 1]) {
+    const { inner, store } = newScene({ touchInterval: 0 });
+    session({ ...MIDDLEWARE, store });
+    await store.set("sid", store.createSession({ sessionID: "sid" }, plain(HOUR, { n: 0 })));
+    const [, slow] = await called((cb) => store.load("sid", cb)) as [unknown, session.Session];
+    const [, login] = await called((cb) => store.load("sid", cb)) as [unknown, session.Session];
+    login.cookie.maxAge = 30 * HOUR;
+    await store.set("sid", login);
+    await ticking(() => store.set("sid", Object.assign(slow.touch(), { n })));
+    assert.ok(slow.cookie.originalMaxAge! < HOUR);
+    assertNear(await remaining(inner), 30 * HOUR);
+    assertNear((await store.get("sid"))!.cookie.originalMaxAge!, 30 * HOUR);
+  }
+});
+
+Deno.test("a change of a cookie's maxAge is written, however small the session's time", async () => {
+  const { store } = newScene();
+  await store.set("sid", plain(1000));
+  for (const maxAge of [1050, 900, HOUR, 1000]) {
+    const found = (await store.get("sid"))!;
+    Object.assign(found.cookie, plain(maxAge).cookie);
+    await store.set("sid", found);
+    assert.equal((await store.get("sid"))!.cookie.originalMaxAge, maxAge);
+  }
 });
 
 // Stores that move the column alone give an old expiry back, and @fastify/session then ends the session.
@@ -586,18 +738,26 @@ Deno.test("wrong arguments are told before anything is sent", async () => {
     [() => store.set("", plain(1)), "'sid' must be a string of 1 character or more: received "],
     [() => store.touch("", plain(1)), "'sid' must be a string of 1 character or more: received "],
     [() => store.set("sid", null as never), "'session' must be an object: received null"],
-    [() => store.set("sid", {} as never), "'session.cookie' must be an object: received undefined"],
+    [() => store.touch("sid", 7 as never), "'session' must be an object: received number"],
     [
-      () => store.set("sid", { cookie: { expires: new Date(NaN) } }),
-      "'session.cookie.expires' must be a valid Date between the years 1000 and 9999: received Invalid Date",
+      () => store.set("sid", { cookie: "hunter2" as never }),
+      "'session.cookie' must be an object: received string",
     ],
     [
-      () => store.set("sid", { cookie: { expires: "tomorrow" } }),
-      "'session.cookie.expires' must be a valid Date between the years 1000 and 9999: received Invalid Date",
+      () => store.set("sid", { cookie: false as never }),
+      "'session.cookie' must be an object: received boolean",
     ],
     [
-      () => store.touch("sid", { cookie: { expires: 7 as never } }),
-      "'session.cookie.expires' must be a valid Date between the years 1000 and 9999: received number",
+      () => store.touch("sid", { cookie: { expires: true as never } }),
+      "'session.cookie.expires' must be a Date, a string or a number of milliseconds since 1970: received boolean",
+    ],
+    [
+      () => store.set("sid", { cookie: { maxAge: "60000" as never } }),
+      "'session.cookie.maxAge' must be a number of milliseconds: received string",
+    ],
+    [
+      () => store.set("sid", { cookie: { originalMaxAge: new Date() as never } }),
+      "'session.cookie.originalMaxAge' must be a number of milliseconds: received object",
     ],
     [
       () =>

@@ -41,5 +41,7 @@ store.destroy("id", (error) => error.message);
 store.load("id", (error: Error | undefined, loaded: session.Session) => error ?? loaded.touch());
 store.all((_error, all: session.SessionData[] | undefined) => all?.at(0)?.cookie.originalMaxAge);
 await store.set("id", { cookie: { expires: null }, userId: 7 });
-// @ts-expect-error: no cookie
 await store.set("id", { userId: 7 });
+await store.set("id", { cookie: { expires: Date.now() + 60_000, maxAge: 60_000 } });
+// @ts-expect-error: not a cookie
+await store.set("id", { cookie: "no" });
