@@ -10,6 +10,7 @@ import {
 } from "./express_options.ts";
 import { type SavableSession, type StoredSession, toSession } from "./express_session.ts";
 import { ExpressRows } from "./express_rows.ts";
+import { retry } from "./retry.ts";
 import type { FullSessionStore, SessionRecord, SessionStore } from "./store.ts";
 import { hashToken } from "./token.ts";
 
@@ -18,6 +19,9 @@ const SID: Rule<string> = {
   hasType: isString,
   inRange: isSid,
 };
+
+/** How many sessions `clear` deletes together: few enough to leave room for the calls of visitors. */
+const CLEARED_AT_ONCE = 100;
 
 /**
  * A store for [express-session](https://github.com/expressjs/session) and
@@ -242,14 +246,20 @@ export class ExpressStore extends EventEmitter {
   }
 
   async #clear(): Promise<void> {
-    const tokens: string[] = [];
-    const remove = (): Promise<unknown> =>
-      Promise.all(tokens.splice(0).map((token) => this.#rows.delete(token)));
+    const keys: string[] = [];
     for await (const { token } of this.#walk("clear the sessions")) {
-      if (tokens.push(token) === 1000) await remove();
+      if (keys.push(token) === CLEARED_AT_ONCE) await this.#deleteAll(keys.splice(0));
     }
-    await remove();
+    await this.#deleteAll(keys);
     await this.#store.deleteExpired?.();
+  }
+
+  /** Deletes sessions together, and one by one those that a store with a bound on waiting calls refuses. */
+  async #deleteAll(keys: readonly string[]): Promise<void> {
+    const outcomes = await Promise.allSettled(keys.map((key) => this.#rows.delete(key)));
+    for (const [i, { status }] of outcomes.entries()) {
+      if (status === "rejected") await retry(() => this.#rows.delete(keys[i]!), isQueueFull);
+    }
   }
 
   #walk(action: string): AsyncIterableIterator<SessionRecord> {
@@ -272,6 +282,11 @@ export class ExpressStore extends EventEmitter {
 
 function isSid(sid: unknown): boolean {
   return isString(sid) && sid !== "";
+}
+
+/** By its name: the store may be of any kind. */
+function isQueueFull(error: unknown): boolean {
+  return (error as { name?: unknown } | undefined)?.name === "QueueFullError";
 }
 
 /** Both middlewares take this code, which a database's missing socket has, for "no session". */

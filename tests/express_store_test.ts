@@ -58,6 +58,18 @@ function called(call: (callback: (...args: unknown[]) => void) => unknown): Prom
   return new Promise((resolve) => call((...args) => resolve(args)));
 }
 
+testOn(databases, "ExpressStore keeps sessions that never expire", async (database) => {
+  await withStore(database, async ({ store: inner }) => {
+    const store = new ExpressStore(inner);
+    for (const never of [253402300000000, 8.64e15]) {
+      await store.set("sid", { cookie: { expires: new Date(never) }, n: never });
+      const { cookie, n } = (await store.get("sid"))!;
+      const expected = new Date(Math.min(never, Date.UTC(9999, 11, 31, 23, 59, 59, 999)));
+      assert.deepEqual([cookie.expires, n], [expected, never]);
+    }
+  });
+});
+
 testOn(databases, "ExpressStore keeps sessions", async (database) => {
   await withStore(database, async ({ store: inner }) => {
     const store = new ExpressStore(inner);
@@ -76,6 +88,51 @@ testOn(databases, "ExpressStore keeps sessions", async (database) => {
     await store.clear();
     assert.equal(await inner.model.count(), 0);
   });
+});
+
+testOn(databases, "clear() works whatever the queueLimit", async (database) => {
+  await withStore(database, async ({ store: inner }) => {
+    const store = new ExpressStore(inner);
+    for (let i = 0; i < 250; i++) await store.set(`${i}`, plain(HOUR));
+    await store.clear();
+    assert.equal(await inner.model.count(), 0);
+  }, { queueLimit: 1 });
+});
+
+Deno.test("clear() tries again, one by one, what a store with a full queue refuses", async () => {
+  const inner = new MemoryStore();
+  let underWay = 0;
+  let made = 0;
+  let isDown = false;
+  const { store, calls } = recording(inner);
+  const strict = Object.assign(
+    withCalls(store, ALL_CALLS, async (_, make) => {
+      if (isDown) throw new Error("down");
+      // As if others' calls came in between.
+      const isFull = underWay >= 2 || ++made % 3 === 0;
+      if (isFull) throw Object.assign(new Error("full"), { name: "QueueFullError" });
+      underWay++;
+      try {
+        await new Promise((resolve) => setTimeout(resolve));
+        return await make();
+      } finally {
+        underWay--;
+      }
+    }),
+    { entries: () => inner.entries() },
+  );
+  const sessions = new ExpressStore(strict);
+  for (let i = 0; i < 150; i++) {
+    await new ExpressStore(inner).set(`${i}`, plain(HOUR));
+  }
+  isDown = true;
+  await assert.rejects(sessions.clear(), { message: "down" });
+  assert.equal((await inner.all()).size, 150);
+  isDown = false;
+  calls.length = 0;
+  await sessions.clear();
+  assert.deepEqual(calls, Array(150).fill("delete"));
+  assert.equal((await inner.all()).size, 0);
 });
 
 testOn(databases, "ExpressStore never brings back what was destroyed", async (database) => {
