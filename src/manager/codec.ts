@@ -1,0 +1,139 @@
+import { types } from "node:util";
+import { defaultStringifyOperations, parse, stringify } from "devalue";
+import { EXPIRY } from "../util/check.ts";
+
+/** What a session's data holds, decoded. */
+export interface SessionContent {
+  /** The moment at which the session ends, however much it is used. */
+  readonly deadline: Date;
+  /** The session's values by their keys. */
+  readonly values: ReadonlyMap<string, unknown>;
+}
+
+/** The format of a session's data: how its deadline and values become bytes, and come back. */
+export interface Codec {
+  /**
+   * Encodes a session.
+   *
+   * @throws Anything where a value cannot be encoded, rather than to lose it. The manager answers it
+   *   with a `TypeError` that names the key.
+   */
+  encode(content: SessionContent): Uint8Array;
+  /**
+   * Decodes what `encode` made.
+   *
+   * @throws Anything where the data is not in this format.
+   */
+  decode(data: Uint8Array): SessionContent;
+}
+
+/**
+ * The default format: text of [devalue](https://github.com/sveltejs/devalue), which keeps dates, maps,
+ * sets, bytes, bigints, URLs, `undefined` and repeated or circular references, nested at will. Instances
+ * of classes of your own and functions cannot be encoded.
+ */
+export const devalueCodec: Codec = {
+  encode: ({ deadline, values }) => {
+    return toBytes(stringify({ deadline, values }, undefined, { operations: { viewInfo } }));
+  },
+  decode: (data) => parse(toText(data)),
+};
+
+/**
+ * JSON for tables that other languages share: `{"deadline": "2030-01-02T03:04:05.678Z", "values":
+ * {...}}`. Values are null, booleans, finite numbers, strings, arrays and plain objects of them. Others
+ * are refused, since JSON would turn a `Date` into a string, a `Map` into `{}`, and drop an `undefined`;
+ * -0 becomes 0.
+ */
+export const jsonCodec: Codec = {
+  encode: ({ deadline, values }) => {
+    for (const value of values.values()) assertJson(value);
+    return toBytes(JSON.stringify({ deadline, values: Object.fromEntries(values) }));
+  },
+  decode: (data) => {
+    const { deadline, values } = JSON.parse(toText(data));
+    // `null` is what Go makes of a map that was never filled.
+    if (typeof deadline !== "string" || typeof values !== "object" || Array.isArray(values)) {
+      throw new TypeError("Cannot decode the session: it is of another layout");
+    }
+    return { deadline: new Date(deadline), values: new Map(Object.entries(values ?? {})) };
+  },
+};
+
+function toBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function toText(data: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(data);
+}
+
+/** Of a view on a part of a buffer, that part alone: devalue would write the whole buffer. */
+function viewInfo(view: unknown): ReturnType<typeof defaultStringifyOperations.viewInfo> {
+  const info = defaultStringifyOperations.viewInfo(view);
+  const buffer = info.buffer.slice(info.byteOffset, info.byteOffset + info.byteLength);
+  return { ...info, buffer, byteOffset: 0, bufferByteLength: info.byteLength };
+}
+
+function assertJson(value: unknown): void {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return;
+  if (Number.isFinite(value)) return;
+  const prototype = typeof value === "object" && Object.getPrototypeOf(value);
+  if (prototype !== Array.prototype && prototype !== Object.prototype) {
+    throw new TypeError("Cannot encode the value: JSON would change it");
+  }
+  // With Array.from, because the values of a sparse array leave its holes out.
+  const parts = Array.isArray(value) ? Array.from(value) : Object.values(value as object);
+  for (const part of parts) assertJson(part);
+}
+
+/**
+ * Encodes a session.
+ *
+ * @throws {TypeError} Naming the key, where the codec cannot encode a value.
+ */
+export function encodeWith(codec: Codec, content: SessionContent): Uint8Array {
+  try {
+    return codec.encode(content);
+  } catch {
+    // The codec's own error is not passed on: it may hold the values.
+    for (const [key, value] of content.values) assertEncodable(codec, content.deadline, key, value);
+    throw new TypeError("Cannot commit the session: the codec failed to encode it");
+  }
+}
+
+function assertEncodable(codec: Codec, deadline: Date, key: string, value: unknown): void {
+  try {
+    codec.encode({ deadline, values: new Map([[key, value]]) });
+  } catch {
+    // Not of the value itself, which may have a property of this name.
+    const kind = Object(value) === value && Object.getPrototypeOf(value)?.constructor?.name;
+    throw new TypeError(
+      `Cannot commit the session: '${key}' must be a value that the codec can encode: ` +
+        `received ${kind || typeof value}`,
+    );
+  }
+}
+
+/**
+ * Decodes a session.
+ *
+ * @throws {Error} Where the codec cannot decode the data, without any of it.
+ */
+export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
+  let reason = "it holds no deadline and values";
+  try {
+    const content = codec.decode(data);
+    if (isContent(content)) return content;
+  } catch (error) {
+    // No more of it, and no cause: a parser's message quotes what it failed on.
+    reason = error instanceof Error ? error.name : typeof error;
+  }
+  throw new Error(`Cannot decode the session's data: ${reason}`);
+}
+
+/** Whether something is a session that can be saved again. */
+function isContent({ deadline, values }: SessionContent): boolean {
+  if (!EXPIRY.hasType(deadline) || !EXPIRY.inRange!(deadline) || !types.isMap(values)) return false;
+  return [...values.keys()].every((key) => typeof key === "string");
+}

@@ -1,0 +1,236 @@
+// What becomes of a session where the store fails at any one of its calls.
+
+import assert from "node:assert/strict";
+import {
+  devalueCodec,
+  type FullSessionStore,
+  MemoryStore,
+  type Session,
+  SessionManager,
+  type SessionStore,
+} from "../../src/manager/mod.ts";
+import { bytes, inMs, soon } from "../support/databases.ts";
+import { ALL_CALLS, type Call, MINIMAL, touchAll, withCalls } from "../support/stores.ts";
+import { Visitor } from "../support/visitor.ts";
+
+type Values = Record<string, unknown>;
+type Act = (session: Session<Values>, cart: string) => unknown;
+
+/** What is done to a session that holds `a` and `b`, beside another one that holds `cart`. */
+const ACTS: Readonly<Record<string, Act>> = {
+  "put and remove": (session) => {
+    session.put("n", 1);
+    session.remove("a");
+  },
+  "clear and put": (session) => {
+    session.clear();
+    session.put("n", 1);
+  },
+  "renew": (session) => session.renewToken(),
+  "renew and put": (session) => {
+    session.renewToken();
+    session.put("n", 1);
+  },
+  "destroy": (session) => session.destroy(),
+  "destroy and put": (session) => {
+    session.destroy();
+    session.put("n", 1);
+  },
+  "merge": (session, cart) => session.merge(cart),
+  "merge and renew": async (session, cart) => {
+    await session.merge(cart);
+    session.renewToken();
+  },
+  "merge, destroy and put": async (session, cart) => {
+    await session.merge(cart);
+    session.destroy();
+    session.put("n", 1);
+  },
+  "only read": () => {},
+};
+
+/** A store that fails at its `n`th call, before it has carried it out or after. */
+class FailingStore {
+  readonly inner = new MemoryStore();
+  failAt = Infinity;
+  when: "before" | "after" = "before";
+  calls: string[] = [];
+
+  /** The store, with these calls alone. */
+  withCalls(names: readonly Call[]): SessionStore & Partial<FullSessionStore> {
+    return withCalls(this.inner, names, async (name, make) => {
+      const fails = this.calls.push(name) === this.failAt;
+      if (fails && this.when === "before") throw new Error(`down before ${name}`);
+      const reply = await make();
+      if (fails) throw new Error(`down after ${name}`);
+      return reply;
+    });
+  }
+
+  /** From now on the `n`th call fails, counted from 1. */
+  arm(n: number, when: "before" | "after"): void {
+    this.calls = [];
+    this.failAt = n;
+    this.when = when;
+  }
+
+  disarm(): void {
+    this.failAt = Infinity;
+  }
+
+  /** The values of all active sessions. */
+  async rows(): Promise<string[]> {
+    const all = [...(await this.inner.all()).values()];
+    return all.map((data) => {
+      const { values } = devalueCodec.decode(data);
+      return JSON.stringify([...values].sort());
+    }).sort();
+  }
+}
+
+interface Scene {
+  readonly store: FailingStore;
+  readonly sessions: SessionManager<Values>;
+  readonly token: string;
+  readonly cart: string;
+}
+
+/** A session that is due for a touch, and another one with a cart. */
+async function newScene(calls: readonly Call[]): Promise<Scene> {
+  const store = new FailingStore();
+  const sessions = new SessionManager<Values>({
+    store: store.withCalls(calls),
+    idleTimeout: 60_000,
+    onError: () => {},
+  });
+  const session = await sessions.load(undefined);
+  session.put("a", 0);
+  session.put("b", 0);
+  await sessions.commit(session);
+  await touchAll(store.inner, inMs(30_000));
+  const other = await sessions.load(undefined);
+  other.put("cart", ["x"]);
+  await sessions.commit(other);
+  return { store, sessions, token: session.token!, cart: other.token! };
+}
+
+/** Commits what `act` does, once more where the store fails at its nth call; tells what is left. */
+async function commitTwice(
+  act: Act,
+  calls: readonly Call[],
+  n: number,
+  when: "before" | "after",
+): Promise<{ readonly left: unknown; readonly calls: string[] }> {
+  const { store, sessions, token, cart } = await newScene(calls);
+  const session = await sessions.load(token);
+  await act(session, cart);
+  const view = session.keys().map((key) => [key, session.get(key)]);
+  store.arm(n, when);
+  try {
+    await sessions.commit(session);
+  } catch (error) {
+    assert.match(String(error), /down/);
+    assert.deepEqual(session.keys().map((key) => [key, session.get(key)]), view);
+    await sessions.commit(session);
+  }
+  store.disarm();
+  const found = session.token && (await sessions.load(session.token)).keys();
+  const { status } = session;
+  return { left: { rows: await store.rows(), found, status }, calls: store.calls };
+}
+
+for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as const) {
+  Deno.test(`on ${store} store, a commit that failed anywhere can be committed again`, async () => {
+    for (const [name, act] of Object.entries(ACTS)) {
+      const expected = await commitTwice(act, calls, Infinity, "before");
+      for (let n = 1; n <= expected.calls.length; n++) {
+        for (const when of ["before", "after"] as const) {
+          const { left } = await commitTwice(act, calls, n, when);
+          assert.deepEqual(left, expected.left, `${name}, down ${when} call ${n}`);
+        }
+      }
+    }
+  });
+
+  Deno.test(`on ${store} store, no failure anywhere costs a visitor the session`, async () => {
+    for (const [name, act] of Object.entries(ACTS)) {
+      if (name.includes("destroy")) continue;
+      for (let n = 1, failed = true; failed; n++) {
+        for (const when of ["before", "after"] as const) {
+          const { store, sessions, token, cart } = await newScene(calls);
+          const visitor = new Visitor(
+            sessions.loadAndSave(async (request, session) => {
+              if (request.method === "POST") {
+                await act(session, cart);
+                store.arm(n, when);
+              }
+              return new Response(session.keys().join());
+            }),
+            { session: token },
+          );
+          const { status } = await visitor.fetch("/", { method: "POST" });
+          store.disarm();
+          failed = status === 500;
+          assert.notEqual(await visitor.text(), "", `${name}, down ${when} call ${n}: ${status}`);
+        }
+      }
+    }
+  });
+}
+
+Deno.test("an error after the new token was written still brings its cookie", async () => {
+  const { store, sessions, token, cart } = await newScene(ALL_CALLS);
+  const visitor = new Visitor(
+    sessions.loadAndSave(async (request, session) => {
+      if (request.method === "POST") {
+        session.renewToken();
+        await session.merge(cart);
+        store.arm(4, "before"); // after a commit, a replace and a delete
+      }
+      return new Response(session.keys().join());
+    }),
+    { session: token },
+  );
+  const response = await visitor.fetch("/", { method: "POST" });
+  assert.equal(response.status, 500);
+  assert.notEqual(visitor.cookies.get("session"), token);
+  assert.equal(await visitor.text(), "a,b,cart");
+});
+
+Deno.test("what was written once is not written again for the sake of the rest", async () => {
+  const { store, sessions, token, cart } = await newScene(ALL_CALLS);
+  const [one, other] = [await sessions.load(token), await sessions.load(token)];
+  one.clear();
+  await one.merge(cart);
+  store.arm(2, "before");
+  await assert.rejects(sessions.commit(one), { message: "down before delete" });
+  store.disarm();
+  other.put("kept", true);
+  await sessions.commit(other);
+  await sessions.commit(one);
+  assert.deepEqual(await store.rows(), ['[["cart",["x"]],["kept",true]]']);
+});
+
+Deno.test("a session that cannot be decoded survives a failed commit, too", async () => {
+  const { store, sessions, token } = await newScene(ALL_CALLS);
+  const key = [...(await store.inner.all()).keys()];
+  for (const token of key) await store.inner.commit(token, bytes("hunter2"), soon());
+  const session = await sessions.load(token);
+  session.put("n", 1);
+  store.arm(1, "after");
+  await assert.rejects(sessions.commit(session));
+  await sessions.commit(session);
+  assert.equal((await store.inner.all()).size, 3);
+});
+
+Deno.test("a body that cannot be cancelled does not hold up the answer", async () => {
+  const { store, sessions } = await newScene(ALL_CALLS);
+  const answer = (body: ReadableStream): Promise<Response> =>
+    new Visitor(sessions.loadAndSave((_, session) => {
+      session.put("n", 1);
+      store.arm(1, "before");
+      return new Response(body);
+    })).fetch();
+  const endless = new ReadableStream({ cancel: () => new Promise(() => {}) });
+  assert.equal((await answer(endless)).status, 500);
+});
