@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { type Callback, settle } from "./callback.ts";
-import { check, FUNCTION, isString, type Rule, STORE } from "../util/check.ts";
+import { STORE } from "../store/arguments.ts";
+import { check, FUNCTION, isString, type Rule } from "../util/check.ts";
 import { toConditional } from "../store/conditional_store.ts";
 import { ExpressClasses, type Generate, type SessionRequest } from "./middleware_classes.ts";
 import { checkExpressOptions, type ExpressSettings, type ExpressStoreOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { defaultStringifyOperations, parse, stringify } from "devalue";
-import { EXPIRY } from "../util/check.ts";
+import { EXPIRY } from "../store/arguments.ts";
 
 /** What a session's data holds, decoded. */
 export interface SessionContent {

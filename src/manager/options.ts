@@ -1,4 +1,5 @@
-import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule, STORE } from "../util/check.ts";
+import { STORE } from "../store/arguments.ts";
+import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule } from "../util/check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "../store/memory_store.ts";

@@ -1,5 +1,6 @@
 import { Changes } from "./change_log.ts";
-import { check, EXPIRY, FLAG, isString, type Rule } from "../util/check.ts";
+import { EXPIRY } from "../store/arguments.ts";
+import { check, FLAG, isString, type Rule } from "../util/check.ts";
 import type { SessionContent } from "./codec.ts";
 import type { Session, SessionStatus } from "./session.ts";
 import type { CallOptions, SessionRecord } from "../store/store.ts";

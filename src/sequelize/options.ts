@@ -1,4 +1,5 @@
 import type { Sequelize, Transaction } from "sequelize";
+import { ROW_COUNT } from "../store/arguments.ts";
 import {
   check,
   FLAG,
@@ -8,7 +9,6 @@ import {
   isNumber,
   isObject,
   isString,
-  ROW_COUNT,
   type Rule,
 } from "../util/check.ts";
 import {
@@ -20,7 +20,8 @@ import {
   withDefault,
 } from "../util/options.ts";
 import { printer } from "../util/report.ts";
-import { DIALECTS, type SessionModelOptions } from "./model.ts";
+import { DIALECT_NAMES } from "./dialects/mod.ts";
+import type { SessionModelOptions } from "./model.ts";
 import type { CallOptions } from "../store/store.ts";
 
 /** How a {@linkcode SequelizeStore} is set up. */
@@ -134,11 +135,11 @@ const LOGGING: Rule<SessionModelOptions["logging"]> = {
 
 /** An instance of a dialect that the store is written for. */
 export const SEQUELIZE: Rule<Sequelize> = {
-  text: `a Sequelize 6 instance for ${DIALECTS.join(", ")}`,
+  text: `a Sequelize 6 instance for ${DIALECT_NAMES.join(", ")}`,
   hasType: (value): value is Sequelize =>
     hasMethods(value, ["getDialect", "getQueryInterface", "define", "query"]) &&
     isObject((value as Sequelize & { options: unknown }).options),
-  inRange: (value) => DIALECTS.includes(value.getDialect()),
+  inRange: (value) => DIALECT_NAMES.includes(value.getDialect()),
   describe: (value) => `one for ${value.getDialect()}`,
 };
 

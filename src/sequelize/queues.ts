@@ -1,10 +1,13 @@
 // Which calls of a store may share a statement, and which of them take turns.
 
 import type { Transaction } from "sequelize";
-import { Batcher } from "../batching/batcher.ts";
+import { Batcher, type BatcherOptions } from "../batching/batcher.ts";
+import type { SessionRecord } from "../store/store.ts";
+import { abortable } from "../util/abortable.ts";
+import type { Commit, Replacement, Statements, Touch, Verb } from "./dialects/mod.ts";
 import { faultOf } from "./errors.ts";
-import type { Replacement, SessionAttributes, Touch } from "./model.ts";
-import type { SessionRow, SessionTable } from "./session_table.ts";
+import type { SequelizeCallOptions } from "./options.ts";
+import type { SessionTable } from "./session_table.ts";
 
 /**
  * Statements in flight at a time. Reads and writes go separate ways, so that a read never waits behind a
@@ -12,72 +15,136 @@ import type { SessionRow, SessionTable } from "./session_table.ts";
  */
 const LANES = 2;
 
-/**
- * A write that takes this many milliseconds waits for a row lock held elsewhere, or the database is
- * overloaded: the others go on beside it, as long as the pool has connections for them and the reads.
- */
-const STUCK_AFTER_MS = 100;
+/** What the queues of reads and of writes have in common. */
+const SETTINGS = {
+  lanes: LANES,
+  /**
+   * A write that takes this many milliseconds waits for a row lock held elsewhere, or the database is
+   * overloaded: the others go on beside it, as long as the pool has connections for them and the reads.
+   */
+  stuckAfter: 100,
+  /** Sessions in one statement at most; and at least, if there are enough for several. */
+  maxOperations: 500,
+  minShare: 16,
+} as const;
 
-/** Sessions in one statement at most; and at least, where there are enough for several. */
-const MAX_OPERATIONS = 500;
-const MIN_SHARE = 16;
-
 /**
- * Bytes of data in one statement at most. It is written in hexadecimal, so that 1 MiB makes a statement
+ * Bytes of data in one statement at most. It may be written in hexadecimal, so that 1 MiB makes a statement
  * of 2 MiB: half of what `max_allowed_packet` of MySQL 5.7 lets pass by default, and later ones more.
  */
 const MAX_DATA_BYTES = 1024 * 1024;
 
 /** A write to one session. */
 export type Write =
-  | { readonly verb: "commit"; readonly row: SessionAttributes }
+  | { readonly verb: "commit"; readonly row: Commit }
   | { readonly verb: "replace"; readonly row: Replacement }
   | { readonly verb: "touch"; readonly row: Touch }
   | { readonly verb: "delete"; readonly row: { readonly token: string } };
 
-/** Batches reads by token; the calls for one token share one read. */
-export function batchReads(
+type Send<Operation, Result> = (
+  operations: readonly Operation[],
+  transaction?: Transaction | null,
+) => Promise<readonly Result[]>;
+
+/** Carries calls out: at once in the caller's transaction, or else as part of a batch. */
+class Queue<Operation, Result> {
+  readonly #send: Send<Operation, Result>;
+  readonly #batcher: Batcher<Operation, Result>;
+
+  constructor(
+    send: Send<Operation, Result>,
+    options: Omit<BatcherOptions<Operation, Result>, "send" | keyof typeof SETTINGS>,
+  ) {
+    this.#send = send;
+    this.#batcher = new Batcher({ ...SETTINGS, ...options, send: (all) => send(all) });
+  }
+
+  async carryOut(
+    operation: Operation,
+    { signal, transaction }: SequelizeCallOptions,
+  ): Promise<Result> {
+    signal?.throwIfAborted();
+    if (!transaction) return await this.#batcher.add(operation, signal);
+    const [result] = await abortable(this.#send([operation], transaction), signal);
+    return result!;
+  }
+}
+
+/** Makes the queue of reads: the calls for one token share one read. */
+export function queueReads(
   table: SessionTable,
   queueLimit: number,
-): Batcher<string, SessionRow | undefined> {
-  return new Batcher({
-    lanes: LANES,
+): Queue<string, SessionRecord | undefined> {
+  const send: Send<string, SessionRecord | undefined> = async (tokens, transaction) => {
+    const records = await table.run(transaction, (statements, transaction) => {
+      return statements.find(tokens, transaction);
+    });
+    // A table that SCS made for MySQL ignores case: a row with another token is another session.
+    const byToken = new Map(records.map((record) => [record.token, record]));
+    return tokens.map((token) => byToken.get(token));
+  };
+  return new Queue(send, {
     maxInFlight: LANES,
-    stuckAfter: STUCK_AFTER_MS,
-    minShare: MIN_SHARE,
-    maxOperations: MAX_OPERATIONS,
     maxWeight: Infinity,
     queueLimit,
     weightOf: () => 0,
     keyOf: (token) => token,
     kindOf: () => "find",
     supersedes: () => true,
-    send: (tokens) => sendReads(table, tokens),
-    faultOf,
+    faultOf: (error) => faultOf(table.classify(error)),
   });
 }
 
-/** Batches writes; those of one token keep their order. */
-export function batchWrites(table: SessionTable, queueLimit: number): Batcher<Write, boolean> {
-  return new Batcher({
-    lanes: LANES,
-    maxInFlight: Math.max(LANES, table.poolSize - LANES),
-    stuckAfter: STUCK_AFTER_MS,
-    minShare: MIN_SHARE,
-    maxOperations: MAX_OPERATIONS,
+/**
+ * Makes the queue of writes: those of one token keep their order.
+ *
+ * @param poolSize How many connections Sequelize opens at most.
+ */
+export function queueWrites(
+  table: SessionTable,
+  queueLimit: number,
+  poolSize: number,
+): Queue<Write, boolean> {
+  const send: Send<Write, boolean> = async (writes, transaction) => {
+    // In one order everywhere, so that two processes that lock the same rows cannot deadlock.
+    const rows = writes.map(({ row }) => row);
+    if (rows.length > 1) rows.sort((a, b) => a.token < b.token ? -1 : 1);
+    const written = await table.run(transaction, (statements, transaction) => {
+      return write(statements, writes[0]!.verb, rows, transaction);
+    });
+    return writes.map(({ row }) => written.has(row.token));
+  };
+  return new Queue(send, {
+    maxInFlight: Math.max(LANES, poolSize - LANES),
     maxWeight: MAX_DATA_BYTES,
     queueLimit,
     weightOf,
     keyOf: ({ row }) => row.token,
-    kindOf: ({ verb }) => {
-      if (verb === "commit" && !table.hasMultiRowUpsert) return undefined;
-      const isUpdate = verb === "replace" || verb === "touch";
-      return isUpdate && !table.hasMultiRowUpdate ? undefined : verb;
-    },
+    kindOf: ({ verb }) =>
+      verb === "delete" || table.statements[verb].takes === "many" ? verb : undefined,
     supersedes,
-    send: (writes) => sendWrites(table, writes),
-    faultOf,
+    faultOf: (error) => faultOf(table.classify(error)),
   });
+}
+
+export type { Queue };
+
+/** Carries out writes of one verb; returns the tokens of the sessions that were written. */
+async function write(
+  statements: Statements,
+  verb: Write["verb"],
+  rows: readonly Write["row"][],
+  transaction: Transaction | null,
+): Promise<ReadonlySet<string>> {
+  if (verb === "delete") {
+    const tokens = rows.map(({ token }) => token);
+    await statements.delete(tokens, transaction);
+    return new Set(tokens);
+  }
+  const { takes, send } = statements[verb] as Verb<Write["row"]>;
+  if (takes === "many") return await send(rows, transaction);
+  const [row] = rows;
+  return new Set(await send(row!, transaction) ? [row!.token] : []);
 }
 
 /** The bytes of data that a write carries. */
@@ -91,45 +158,6 @@ function supersedes(later: Write, earlier: Write): boolean {
     return earlier.row.expiry > new Date();
   }
   const overwrites = later.verb === "commit" || later.verb === "delete";
-  const asksNothing = earlier.verb === "commit" || earlier.verb === "delete";
-  return overwrites && asksNothing;
-}
-
-/** Reads the active sessions of these tokens, and answers in their order. */
-export async function sendReads(
-  table: SessionTable,
-  tokens: readonly string[],
-  transaction?: Transaction | null,
-): Promise<(SessionRow | undefined)[]> {
-  const rows = await table.findActive(tokens, transaction);
-  // A table that SCS made for MySQL ignores case: what is not this very token is another session.
-  const byToken = new Map(rows.map((row) => [row.token, row]));
-  return tokens.map((token) => byToken.get(token));
-}
-
-/** Carries out writes of one verb, and answers in their order. */
-export async function sendWrites(
-  table: SessionTable,
-  writes: readonly Write[],
-  transaction?: Transaction | null,
-): Promise<boolean[]> {
-  // In one order everywhere, so that two processes that lock the same rows cannot deadlock.
-  const rows = writes.map(({ row }) => row).sort((a, b) => a.token < b.token ? -1 : 1);
-  /** The tokens that were met, where that is the question. */
-  let met: Set<string> | undefined;
-  switch (writes[0]?.verb) {
-    case "commit":
-      await table.upsert(rows as SessionAttributes[], transaction);
-      break;
-    case "delete":
-      await table.delete(rows.map(({ token }) => token), transaction);
-      break;
-    case "touch":
-      met = await table.touch(rows as Touch[], transaction);
-      break;
-    case "replace":
-      met = await table.replace(rows as Replacement[], transaction);
-      break;
-  }
-  return writes.map(({ row }) => met?.has(row.token) ?? true);
+  const returnsNothing = earlier.verb === "commit" || earlier.verb === "delete";
+  return overwrites && returnsNothing;
 }

@@ -1,7 +1,8 @@
 // Making and dropping the table: for SequelizeStore.open() and for migrations.
 
 import type { Transaction } from "sequelize";
-import { isConnectionError } from "./errors.ts";
+import { dialectOf } from "./dialects/mod.ts";
+import { classify } from "./errors.ts";
 import { retry } from "../util/retry.ts";
 import { expiryIndex, type SessionModel } from "./model.ts";
 
@@ -23,7 +24,7 @@ export async function createSessionTable(model: SessionModel): Promise<void> {
     const existed = await tableExists(model);
     if (!existed) await createTable(model, ALONE);
     if (!existed || !await hasExpiryIndex(model, ALONE)) await addExpiryIndex(model, ALONE);
-  }, (error) => !isConnectionError(error));
+  }, (error) => !isConnectionError(model, error));
 }
 
 /** Does the same once, in a transaction; there, PostgreSQL takes no statement after one that has failed. */
@@ -65,7 +66,7 @@ async function tableExists(model: SessionModel): Promise<boolean> {
     await model.findByPk("", { raw: true, ...ALONE });
     return true;
   } catch (error) {
-    if (isConnectionError(error)) throw error;
+    if (isConnectionError(model, error)) throw error;
     return false;
   }
 }
@@ -77,4 +78,8 @@ async function hasExpiryIndex(model: SessionModel, options: QueryOptions): Promi
     options,
   ) as { fields: { attribute: string }[] }[];
   return indexes.some(({ fields }) => fields[0]?.attribute === "expiry");
+}
+
+function isConnectionError(model: SessionModel, error: unknown): boolean {
+  return classify(error, dialectOf(model.sequelize!).errors) === "connection";
 }

@@ -1,22 +1,23 @@
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import type { Sequelize } from "sequelize";
+import { checkCommit, checkPageSize, checkReplace, checkTouch } from "../store/arguments.ts";
+import type { FullSessionStore, SessionRecord } from "../store/store.ts";
+import { isWellFormed } from "../store/token.ts";
 import { abortable } from "../util/abortable.ts";
-import type { Batcher } from "../batching/batcher.ts";
-import { check, DATA, EXPIRY, ROW_COUNT, TOKEN } from "../util/check.ts";
-import { repeatCleanup } from "./cleanup_loop.ts";
+import { CleanupLoop } from "./cleanup_loop.ts";
+import { dialectOf, statementsOn } from "./dialects/mod.ts";
+import { driverFor } from "./drivers/mod.ts";
+import { defineSessionModel, type SessionModel } from "./model.ts";
 import {
   checkOptions,
   type SequelizeCallOptions,
   type SequelizeStoreOptions,
   type Settings,
 } from "./options.ts";
-import { batchReads, batchWrites, sendReads, sendWrites, type Write } from "./queues.ts";
-import { defineSessionModel, type SessionAttributes, type SessionModel } from "./model.ts";
+import { type Queue, queueReads, queueWrites, type Write } from "./queues.ts";
 import { createSessionTable } from "./schema.ts";
-import { type SessionRow, SessionTable } from "./session_table.ts";
-import type { FullSessionStore, SessionRecord } from "../store/store.ts";
-import { isWellFormed } from "../store/token.ts";
+import { SessionTable } from "./session_table.ts";
 
 /** Shows that `open` calls the constructor: TypeScript's `private` does not exist at run time. */
 const OPENED = Symbol("opened");
@@ -27,8 +28,12 @@ const OPENED = Symbol("opened");
  *
  * Calls that come in while statements are under way leave together as one statement, so that the store
  * gets faster per call as the load grows. The writes of one token keep the order in which they were
- * called, awaited or not. While the database is at a halt calls wait, up to `queueLimit` of them; each one
- * more rejects with a {@linkcode QueueFullError}.
+ * called, awaited or not. While the database is at a halt calls wait, up to `queueLimit` of them; each
+ * further one rejects with a {@linkcode QueueFullError}.
+ *
+ * A session is _active_ while its expiry is later than now. A token is well-formed if it is 1 to 255
+ * printable ASCII characters other than the space, `"` and `'`. An error always means that the database
+ * failed; it is never reported as "not found".
  *
  * The Sequelize instance is the caller's: the store never closes it, and changes nothing of it.
  *
@@ -53,11 +58,10 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
    */
   readonly model: SessionModel;
   readonly #table: SessionTable;
-  readonly #reads: Batcher<string, SessionRow | undefined>;
-  readonly #writes: Batcher<Write, boolean>;
+  readonly #reads: Queue<string, SessionRecord | undefined>;
+  readonly #writes: Queue<Write, boolean>;
   readonly #cleanupBatchSize: number;
-  readonly #stop = new AbortController();
-  readonly #cleanup: Promise<void>;
+  readonly #cleanupLoop: CleanupLoop;
 
   private constructor(caller: typeof OPENED, model: SessionModel, settings: Settings) {
     if (caller !== OPENED) {
@@ -65,22 +69,28 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
         "Cannot create the session store: use `await SequelizeStore.open(sequelize)`",
       );
     }
+    const sequelize = model.sequelize!;
     this.model = model;
-    this.#table = new SessionTable(model);
-    this.#reads = batchReads(this.#table, settings.queueLimit);
-    this.#writes = batchWrites(this.#table, settings.queueLimit);
+    const { errors, literal } = dialectOf(sequelize);
+    this.#table = new SessionTable(statementsOn(model, driverFor(sequelize, literal)), errors);
+    this.#reads = queueReads(this.#table, settings.queueLimit);
+    this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize));
     this.#cleanupBatchSize = settings.cleanupBatchSize;
-    this.#cleanup = this.#startCleanup(settings);
+    this.#cleanupLoop = new CleanupLoop((options) => this.deleteExpired(options), {
+      interval: settings.cleanupInterval,
+      signal: settings.signal,
+      onError: settings.onError,
+    });
   }
 
   /**
-   * Opens a store: creates its table and index where they are missing, and starts the cleanup loop.
+   * Opens a store: creates its table and index if they are missing, and starts the cleanup loop.
    *
    * @param sequelize The application's Sequelize instance, version 6.
    * @returns The store, once its table is there.
-   * @throws {TypeError} Where an argument has the wrong type.
-   * @throws {RangeError} Where an option is out of range or the dialect is not supported.
-   * @throws What the database says where the table cannot be created.
+   * @throws {TypeError} If an argument has the wrong type, or an option is unknown.
+   * @throws {RangeError} If an option is out of range, or the dialect is not supported.
+   * @throws The database's error if the table cannot be created.
    */
   static async open(
     sequelize: Sequelize,
@@ -92,32 +102,60 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     return new SequelizeStore(OPENED, model, settings);
   }
 
-  /** Finds the active session of a token: see {@linkcode SessionStore.find}. */
+  /**
+   * Finds the active session of a token.
+   *
+   * @param token The session's token. A malformed one is never found, and no query is made.
+   * @returns The session, or `undefined` if the token is missing, expired or malformed.
+   * @throws The database's error if it fails.
+   */
   async find(
     token: string,
-    { signal, transaction }: SequelizeCallOptions = {},
+    options: SequelizeCallOptions = {},
   ): Promise<SessionRecord | undefined> {
     if (!isWellFormed(token)) return undefined;
-    signal?.throwIfAborted();
-    const row = transaction
-      ? (await abortable(sendReads(this.#table, [token], transaction), signal))[0]
-      : await this.#reads.add(token, signal);
-    return row && toRecord(row)[0];
+    const record = await this.#reads.carryOut(token, options);
+    return record && copyOf(record);
   }
 
-  /** Inserts or overwrites a session: see {@linkcode SessionStore.commit}. */
+  /**
+   * Inserts a session, or overwrites data and expiry of the one that has this token.
+   *
+   * @param token The session's token.
+   * @param data The encoded values; copied, so that the caller may reuse the array at once.
+   * @param expiry An absolute time; one in the past makes a session that is never found.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
+   *   1000 and 9999.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
   async commit(
     token: string,
     data: Uint8Array,
     expiry: Date,
     options: SequelizeCallOptions = {},
   ): Promise<void> {
-    check("commit the session", "token", token, TOKEN);
-    const row = toRow("commit the session", token, data, expiry);
-    await this.#write({ verb: "commit", row }, options);
+    checkCommit(token, data, expiry);
+    const row = { token, data: Buffer.from(data), expiry: new Date(expiry) };
+    await this.#writes.carryOut({ verb: "commit", row }, options);
   }
 
-  /** Compare-and-swap of an active session's data: see {@linkcode FullSessionStore.replace}. */
+  /**
+   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
+   * `current`, so that of two requests that change one session neither undoes the other.
+   *
+   * @param token The session's token.
+   * @param current The data that the caller has seen, compared byte for byte.
+   * @param next The data to write; copied, as with `commit`.
+   * @param expiry An absolute time.
+   * @returns Whether it was written: `false` if the data is another one by now, or the session is missing
+   *   or expired. It never inserts, so that a session that was destroyed stays destroyed.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
   async replace(
     token: string,
     current: Uint8Array,
@@ -125,63 +163,116 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     expiry: Date,
     options: SequelizeCallOptions = {},
   ): Promise<boolean> {
-    check("replace the session", "current", current, DATA);
-    const row = toRow("replace the session", token, next, expiry);
+    checkReplace(current, next, expiry);
     if (!isWellFormed(token)) return false;
-    const replacement = { ...row, current: Buffer.from(current) };
-    return await this.#write({ verb: "replace", row: replacement }, options);
+    const row = {
+      token,
+      data: Buffer.from(next),
+      expiry: new Date(expiry),
+      current: Buffer.from(current),
+    };
+    return await this.#writes.carryOut({ verb: "replace", row }, options);
   }
 
-  /** Moves the expiry of an active session: see {@linkcode FullSessionStore.touch}. */
+  /**
+   * Moves the expiry of an active session and leaves its data alone.
+   *
+   * @param token The session's token.
+   * @param expiry An absolute time; one in the past ends the session.
+   * @returns Whether there was an active session: `false` if it is missing or expired. It never inserts.
+   * @throws {TypeError} If the expiry is not a `Date`.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
   async touch(token: string, expiry: Date, options: SequelizeCallOptions = {}): Promise<boolean> {
-    check("touch the session", "expiry", expiry, EXPIRY);
+    checkTouch(expiry);
     if (!isWellFormed(token)) return false;
-    return await this.#write({ verb: "touch", row: { token, expiry: new Date(expiry) } }, options);
+    const row = { token, expiry: new Date(expiry) };
+    return await this.#writes.carryOut({ verb: "touch", row }, options);
   }
 
-  /** Removes a session: see {@linkcode SessionStore.delete}. */
+  /**
+   * Removes a session; does nothing if there is none.
+   *
+   * @param token The session's token. A malformed one has no session, and no query is made.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
   async delete(token: string, options: SequelizeCallOptions = {}): Promise<void> {
-    if (isWellFormed(token)) await this.#write({ verb: "delete", row: { token } }, options);
+    if (!isWellFormed(token)) return;
+    await this.#writes.carryOut({ verb: "delete", row: { token } }, options);
   }
 
-  /** Reads the data of all active sessions: see {@linkcode FullSessionStore.all}. */
+  /**
+   * Reads the data of all active sessions by their tokens, at once and into memory; `entries` walks a
+   * large table instead.
+   *
+   * @returns A map, which is empty if no session is active.
+   * @throws The database's error if it fails.
+   */
   async all(
     { signal, transaction }: SequelizeCallOptions = {},
   ): Promise<Map<string, Uint8Array>> {
     signal?.throwIfAborted();
-    const rows = await abortable(this.#table.findAllActive(transaction), signal);
-    return new Map(rows.flatMap(toRecord).map(({ token, data }) => [token, data]));
+    const reading = this.#table.run(transaction, (statements, transaction) => {
+      return statements.findAll(transaction);
+    });
+    const records = await abortable(reading, signal);
+    return new Map(records.map(({ token, data }) => [token, new Uint8Array(data)]));
   }
 
-  /** Walks the active sessions page by page: see {@linkcode FullSessionStore.entries}. */
+  /**
+   * Walks the active sessions page by page in the order of their tokens, with memory that does not grow
+   * with the table. A session that is there from beginning to end is met exactly once; one that comes or
+   * goes meanwhile, at most once.
+   *
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {RangeError} On the first step, if `pageSize` is out of range.
+   * @throws The database's error if it fails.
+   */
   async *entries(
     { signal, transaction, pageSize = 1000 }: SequelizeCallOptions & {
       readonly pageSize?: number | undefined;
     } = {},
   ): AsyncIterableIterator<SessionRecord> {
-    check("walk the sessions", "pageSize", pageSize, ROW_COUNT);
+    checkPageSize(pageSize);
     for (let after = "";;) {
       signal?.throwIfAborted();
-      const page = this.#table.findActiveAfter(after, pageSize, transaction);
-      const rows = await abortable(page, signal);
-      yield* rows.flatMap(toRecord);
-      if (rows.length < pageSize) return;
-      after = rows.at(-1)!.token;
+      const reading = this.#table.run(transaction, (statements, transaction) => {
+        return statements.findPage(after, pageSize, transaction);
+      });
+      const { records, last } = await abortable(reading, signal);
+      yield* records.map(copyOf);
+      if (last === undefined) return;
+      assertAfter(last, after);
+      after = last;
     }
   }
 
-  /** Deletes the sessions that have expired: see {@linkcode FullSessionStore.deleteExpired}. */
+  /**
+   * Deletes the sessions that have expired, oldest first, in batches. The signal is heeded between two
+   * statements.
+   *
+   * @returns How many sessions were deleted.
+   * @throws The database's error if it fails; some sessions may be deleted then.
+   */
   async deleteExpired({ signal, transaction }: SequelizeCallOptions = {}): Promise<number> {
+    const limit = this.#cleanupBatchSize;
     for (let total = 0;; await setImmediate()) {
       signal?.throwIfAborted();
       const now = new Date();
-      const tokens = await this.#table.findExpired(now, this.#cleanupBatchSize, transaction);
+      const tokens = await this.#table.run(transaction, (statements, transaction) => {
+        return statements.findExpired(now, limit, transaction);
+      });
       if (tokens.length === 0) return total;
       signal?.throwIfAborted();
-      const deleted = await this.#table.deleteExpired(tokens, now, transaction);
+      const deleted = await this.#table.run(transaction, (statements, transaction) => {
+        return statements.deleteExpired(tokens, now, transaction);
+      });
       total += deleted;
-      // None deleted: somebody else is at it, or the rows may be seen and not deleted.
-      if (tokens.length < this.#cleanupBatchSize || deleted === 0) return total;
+      // None deleted: another process is at it, or the rows may be seen and not deleted.
+      if (tokens.length < limit || deleted === 0) return total;
     }
   }
 
@@ -191,59 +282,27 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
    * @returns A promise that resolves once a delete that was under way has settled.
    */
   stopCleanup(): Promise<void> {
-    this.#stop.abort();
-    return this.#cleanup;
+    return this.#cleanupLoop.stop();
   }
 
   /** Stops the cleanup loop at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stopCleanup();
   }
-
-  #startCleanup({ cleanupInterval, onError, signal }: Settings): Promise<void> {
-    if (cleanupInterval === 0) return Promise.resolve();
-    const stop = this.#stop;
-    if (signal?.aborted) stop.abort();
-    signal?.addEventListener("abort", () => stop.abort(), { once: true, signal: stop.signal });
-    return repeatCleanup(this, { interval: cleanupInterval, signal: stop.signal, onError });
-  }
-
-  async #write(write: Write, { signal, transaction }: SequelizeCallOptions): Promise<boolean> {
-    signal?.throwIfAborted();
-    if (!transaction) return await this.#writes.add(write, signal);
-    const [done] = await abortable(sendWrites(this.#table, [write], transaction), signal);
-    return done!;
-  }
 }
 
-/** Checks and copies what a caller may go on changing while the write waits. */
-function toRow(
-  action: string,
-  token: string,
-  data: Uint8Array,
-  expiry: Date,
-): SessionAttributes {
-  check(action, "data", data, DATA);
-  check(action, "expiry", expiry, EXPIRY);
-  return { token, data: Buffer.from(data), expiry: new Date(expiry) };
+/** So that a walk ends, whatever the database returns. A table that SCS made for MySQL ignores case. */
+function assertAfter(last: string, after: string): void {
+  if (last > after || last.toLowerCase() > after.toLowerCase()) return;
+  throw new Error("Cannot walk the sessions: the database returned a page again");
 }
 
-/**
- * Copies what several callers may share, and what is a view on memory that the driver uses again. SQLite
- * stores whatever it is given as an expiry: a row with one that is no date is no session.
- */
-function toRecord({ token, data, expiry }: SessionRow): SessionRecord[] {
-  const date = toDate(expiry);
-  return Number.isNaN(date.getTime()) ? [] : [{ token, data: new Uint8Array(data), expiry: date }];
+/** What several callers may share, or the driver uses again. */
+function copyOf({ token, data, expiry }: SessionRecord): SessionRecord {
+  return { token, data: new Uint8Array(data), expiry: new Date(expiry) };
 }
 
-// As the databases write it: SQLite `2026-01-31 12:00:00.000 +00:00`, MySQL and MariaDB
-// `2026-01-31 12:00:00.000`, PostgreSQL (where the application has replaced the parser) `...+00`.
-const DATE = /^(\S+)[ T]([\d:.]+) ?([+-]\d\d)?:?(\d\d)?/;
-
-/** What is without an offset is in UTC, because the store writes it so. */
-function toDate(expiry: Date | string): Date {
-  if (typeof expiry !== "string") return new Date(expiry);
-  const [, day, time, hours = "+00", minutes = "00"] = DATE.exec(expiry) ?? [];
-  return new Date(`${day}T${time}${hours}:${minutes}`);
+/** How many connections Sequelize opens at most. */
+function poolSizeOf(sequelize: Sequelize): number {
+  return sequelize.config.pool?.max ?? 5;
 }

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file require-await -- so that what is thrown rejects
 
 import { Buffer } from "node:buffer";
-import { check, DATA, EXPIRY, ROW_COUNT, TOKEN } from "../util/check.ts";
+import { checkCommit, checkPageSize, checkReplace, checkTouch } from "./arguments.ts";
 import type { CallOptions, FullSessionStore, SessionRecord } from "./store.ts";
 
 /** Expired sessions are looked for at most this often, and only while sessions are committed. */
@@ -42,10 +42,7 @@ export class MemoryStore implements FullSessionStore {
     expiry: Date,
     { signal }: CallOptions = {},
   ): Promise<void> {
-    const action = "commit the session";
-    check(action, "token", token, TOKEN);
-    check(action, "data", data, DATA);
-    check(action, "expiry", expiry, EXPIRY);
+    checkCommit(token, data, expiry);
     signal?.throwIfAborted();
     if (Date.now() - this.#lastSweep >= SWEEP_INTERVAL_MS) this.#sweep();
     this.#sessions.set(token, copy({ data, expiry }));
@@ -59,10 +56,7 @@ export class MemoryStore implements FullSessionStore {
     expiry: Date,
     { signal }: CallOptions = {},
   ): Promise<boolean> {
-    const action = "replace the session";
-    check(action, "current", current, DATA);
-    check(action, "next", next, DATA);
-    check(action, "expiry", expiry, EXPIRY);
+    checkReplace(current, next, expiry);
     signal?.throwIfAborted();
     const session = this.#active(token);
     if (session === undefined || Buffer.compare(session.data, current) !== 0) return false;
@@ -72,7 +66,7 @@ export class MemoryStore implements FullSessionStore {
 
   /** Moves the expiry of an active session: see {@linkcode FullSessionStore.touch}. */
   async touch(token: string, expiry: Date, { signal }: CallOptions = {}): Promise<boolean> {
-    check("touch the session", "expiry", expiry, EXPIRY);
+    checkTouch(expiry);
     signal?.throwIfAborted();
     const session = this.#active(token);
     if (session === undefined) return false;
@@ -97,7 +91,7 @@ export class MemoryStore implements FullSessionStore {
   async *entries(
     { signal, pageSize = 1000 }: CallOptions & { readonly pageSize?: number | undefined } = {},
   ): AsyncIterableIterator<SessionRecord> {
-    check("walk the sessions", "pageSize", pageSize, ROW_COUNT);
+    checkPageSize(pageSize);
     signal?.throwIfAborted();
     for (const token of [...this.#sessions.keys()].sort()) {
       signal?.throwIfAborted();

@@ -1,4 +1,5 @@
 import type { ConditionalStore } from "./conditional_store.ts";
+import { ConflictError } from "./conflict_error.ts";
 import { RecentKeys } from "../util/recent_keys.ts";
 import { backOff } from "../util/retry.ts";
 import type { CallOptions, SessionRecord } from "./store.ts";
@@ -232,5 +233,5 @@ async function untilWritten<T>(
     current = await find();
     if (current === undefined) return undefined;
   }
-  throw new Error(`Cannot commit the session: others changed it ${MAX_ATTEMPTS} times meanwhile`);
+  throw new ConflictError(MAX_ATTEMPTS);
 }

@@ -1,9 +1,5 @@
 // Checks of arguments, before anything is sent.
 
-import { types } from "node:util";
-import type { SessionStore } from "../store/store.ts";
-import { isWellFormed } from "../store/token.ts";
-
 /** What an argument has to be. */
 export interface Rule<T> {
   /** Completes "must be ...". */
@@ -13,44 +9,6 @@ export interface Rule<T> {
   /** What a message may say of a value that is out of range; by default the value itself. */
   describe?(value: T): string;
 }
-
-/** The most rows in a page or in a cleanup statement: their tokens travel in the statement's text. */
-const MAX_ROWS = 10_000;
-
-/** How many rows one statement may handle. */
-export const ROW_COUNT: Rule<number> = {
-  text: `an integer from 1 to ${MAX_ROWS}`,
-  hasType: isNumber,
-  inRange: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_ROWS,
-};
-
-/** The token of a session to be committed. */
-export const TOKEN: Rule<string> = {
-  text: "1 to 255 printable ASCII characters other than the space and the quotes",
-  hasType: isString,
-  inRange: isWellFormed,
-  describe: (value) => `a string of ${value.length} characters`,
-};
-
-/** What a session holds. */
-export const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
-
-// What DATETIME of MySQL and MariaDB can hold.
-const MIN_EXPIRY = Date.UTC(1000, 0, 1);
-const MAX_EXPIRY = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-
-/** When a session expires. */
-export const EXPIRY: Rule<Date> = {
-  text: "a valid Date between the years 1000 and 9999",
-  hasType: types.isDate,
-  inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
-};
-
-/** Where sessions are kept. */
-export const STORE: Rule<SessionStore> = {
-  text: "a store with find, commit and delete",
-  hasType: isStore,
-};
 
 /** A callback. */
 // deno-lint-ignore no-explicit-any -- a function of any signature
@@ -86,8 +44,10 @@ export function check<T>(
 }
 
 function typeName(value: unknown): string {
-  if (value === null) return "null";
-  return isPromise(value) ? "a Promise: is an `await` missing?" : typeof value;
+  if (!isObject(value)) return value === null ? "null" : typeof value;
+  if (isPromise(value)) return "a Promise: is an `await` missing?";
+  const { name } = Object.getPrototypeOf(value)?.constructor ?? Object;
+  return name === "Object" ? "object" : `an instance of ${name}`;
 }
 
 /** Whether a value is a number, including NaN. */
@@ -114,11 +74,6 @@ export function isObject(value: unknown): value is object {
 /** Whether a value is a promise, or is used like one. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return hasMethods(value, ["then"]);
-}
-
-/** Whether a value has what a session manager needs of a store. */
-export function isStore(value: unknown): value is SessionStore {
-  return hasMethods(value, ["find", "commit", "delete"]);
 }
 
 /** Whether a value has functions of these names. */

@@ -1,7 +1,7 @@
 // Reads a bag of options: refuses unknown ones, fills in the defaults, and checks each against its rule.
 
 import process from "node:process";
-import { check, isNumber, isObject, isPromise, isStore, OPTIONS, type Rule } from "./check.ts";
+import { check, isNumber, isObject, isPromise, OPTIONS, type Rule } from "./check.ts";
 
 /** What an option must be, and what it is if it is left out. */
 export interface Option<T, Default> {
@@ -11,6 +11,19 @@ export interface Option<T, Default> {
 
 /** Options that do not exist and that users expect, and what to do instead. */
 type Hints = Readonly<Record<string, string>>;
+
+/** What options come in. What has methods is something else that was passed in their place, a store for one. */
+const BAG: Rule<object> = {
+  text: OPTIONS.text,
+  hasType: (value): value is object =>
+    OPTIONS.hasType(value) && !isPromise(value) && !hasOwnMethods(Object.getPrototypeOf(value)),
+};
+
+function hasOwnMethods(prototype: object | null): boolean {
+  if (prototype === null || !Object.hasOwn(prototype, "constructor")) return false;
+  if (prototype.constructor.name === "Object") return false;
+  return Object.getOwnPropertyNames(prototype).some((name) => name !== "constructor");
+}
 
 /** An option without a default. */
 export function optional<T>(rule: Rule<T>): Option<T, undefined> {
@@ -48,13 +61,7 @@ export function readOptions<Known extends Options>(
   path?: string,
   hints: Hints = {},
 ): ValuesOf<Known> {
-  if (isStore(given) || isPromise(given)) {
-    throw new TypeError(
-      `Cannot ${action}: the options must be an object such as { store }: ` +
-        (isStore(given) ? "received a store" : "received a Promise: is an `await` missing?"),
-    );
-  }
-  check(action, path ?? "options", given, OPTIONS);
+  check(action, path ?? "options", given, BAG);
   const prefix = path === undefined ? "" : `${path}.`;
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(known, name)) continue;

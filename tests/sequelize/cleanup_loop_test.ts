@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { repeatCleanup } from "../../src/sequelize/cleanup_loop.ts";
+import { once } from "node:events";
+import { CleanupLoop } from "../../src/sequelize/cleanup_loop.ts";
+
+/** Resolves once a loop has stopped because the signal aborted. */
+async function stoppedBy(signal: AbortSignal, loop: CleanupLoop): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
+  await loop.stop();
+}
 
 /** A cleanup whose clock the test winds: it sleeps until told to wake up. */
 function setUp(deleteExpired: () => Promise<number>, onError = (_: unknown): void => {}): {
@@ -22,8 +29,10 @@ function setUp(deleteExpired: () => Promise<number>, onError = (_: unknown): voi
     });
   };
   const { signal } = controller;
-  const options = { interval: 1000, signal, onError, sleep };
-  const stopped = repeatCleanup({ deleteExpired }, options);
+  const stopped = stoppedBy(
+    signal,
+    new CleanupLoop(deleteExpired, { interval: 1000, signal, onError, sleep }),
+  );
   const wake = async (): Promise<void> => {
     wakeUp();
     await new Promise((resolve) => setTimeout(resolve));
@@ -31,7 +40,7 @@ function setUp(deleteExpired: () => Promise<number>, onError = (_: unknown): voi
   return { stop: () => controller.abort(), wake, delays, stopped };
 }
 
-Deno.test("repeatCleanup() runs after each interval until it is stopped", async () => {
+Deno.test("CleanupLoop runs after each interval until it is stopped", async () => {
   let runs = 0;
   const { wake, stop, stopped } = setUp(() => Promise.resolve(runs++));
   assert.equal(runs, 0);
@@ -45,7 +54,7 @@ Deno.test("repeatCleanup() runs after each interval until it is stopped", async 
 });
 
 // Instances that all sweep at the same moment load the database, and deadlock.
-Deno.test("repeatCleanup() spreads its intervals by a fifth either way", async () => {
+Deno.test("CleanupLoop spreads its intervals by a fifth either way", async () => {
   const { wake, stop, stopped, delays } = setUp(() => Promise.resolve(0));
   for (let i = 0; i < 200; i++) await wake();
   stop();
@@ -54,7 +63,7 @@ Deno.test("repeatCleanup() spreads its intervals by a fifth either way", async (
   assert.ok(Math.min(...delays) < 900 && Math.max(...delays) > 1100);
 });
 
-Deno.test("repeatCleanup() never overlaps itself", async () => {
+Deno.test("CleanupLoop never overlaps itself", async () => {
   let running = 0;
   let finish: (deleted: number) => void = () => {};
   const { wake, stop, stopped } = setUp(() => {
@@ -70,7 +79,7 @@ Deno.test("repeatCleanup() never overlaps itself", async () => {
 });
 
 // A stop that does not wait lets the process close the pool under a delete.
-Deno.test("repeatCleanup() has stopped once the delete under way has ended", async () => {
+Deno.test("CleanupLoop has stopped once the delete under way has ended", async () => {
   let finish: (deleted: number) => void = () => {};
   const { wake, stop, stopped } = setUp(() => new Promise<number>((resolve) => finish = resolve));
   await wake();
@@ -83,7 +92,7 @@ Deno.test("repeatCleanup() has stopped once the delete under way has ended", asy
   await stopped;
 });
 
-Deno.test("repeatCleanup() reports each failure, and goes on", async () => {
+Deno.test("CleanupLoop reports each failure, and goes on", async () => {
   const errors: unknown[] = [];
   const { wake, stop, stopped } = setUp(() => Promise.reject("down"), (e) => errors.push(e));
   await wake();
@@ -93,7 +102,7 @@ Deno.test("repeatCleanup() reports each failure, and goes on", async () => {
   await stopped;
 });
 
-Deno.test("repeatCleanup() goes on where the error handler throws", async () => {
+Deno.test("CleanupLoop goes on if the error handler throws", async () => {
   let runs = 0;
   const consoleError = console.error;
   const printed: unknown[] = [];
@@ -116,7 +125,7 @@ Deno.test("repeatCleanup() goes on where the error handler throws", async () => 
 });
 
 // Or a handler that stops the cleanup, and waits for that, waits for ever.
-Deno.test("repeatCleanup() stops while the error handler is at work", async () => {
+Deno.test("CleanupLoop stops while the error handler is at work", async () => {
   const { wake, stop, stopped } = setUp(() => Promise.reject("down"), async () => {
     stop();
     await stopped;
@@ -128,7 +137,7 @@ Deno.test("repeatCleanup() stops while the error handler is at work", async () =
   assert.deepEqual(ended, ["handler"]);
 });
 
-Deno.test("repeatCleanup() waits for the error handler before it runs again", async () => {
+Deno.test("CleanupLoop waits for the error handler before it runs again", async () => {
   let runs = 0;
   let finish: () => void = () => {};
   const { wake, stop, stopped } = setUp(
@@ -152,19 +161,21 @@ function counting(): { runs: number; deleteExpired: () => Promise<number> } {
   return store;
 }
 
-Deno.test("repeatCleanup() never runs where the signal was aborted before", async () => {
+Deno.test("CleanupLoop never runs if the signal was aborted before", async () => {
   const store = counting();
   const signal = AbortSignal.abort();
-  await repeatCleanup(store, { interval: 1, signal, onError: assert.ifError });
+  const options = { interval: 1, signal, onError: assert.ifError };
+  await stoppedBy(signal, new CleanupLoop(store.deleteExpired, options));
   assert.equal(store.runs, 0);
 });
 
 // A delay over 2^31-1 ms would fire at once, again and again.
-Deno.test("repeatCleanup() waits where the interval is longer than a timer can", async () => {
+Deno.test("CleanupLoop waits if the interval is longer than a timer can", async () => {
   const controller = new AbortController();
   const store = counting();
   const { signal } = controller;
-  const stopped = repeatCleanup(store, { interval: 1e12, signal, onError: assert.ifError });
+  const options = { interval: 1e12, signal, onError: assert.ifError };
+  const stopped = stoppedBy(signal, new CleanupLoop(store.deleteExpired, options));
   await new Promise((resolve) => setTimeout(resolve, 20));
   controller.abort();
   await stopped;

@@ -488,7 +488,7 @@ testOn(servers, "a batch that a deadlock has undone is sent again", async (datab
       await batch;
     });
     for (const token of "ab") assert.equal(text((await store.find(token))?.data), "new");
-    const sent = statements.filter((sql) => /INSERT.*('a'.*'b'|\$6)/.test(sql));
+    const sent = statements.filter((sql) => /INSERT.*('a'.*'b'|unnest)/.test(sql));
     assert.ok(sent.length >= 2, `sent ${sent.length} times`);
   });
 });
@@ -595,7 +595,7 @@ testOn(databases, "cleanup deletes in batches, oldest first", async (database) =
       assert.equal(await store.deleteExpired(), 7);
       const deletes = statements.filter((sql) => sql.includes("DELETE"));
       assert.equal(deletes.length, 3);
-      assert.match(deletes[0]!, /expired6\W+expired5\W+expired4/);
+      assert.match(deletes[0]!, /expired6\W.*expired5\W.*expired4\W/);
       assert.deepEqual([...(await store.all()).keys()], ["active"]);
     },
     { cleanupBatchSize: 3 },

@@ -37,10 +37,10 @@ for (const [action, call] of ENTRY_POINTS) {
       ["x", "'options' must be an object: received string"],
       [{ stroe: 1, x: 2 }, "there is no option 'stroe', the nearest is '"],
       [{ __proto__: null, sign: 1 }, "there is no option 'sign', the nearest is '"],
-      [new MemoryStore(), "the options must be an object such as { store }: received a store"],
+      [new MemoryStore(), "'options' must be an object: received an instance of MemoryStore"],
       [
         SequelizeStore.open(sequelize, { cleanupInterval: 0, sync: false }),
-        "the options must be an object such as { store }: received a Promise: is an `await` missing?",
+        "'options' must be an object: received a Promise: is an `await` missing?",
       ],
     ];
     for (const [options, message] of expected) {
