@@ -1,6 +1,7 @@
 // The table: SCS's own `token`, `data` and `expiry`, and an index that finds what has expired.
 
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import type { Model, ModelStatic, Sequelize } from "sequelize";
 
 /** The columns of the sessions table. */
@@ -126,12 +127,39 @@ export function defineSessionModel(
       tableName,
       ...(schema === undefined ? {} : { schema }),
       timestamps: false,
-      indexes: [expiryIndex(tableName)],
+      indexes: [expiryIndex(dialect, tableName, schema)],
     },
   );
 }
 
-/** Named after the table, because PostgreSQL's index names are unique in a schema; 63 characters at most. */
-export function expiryIndex(tableName: string): { name: string; fields: string[] } {
-  return { name: `${tableName.slice(0, 52)}_expiry_idx`, fields: ["expiry"] };
+/** PostgreSQL's limit, in bytes; MySQL's and MariaDB's is 64 characters. */
+const MAX_INDEX_NAME = 63;
+
+/**
+ * Named after the table, because index names are unique in a schema of PostgreSQL and in a file of SQLite.
+ * Where the table's name alone does not make a name of its own, a hash does.
+ */
+export function expiryIndex(
+  dialect: string,
+  tableName: string,
+  schema: string | undefined,
+): { name: string; fields: string[] } {
+  // SQLite has no schemas: in Sequelize, the schema is the beginning of the table's name there.
+  const table = dialect === "sqlite" && schema !== undefined ? `${schema}.${tableName}` : tableName;
+  const suffix = "_expiry_idx";
+  const fields = ["expiry"];
+  if (table === tableName && Buffer.byteLength(table + suffix) <= MAX_INDEX_NAME) {
+    return { name: table + suffix, fields };
+  }
+  const hash = createHash("sha256").update(table).digest("hex").slice(0, 8);
+  const end = `_${hash}${suffix}`;
+  // A dot would end a schema's name.
+  const start = firstBytes(table.replace(".", "_"), MAX_INDEX_NAME - end.length);
+  return { name: start + end, fields };
+}
+
+/** As many whole characters as fit into so many bytes. */
+function firstBytes(text: string, count: number): string {
+  // A stream may go on: the decoder keeps an incomplete character back.
+  return new TextDecoder().decode(Buffer.from(text).subarray(0, count), { stream: true });
 }
