@@ -18,7 +18,7 @@ export type ErrorClass = "transient" | "busy" | "connection" | "system" | "eithe
 export type ErrorTable = Readonly<Record<string, ErrorClass>>;
 
 /** The fields that the drivers' errors carry, each some of them. */
-interface DriverError {
+export interface DriverError {
   readonly code?: string;
   readonly errno?: number;
   readonly number?: number;
@@ -74,7 +74,7 @@ export function faultOf(errorClass: ErrorClass): Fault {
 }
 
 /** The driver's error inside a Sequelize error, or the error itself. */
-function driverError(error: unknown): DriverError {
+export function driverError(error: unknown): DriverError {
   const { parent } = (error ?? {}) as { parent?: unknown };
   return (parent ?? error ?? {}) as DriverError;
 }

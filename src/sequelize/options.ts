@@ -72,7 +72,10 @@ export interface SequelizeStoreOptions {
    * @default {"sessions"}
    */
   readonly tableName?: string | undefined;
-  /** The table's schema; by default whichever the connection has. It must exist. */
+  /**
+   * The table's schema; by default whichever the connection has. It must exist. Sequelize has no schemas
+   * with its mysql dialect.
+   */
   readonly schema?: string | undefined;
   /**
    * Gets every SQL statement. They hold tokens and data, and so are not logged by default, whatever
@@ -143,6 +146,43 @@ export const SEQUELIZE: Rule<Sequelize> = {
   describe: (value) => `one for ${value.getDialect()}`,
 };
 
+/** Options of the drivers that change the shape of all results, and the values that do so. */
+const RESHAPING: Readonly<Record<string, Readonly<Record<string, (value: unknown) => boolean>>>> = {
+  mysql: { nestTables: Boolean, rowsAsArray: Boolean, typeCast: (value) => value === false },
+  mariadb: { metaAsArray: Boolean, nestTables: Boolean, rowsAsArray: Boolean },
+};
+
+/**
+ * Checks what depends on the dialect.
+ *
+ * @param action Completes "Cannot ...".
+ * @throws {TypeError} If an option of the driver's makes results that Sequelize itself cannot read.
+ * @throws {RangeError} If a schema is given with a dialect for which Sequelize has none.
+ */
+export function checkDialect(
+  action: string,
+  sequelize: Sequelize,
+  schema: string | undefined,
+): void {
+  const dialect = sequelize.getDialect();
+  const { dialectOptions = {} } = (sequelize as unknown as {
+    options: { dialectOptions?: Record<string, unknown> | null };
+  }).options;
+  for (const [name, reshapes] of Object.entries(RESHAPING[dialect] ?? {})) {
+    if (!reshapes(dialectOptions?.[name])) continue;
+    throw new TypeError(
+      `Cannot ${action}: 'dialectOptions.${name}' must be left out: Sequelize cannot read the results`,
+    );
+  }
+  // Sequelize would put it into the table's name: `schema.table`, in one pair of quotes.
+  if (schema !== undefined && dialect === "mysql") {
+    throw new RangeError(
+      `Cannot ${action}: 'schema' must be left out with the mysql dialect, for which Sequelize has none:` +
+        ` use the connection's database: received ${JSON.stringify(schema)}`,
+    );
+  }
+}
+
 /** The options of a store and of a migration that say which table is meant. */
 export const TABLE_OPTIONS = {
   tableName: withDefault(NAME, "sessions"),
@@ -170,5 +210,6 @@ export function checkOptions(sequelize: Sequelize, options: SequelizeStoreOption
   const action = "open the session store";
   check(action, "sequelize", sequelize, SEQUELIZE);
   const values = readOptions(action, options, STORE_OPTIONS);
+  checkDialect(action, sequelize, values.schema);
   return { ...values, cleanupInterval: toMilliseconds(values.cleanupInterval) };
 }

@@ -823,7 +823,7 @@ Deno.test("wrong arguments are told before anything is sent", async () => {
     ],
     [
       () => store.set("sid", { cookie: { originalMaxAge: new Date() as never } }),
-      "'session.cookie.originalMaxAge' must be a number of milliseconds: received object",
+      "'session.cookie.originalMaxAge' must be a number of milliseconds: received an instance of Date",
     ],
     [
       () =>

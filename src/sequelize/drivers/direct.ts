@@ -2,7 +2,7 @@
 
 import type { Sequelize, Transaction } from "sequelize";
 import type { Driver, Outcome, Parameter, Statement } from "./driver.ts";
-import { GenericDriver } from "./generic.ts";
+import type { GenericDriver } from "./generic.ts";
 
 /** As much of Sequelize's connection manager as is used. */
 export interface ConnectionManager {

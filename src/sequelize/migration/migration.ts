@@ -1,6 +1,6 @@
 import type { QueryInterface, Transaction } from "sequelize";
 import { check, hasMethods, isFunction, type Rule } from "../../util/check.ts";
-import { SEQUELIZE, TABLE_OPTIONS } from "../options.ts";
+import { checkDialect, SEQUELIZE, TABLE_OPTIONS } from "../options.ts";
 import { readOptions, withDefault } from "../../util/options.ts";
 import { defineSessionModel, type SessionModel } from "../model.ts";
 import { createSessionTable, createSessionTableIn, dropSessionTable } from "../schema.ts";
@@ -18,7 +18,10 @@ export interface MigrationOptions {
    * @default {"sessions"}
    */
   readonly tableName?: string | undefined;
-  /** The table's schema; by default whichever the connection has. It must exist. */
+  /**
+   * The table's schema; by default whichever the connection has. It must exist. Sequelize has no schemas
+   * with its mysql dialect.
+   */
   readonly schema?: string | undefined;
   /**
    * A transaction for the migration to be part of. MySQL and MariaDB have none for such statements: they
@@ -52,6 +55,7 @@ const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTI
  * @param queryInterface What umzug and sequelize-cli give a migration.
  * @throws {TypeError} Where an argument or option has the wrong type.
  * @throws {RangeError} Where a name is out of range or the dialect is not supported.
+ * @throws {Error} If there is a table of that name that is not a sessions table.
  * @throws What the database says where the table cannot be created.
  *
  * @example A migration
@@ -68,9 +72,10 @@ export async function up(
   queryInterface: SequelizeQueryInterface,
   options: MigrationOptions = {},
 ): Promise<void> {
-  const { model, transaction } = open("create the sessions table", queryInterface, options);
-  if (transaction) await createSessionTableIn(transaction, model);
-  else await createSessionTable(model);
+  const action = "create the sessions table";
+  const { model, transaction } = open(action, queryInterface, options);
+  if (transaction) await createSessionTableIn(transaction, model, action);
+  else await createSessionTable(model, action);
 }
 
 /**
@@ -99,5 +104,6 @@ function open(
   const given = isFunction(options) ? {} : options;
   const { transaction, ...table } = readOptions(action, given, MIGRATION_OPTIONS);
   check(action, "queryInterface.sequelize", queryInterface.sequelize, SEQUELIZE);
+  checkDialect(action, queryInterface.sequelize, table.schema);
   return { model: defineSessionModel(queryInterface.sequelize, table), transaction };
 }
