@@ -228,6 +228,11 @@ export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
   throw new Error(`Cannot decode the session's data: ${reason}`);
 }
 
+/** Whether a session has not reached its deadline yet. */
+export function isActive({ deadline }: SessionContent): boolean {
+  return deadline.getTime() > Date.now();
+}
+
 /** Whether something is a session that can be saved again. */
 function isContent({ deadline, values }: SessionContent): boolean {
   if (!EXPIRY.hasType(deadline) || !EXPIRY.inRange!(deadline) || !types.isMap(values)) return false;

@@ -1,5 +1,5 @@
 import { check, FUNCTION, type Rule } from "./check.ts";
-import { decodeWith, encodeWith } from "./codec.ts";
+import { decodeWith, encodesAlike, encodeWith } from "./codec.ts";
 import { toConditional } from "./conditional_store.ts";
 import {
   checkManagerOptions,
@@ -63,17 +63,20 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const settings = checkManagerOptions(options);
     const { store, codec, lifetime, idleTimeout } = settings;
     const decode: SessionContext["decode"] = (data) => decodeWith(codec, data);
+    const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
     const toKey = settings.hashToken ? hashToken : (token: string): string => token;
     this.#settings = settings;
     this.#saver = new SessionSaver(new SessionRows(toConditional(store)), {
       idleTimeout,
       toKey,
       decode,
+      isSame,
       encode: (content) => encodeWith(codec, content),
     });
     this.#context = {
       lifetime,
       decode,
+      isSame,
       find: async (token, options) => {
         return isGenerated(token) ? await store.find(toKey(token), options) : undefined;
       },

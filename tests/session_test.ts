@@ -462,12 +462,13 @@ Deno.test("a session past its deadline is none, whatever its row says", async ()
 Deno.test("rememberMe() decides whether the cookie outlives the browser, and cookie.persist before", async () => {
   for (const persist of [true, false]) {
     const sessions = new SessionManager<Values>({ cookie: { persist } });
+    let visits = 0;
     const visitor = new Visitor(sessions.loadAndSave((request, session) => {
       const { pathname } = new URL(request.url);
       if (pathname === "/remember") session.rememberMe(true);
       if (pathname === "/forget") session.rememberMe(false);
       if (pathname === "/clear") session.clear();
-      session.put("userId", 1);
+      session.put("userId", ++visits);
       return new Response();
     }));
     const persists = async (path: string): Promise<boolean> => {
