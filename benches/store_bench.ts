@@ -1,9 +1,11 @@
-// Operations per second of the store beside the bare driver with prepared statements, plain calls of
-// Sequelize and the stores of express-session, in one run on one machine: read the ratios.
+// Compares the store with the bare driver (prepared statements), plain Sequelize calls and stores for
+// express-session, in one run on one machine. The ratios are more meaningful than the absolute figures.
 //
-//   deno task bench [--database postgres://user:password@host/name]... [--only find,commit] [--json FILE]
+//   deno task bench [--database DATABASE]... [--only find,commit] [--json FILE]
+//
+// DATABASE is a URL such as postgres://user:password@host/name, or one of postgres, mariadb and mysql, which
+// stand for TEST_POSTGRES_URL, TEST_MARIADB_URL and TEST_MYSQL_URL, or sqlite.
 
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { Sequelize } from "sequelize";
 import { SequelizeStore } from "../mod.ts";
@@ -11,6 +13,7 @@ import { type Contender, POOL, TABLE, type Verb, VERBS } from "./contender.ts";
 import { delay } from "./delaying_proxy.ts";
 import { lineup } from "./lineup.ts";
 import { compare } from "./measure.ts";
+import { readDatabases, readOrExit } from "./options.ts";
 import {
   type DatabaseReport,
   printRows,
@@ -21,29 +24,31 @@ import {
 } from "./report.ts";
 import { SessionRows } from "./session_rows.ts";
 
-const { values: flags } = parseArgs({
-  options: {
-    database: { type: "string", multiple: true },
-    only: { type: "string", default: VERBS.join(",") },
-    callers: { type: "string", default: "1,10,100,1000" },
-    contenders: { type: "string", default: "" },
-    rows: { type: "string", default: "20000" },
-    rounds: { type: "string", default: "5" },
-    ms: { type: "string", default: "300" },
-    latency: { type: "string", default: "0" },
-    json: { type: "string" },
-  },
-});
+const { values: flags } = readOrExit(() =>
+  parseArgs({
+    options: {
+      database: { type: "string", multiple: true },
+      only: { type: "string", default: VERBS.join(",") },
+      callers: { type: "string", default: "1,10,100,1000" },
+      contenders: { type: "string", default: "" },
+      rows: { type: "string", default: "20000" },
+      rounds: { type: "string", default: "5" },
+      ms: { type: "string", default: "300" },
+      latency: { type: "string", default: "0" },
+      json: { type: "string" },
+    },
+  })
+);
 
 const DEFAULT_PORTS: Record<string, number> = { postgres: 5432, mariadb: 3306, mysql: 3306 };
 
-/** The numbers of callers that a verb is measured with: a thousand only for reads. */
+/** Returns the numbers of callers to measure a verb with: more than 100 only for finds. */
 function callersOf(verb: Verb): number[] {
   const all = flags.callers.split(",").map(Number);
   return all.filter((callers) => callers <= 100 || verb === "find");
 }
 
-/** Fills each table by the first contender that uses it. */
+/** Fills each table, through the first contender that uses it. */
 async function fillTables(contenders: readonly Contender[]): Promise<Map<string, SessionRows>> {
   const tables = new Map<string, SessionRows>();
   for (const contender of contenders) {
@@ -61,15 +66,17 @@ async function benchVerb(
   tables: ReadonlyMap<string, SessionRows>,
   { verb, callers }: { verb: Verb; callers: number },
 ): Promise<Row[]> {
-  const able = contenders.filter((contender) => contender[verb]);
-  const entries = able.map((contender) => tables.get(contender.table)!.entry(contender, verb));
+  const supporting = contenders.filter((contender) => contender[verb]);
+  const entries = supporting.map((contender) =>
+    tables.get(contender.table)!.entry(contender, verb)
+  );
   const load = {
     callers,
     milliseconds: Number(flags.ms),
     rounds: Number(flags.rounds),
-    most: Number(flags.rows),
+    maxCalls: Number(flags.rows),
   };
-  const rows = summarize(able.map(({ name }) => name), await compare(entries, load), {
+  const rows = summarize(supporting.map(({ name }) => name), await compare(entries, load), {
     verb,
     callers,
   });
@@ -119,8 +126,8 @@ async function bench(address: string, databases: DatabaseReport[]): Promise<void
   proxy?.close();
 }
 
-const { TEST_POSTGRES_URL, TEST_MARIADB_URL, TEST_MYSQL_URL } = process.env;
-const servers = [TEST_POSTGRES_URL, TEST_MARIADB_URL, TEST_MYSQL_URL];
-const addresses = flags.database ?? [...servers.flatMap((url) => url ?? []), "sqlite"];
+const addresses = readOrExit(() =>
+  readDatabases(flags.database, ["postgres", "mariadb", "mysql", "sqlite"])
+);
 const databases: DatabaseReport[] = [];
 for (const address of addresses) await bench(address, databases);

@@ -1,4 +1,4 @@
-// Serves the demo with sessions that last for seconds, and tells what it takes of memory:
+// Serves the demo with sessions that last a few seconds, and reports its memory usage:
 //
 //   soak_server.ts DATABASE-URL
 
@@ -7,7 +7,7 @@ import { SequelizeStore } from "@scs/sequelize-store";
 import { SessionManager } from "@scs/sequelize-store/manager";
 import { createDemo } from "../examples/demo_app.ts";
 import type { Visitor } from "../examples/demo_page.ts";
-import { open } from "../tests/databases.ts";
+import { open } from "../tests/support/databases.ts";
 
 const LIFETIME_MS = 5000;
 
@@ -33,7 +33,7 @@ Deno.serve({
     case "/end":
       return end(request);
     case "/figures": {
-      // What is garbage is no growth.
+      // Garbage must not count as growth.
       (globalThis as { gc?: () => void }).gc!();
       const { heapUsed, rss } = process.memoryUsage();
       return Response.json({ heapUsed, rss, errors });

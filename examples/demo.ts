@@ -1,4 +1,4 @@
-// Serves a page with sessions in a database of your choice:
+// Serves a small website that keeps its sessions in a database of your choice:
 //
 //   deno task demo [--database postgres://user:password@host/name] [--port 4000]
 
@@ -10,19 +10,19 @@ import { createDemo } from "./demo_app.ts";
 import type { Visitor } from "./demo_page.ts";
 
 function connect(database: string): Sequelize {
-  if (!/^\w+:/.test(database)) throw new Error("it is no URL, as postgres://host/name is");
+  if (!/^\w+:/.test(database)) throw new Error("not a URL such as postgres://host/name");
   const file = /^sqlite:(?:\/\/)?(.*)$/.exec(database);
   return file
     ? new Sequelize({ dialect: "sqlite", storage: file[1]!, logging: false })
     : new Sequelize(database, { logging: false });
 }
 
-/** A database's URL without the user and the password that it may hold. */
+/** Removes the user and the password, if any, from a database's URL. */
 function redact(database: string): string {
   return database.replace(/\/\/.*@/, "//");
 }
 
-/** Ends the program with a failure in one line. */
+/** Prints an error in one line, and exits. */
 function fail(action: string, error: unknown): never {
   const { message, name, parent } = error as Error & { parent?: { code?: string } };
   console.error(`Cannot ${action}: ${message.split("\n")[0] || parent?.code || name}`);
@@ -63,7 +63,7 @@ Open ${address} in a browser. Or, in another terminal:
 
   curl --cookie-jar cookies ${address}/put
   curl --cookie cookies ${address}/get     # Hello from a session!
-  curl ${address}/get                      # nothing: another visitor
+  curl ${address}/get                      # nothing: this is another visitor
 
 Stop it with Ctrl-C and start it again: the sessions are still there.
 `);
@@ -73,7 +73,7 @@ const { database, port } = readOptions();
 const sessions = new SessionManager<Visitor>({
   store: await openStore(database),
   idleTimeout: 3_600_000,
-  // Until somebody asks to be remembered.
+  // Only visitors who ask to be remembered get a persistent cookie.
   cookie: { persist: false },
 });
 try {

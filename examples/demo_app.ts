@@ -4,7 +4,7 @@ import { page, type SignedIn, type Visitor } from "./demo_page.ts";
 
 type Sessions = SessionManager<Visitor>;
 
-/** Answers the demo's requests. */
+/** Creates the handler of the demo's requests. */
 export function createDemo(sessions: Sessions): (request: Request) => Promise<Response> {
   return sessions.loadAndSave(async (request, session) => {
     const { pathname } = new URL(request.url);
@@ -18,7 +18,7 @@ export function createDemo(sessions: Sessions): (request: Request) => Promise<Re
         return new Response(session.get("message"));
     }
     if (request.method !== "POST") return new Response("Not Found\n", { status: 404 });
-    // SameSite=Lax keeps the cookie out of other sites' forms; this keeps out those of other subdomains.
+    // SameSite=Lax protects from forms on other sites, but not from forms on other subdomains: refuse both.
     const site = request.headers.get("sec-fetch-site") ?? "same-origin";
     if (site !== "same-origin") return new Response("Forbidden\n", { status: 403 });
     const form = new URLSearchParams(await request.text());
@@ -55,7 +55,7 @@ function showPage(session: Session<Visitor>, all: readonly SignedIn[]): Response
 function signIn(session: Session<Visitor>, form: URLSearchParams, userAgent: string): void {
   const name = form.get("name")?.trim() ?? "";
   if (!/^.{1,40}$/u.test(name)) return session.put("flash", "A name has 1 to 40 characters.");
-  // Whoever knew the token before must not be signed in along with the visitor.
+  // Prevents session fixation: somebody who knows the old token must not become signed in as well.
   session.renewToken();
   session.rememberMe(form.has("remember"));
   session.put("name", name);
@@ -65,24 +65,24 @@ function signIn(session: Session<Visitor>, form: URLSearchParams, userAgent: str
   session.put("flash", `Welcome, ${name}.`);
 }
 
-/** Ends those sessions of this session's user whose `id` is meant. */
+/** Destroys the sessions of this session's user whose `id` matches. */
 async function signOut(
   sessions: Sessions,
   session: Session<Visitor>,
-  isMeant: (id: string | undefined) => boolean,
+  matches: (id: string | undefined) => boolean,
 ): Promise<void> {
   const [name, id] = [session.get("name"), session.get("id")];
   if (name === undefined) return;
   for await (const other of sessions.iterate()) {
-    if (other.get("name") !== name || other.get("id") === id || !isMeant(other.get("id"))) continue;
+    if (other.get("name") !== name || other.get("id") === id || !matches(other.get("id"))) continue;
     other.destroy();
     await sessions.commit(other);
   }
-  if (isMeant(id)) session.destroy();
-  session.put("flash", isMeant(id) ? "You have signed out." : "Signed out there.");
+  if (matches(id)) session.destroy();
+  session.put("flash", matches(id) ? "You have signed out." : "Signed out.");
 }
 
-/** All sessions of a user. It reads the whole table: keep a table of them, where there are many. */
+/** Finds all sessions of a user. It reads the whole table: with many sessions, keep your own index of them. */
 async function signedInAs(sessions: Sessions, name: string | undefined): Promise<SignedIn[]> {
   const all: SignedIn[] = [];
   if (name === undefined) return all;

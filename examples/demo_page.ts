@@ -1,23 +1,23 @@
 import type { Session } from "@scs/sequelize-store/manager";
 import { Html, html } from "./html.ts";
 
-/** What the demo keeps of a visitor. */
+/** The values in a visitor's session. */
 export interface Visitor {
-  /** What `/put` has stored. */
+  /** The message that `/put` stores. */
   message: string;
-  /** How often the button was pressed. */
+  /** How often the visitor has pressed the button. */
   count: number;
-  /** What the next page says, once. */
+  /** A message that the next page shows once. */
   flash: string;
-  /** Who is signed in, if anybody. */
+  /** The user's name; absent if the visitor is not signed in. */
   name: string;
-  /** What tells this user's sessions apart: their tokens are nobody's business. */
+  /** Identifies the session on the page, because tokens are secret. */
   id: string;
   browser: string;
   signedInAt: Date;
 }
 
-/** A session of somebody who is signed in. */
+/** A session of a user who is signed in. */
 export interface SignedIn {
   readonly id: string;
   readonly browser: string;
@@ -61,7 +61,7 @@ function utc(date: Date): string {
   return `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-/** A button that signs out where the session of this `id` is, or everywhere else. */
+/** A button that signs out of the session with this `id`; without one, of all other sessions. */
 function signOut(label: string, action: string, id = ""): Html {
   return html`
     <form method="post" action="${action}">
@@ -71,38 +71,38 @@ function signOut(label: string, action: string, id = ""): Html {
   `;
 }
 
-function listed({ id, browser, signedInAt }: SignedIn, own: string | undefined): Html {
-  const where = id === own ? `${browser}, this one` : browser;
+function sessionItem({ id, browser, signedInAt }: SignedIn, own: string | undefined): Html {
+  const label = id === own ? `${browser}, this browser` : browser;
   return html`
     <li>
-      <span>${where}<br><small>signed in ${utc(signedInAt)}</small></span>
+      <span>${label}<br><small>signed in ${utc(signedInAt)}</small></span>
       ${signOut("Sign out", "/sign-out", id)}
     </li>
   `;
 }
 
-function signedIn(name: string, own: string | undefined, all: readonly SignedIn[]): Html {
+function sessionList(name: string, own: string | undefined, all: readonly SignedIn[]): Html {
   return html`
     <section>
       <h2>Where ${name} is signed in</h2>
-      <ul>${all.map((one) => listed(one, own))}</ul>
+      <ul>${all.map((one) => sessionItem(one, own))}</ul>
       ${all.length > 1 && signOut("Sign out all others", "/sign-out-others")}
     </section>
   `;
 }
 
-function said(flash: string): Html {
+function flashMessage(flash: string): Html {
   return html`
     <section class="flash" role="status">${flash}</section>
   `;
 }
 
-/** The page at `/`; its message is shown once. */
+/** Renders the page at `/`, and removes the flash message from the session. */
 export function page(session: Session<Visitor>, all: readonly SignedIn[]): Html {
   const name = session.get("name");
   const flash = session.pop("flash");
   const end = session.token === undefined
-    ? "You have no session: there is nothing to keep yet."
+    ? "You have no session yet: there is nothing to store."
     : `Your session ends ${utc(session.deadline)}, or after an hour without use.`;
   return html`
     <!doctype html>
@@ -112,14 +112,14 @@ export function page(session: Session<Visitor>, all: readonly SignedIn[]): Html 
       <title>Sessions</title>
       <style>${STYLE}</style>
       <h1>Hello, ${name ?? "whoever you are"}</h1>
-      ${flash !== undefined && said(flash)}
+      ${flash !== undefined && flashMessage(flash)}
       <section>
         <form method="post" action="/count">
           <span id="count">${session.get("count") ?? 0}</span>
           <button>Count</button>
         </form>
       </section>
-      ${name === undefined ? SIGN_IN : signedIn(name, session.get("id"), all)}
+      ${name === undefined ? SIGN_IN : sessionList(name, session.get("id"), all)}
       <p><small>${end}</small></p>
     </html>
   `;

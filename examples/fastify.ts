@@ -21,7 +21,7 @@ app.register(fastifySession, {
   store,
   secret: process.env.SESSION_SECRET ?? "a secret of thirty-two characters or more",
   saveUninitialized: false,
-  cookie: { secure: false, maxAge: 24 * 3_600_000 }, // true wherever you serve HTTPS
+  cookie: { secure: false, maxAge: 24 * 3_600_000 }, // true if you serve HTTPS
 });
 app.get("/", (request) => {
   const views = (request.session.views ?? 0) + 1;

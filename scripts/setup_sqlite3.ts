@@ -1,5 +1,5 @@
-// Makes sure that `sqlite3` has its native binding, which Deno does not build by itself: an install
-// script runs only where it is allowed, and a build that failed there would go unnoticed.
+// Makes sure that `sqlite3` has its native binding. Deno does not build it by default: it runs install scripts
+// only if they are allowed, and would not report that a build has failed.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import process from "node:process";
@@ -20,7 +20,7 @@ function run(command: string, args: string[], cwd: string): string {
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-// npm brings node-gyp along; where there is no npm, Deno can run the package's install script itself.
+// npm includes node-gyp. If there is no npm, Deno can run the package's install script itself.
 const attempts = [
   () => run("npm", ["run", "install"], `${root}/node_modules/sqlite3`),
   () => run(Deno.execPath(), ["install", "--allow-scripts=npm:sqlite3"], root),
@@ -29,7 +29,9 @@ const attempts = [
 let output = "";
 for (const attempt of attempts) {
   if (loads()) break;
-  console.log("Building SQLite's native binding, once; this can take a minute or two");
+  console.log(
+    "Building the native binding of sqlite3; this happens once, and can take a minute or two",
+  );
   output += attempt();
 }
 

@@ -1,6 +1,6 @@
-// Installs a tarball of the npm package into an empty project, and puts a session through every entry
-// point: by import and by require, on several versions of Node and on Bun, and through three of
-// TypeScript's ways to resolve modules.
+// Installs a tarball of the npm package into an empty project, and uses a session through every entry
+// point: with import and require, on several versions of Node and on Bun, and with three of TypeScript's
+// module resolutions.
 //
 //   deno task setup && deno pack --allow-dirty -o package.tgz && deno run -A scripts/test_package.ts package.tgz
 
@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NODE_VERSIONS = ["20", "22", "24"];
-/** Installed for Deno already, sqlite3 with its native binding. */
+/** Linked from this repository, where sqlite3 already has its native binding. */
 const INSTALLED = ["sequelize", "sqlite3", "@types/node"];
 const RESOLUTIONS = [["node16", "node16"], ["nodenext", "nodenext"], [
   "esnext",
@@ -68,19 +68,19 @@ export async function main(sequelize: Sequelize): Promise<void> {
   const sessions = new SessionManager<{ userId: number }>({ store: record ? store : new MemoryStore() });
   const session: Session<{ userId: number }> = await sessions.load(null);
   const userId: number | undefined = session.get("userId");
-  // @ts-expect-error: of another type
+  // @ts-expect-error: the wrong type
   session.put("userId", "7");
   const found: StoredSession | undefined = await new ExpressStore(store).get("id");
   console.log(userId, found?.cookie.originalMaxAge);
 }
 `;
 
-/** Runs a command; gives what it prints, or else shows it. */
+/** Runs a command and returns its output. If it fails, prints the output and throws. */
 function run(cwd: string, command: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status === 0) return stdout;
   console.error(stdout + stderr);
-  throw new Error(`Cannot go on: ${command} ${args.join(" ")} failed`);
+  throw new Error(`Cannot run ${command} ${args.join(" ")}: see the output above`);
 }
 
 function install(tarball: string): string {
@@ -96,13 +96,17 @@ function install(tarball: string): string {
   return project;
 }
 
-/** Makes sure that every entry point of the package is tried; tells whether they are CommonJS, too. */
+/** Makes sure that all entry points are tested. Returns whether the package also has CommonJS. */
 function inspect(project: string): { readonly isDual: boolean } {
   const manifest = join(project, "node_modules", ENTRY_POINTS.store, "package.json");
   const { name, exports } = JSON.parse(readFileSync(manifest, "utf8"));
   const actual = Object.keys(exports).map((key) => name + key.slice(1)).sort();
-  const tried = Object.values(ENTRY_POINTS).sort();
-  if (actual.join() !== tried.join()) throw new Error(`The package has the entry points ${actual}`);
+  const tested = Object.values(ENTRY_POINTS).sort();
+  if (actual.join() !== tested.join()) {
+    throw new Error(
+      `Cannot test the package: its entry points must be ${tested}: received ${actual}`,
+    );
+  }
   return { isDual: exports["."].require !== undefined };
 }
 
@@ -119,14 +123,14 @@ function runPrograms(project: string): void {
       const node = `node-${process.platform}-${process.arch}@${version}`;
       const output = run(project, "npx", "-y", "-p", node, "node", program);
       console.log(`${program}: ${output.trim()}`);
-      if (!output.includes(`Node v${version}.`)) throw new Error(`that is not Node ${version}`);
+      if (!output.includes(`Node v${version}.`)) throw new Error(`Cannot run Node ${version}`);
     }
     console.log(`${program}: ${run(project, "npx", "-y", "-p", "bun", "bun", program).trim()}`);
   }
 }
 
 function compile(project: string, { isDual }: { readonly isDual: boolean }): void {
-  // Where it is not, "node16" lets no CommonJS module import it.
+  // With "node16", a CommonJS module cannot import a package that is only ES modules.
   const files = isDual ? ["typed.mts", "typed.cts"] : ["typed.mts"];
   for (const file of files) writeFileSync(join(project, file), TYPED_PROGRAM);
   for (const [module, moduleResolution] of RESOLUTIONS) {

@@ -1,4 +1,4 @@
-// The drivers by themselves, with prepared statements: what one statement a call can reach.
+// The drivers alone, with prepared statements: the limit of what one statement per call can achieve.
 
 import mariadb from "mariadb";
 import mysql2 from "mysql2/promise";
@@ -8,7 +8,7 @@ import type sqlite3 from "sqlite3";
 import { type Contender, POOL, type Subject, TABLE, type Verb } from "../contender.ts";
 import { sqliteDate } from "./plain_sequelize.ts";
 
-/** Each verb's statement with `?`, and its values in their order. */
+/** Each verb's statement with `?` placeholders, and its values in order. */
 type Statements = Record<Verb, readonly [string, (subject: Subject) => unknown[]]>;
 
 function statements(upsert: string): Statements {
@@ -33,7 +33,7 @@ function statements(upsert: string): Statements {
   };
 }
 
-/** A contender whose calls all go through one function, which answers how many rows there were. */
+/** Makes a contender whose calls all go through `run`, which resolves with the number of rows. */
 function contender(
   name: string,
   statements: Statements,
@@ -60,7 +60,7 @@ const ON_CONFLICT =
   "ON CONFLICT (token) DO UPDATE SET data = EXCLUDED.data, expiry = EXCLUDED.expiry";
 const ON_DUPLICATE = "ON DUPLICATE KEY UPDATE data = VALUES(data), expiry = VALUES(expiry)";
 
-/** node-postgres, whose named statements are prepared once a connection. */
+/** node-postgres. It prepares named statements once per connection. */
 export function barePostgres(url: string): Contender {
   const pool = new pg.Pool({ connectionString: url, max: POOL });
   const run = async (name: Verb, sql: string, values: unknown[]): Promise<number> => {
@@ -101,7 +101,7 @@ export function bareMysql2(url: string): Contender {
   return contender("bare mysql2", statements(ON_DUPLICATE), run, () => pool.end());
 }
 
-/** The sqlite3 driver, on Sequelize's own connection: the database is in memory. */
+/** The sqlite3 driver, on Sequelize's own connection, because the database is in memory. */
 export async function bareSqlite(sequelize: Sequelize): Promise<Contender> {
   const connection = await sequelize.connectionManager.getConnection({ type: "read" });
   const all = statements(ON_CONFLICT);
@@ -115,7 +115,7 @@ export async function bareSqlite(sequelize: Sequelize): Promise<Contender> {
     return new Promise((resolve, reject) => {
       prepared[verb].all(...texts, (error: Error | null, rows: unknown[]) => {
         if (error) reject(error);
-        // A statement that reads no rows does not tell how many it changed.
+        // all() does not report how many rows a write has changed.
         else resolve(verb === "find" ? rows.length : 1);
       });
     });

@@ -1,10 +1,10 @@
 import type { Sequelize } from "sequelize";
-import { ExpressStore } from "../../express.ts";
+import { ExpressStore } from "../../src/express/mod.ts";
 import { SequelizeStore } from "../../mod.ts";
 import { type Contender, TABLE } from "../contender.ts";
 import { expressStore } from "./express_stores.ts";
 
-/** The store of this package. */
+/** This package's store. */
 export function ours(store: SequelizeStore): Contender {
   return {
     name: "SequelizeStore",
@@ -17,7 +17,7 @@ export function ours(store: SequelizeStore): Contender {
   };
 }
 
-/** The same through the interface that express-session calls, as its other stores are. */
+/** This package's store, called through express-session's interface. */
 export async function oursInExpress(sequelize: Sequelize): Promise<Contender> {
   const tableName = "sessions_bench_express";
   const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
