@@ -1,5 +1,6 @@
+import { Buffer } from "node:buffer";
 import { types } from "node:util";
-import { defaultStringifyOperations, parse, stringify } from "devalue";
+import { defaultStringifyOperations, DevalueError, parse, stringify } from "devalue";
 import { EXPIRY } from "../store/arguments.ts";
 
 /** What a session's data holds, decoded. */
@@ -15,14 +16,14 @@ export interface Codec {
   /**
    * Encodes a session.
    *
-   * @throws Anything where a value cannot be encoded, rather than to lose it. The manager answers it
-   *   with a `TypeError` that names the key.
+   * @throws Anything if a value cannot be encoded, so that it is not lost. The manager then throws a
+   *   `TypeError` that names the path to the value, such as `user.settings.theme`.
    */
   encode(content: SessionContent): Uint8Array;
   /**
    * Decodes what `encode` made.
    *
-   * @throws Anything where the data is not in this format.
+   * @throws Anything if the data is not in this format.
    */
   decode(data: Uint8Array): SessionContent;
 }
@@ -90,35 +91,130 @@ function assertJson(value: unknown): void {
 /**
  * Encodes a session.
  *
- * @throws {TypeError} Naming the key, where the codec cannot encode a value.
+ * @throws {TypeError} If the codec cannot encode a value; it names the path to the value. Its cause says what
+ *   the codec said, without the value.
  */
 export function encodeWith(codec: Codec, content: SessionContent): Uint8Array {
   try {
     return codec.encode(content);
-  } catch {
-    // The codec's own error is not passed on: it may hold the values.
-    for (const [key, value] of content.values) assertEncodable(codec, content.deadline, key, value);
-    throw new TypeError("Cannot commit the session: the codec failed to encode it");
+  } catch (error) {
+    const cause = withoutValue(error);
+    const wrong = findUnencodable(codec, content);
+    if (wrong === undefined) {
+      throw new TypeError("Cannot commit the session: the codec failed to encode it", { cause });
+    }
+    throw new TypeError(
+      `Cannot commit the session: '${wrong.path}' must be a value that the codec can encode: ` +
+        `received ${wrong.kind}`,
+      { cause },
+    );
   }
 }
 
-function assertEncodable(codec: Codec, deadline: Date, key: string, value: unknown): void {
+/** Whether a codec encodes two values of a key alike. */
+export function encodesAlike(codec: Codec, key: string, one: unknown, other: unknown): boolean {
   try {
-    codec.encode({ deadline, values: new Map([[key, value]]) });
+    return Buffer.compare(encodeValue(codec, key, one), encodeValue(codec, key, other)) === 0;
   } catch {
-    // Not of the value itself, which may have a property of this name.
-    const kind = Object(value) === value && Object.getPrototypeOf(value)?.constructor?.name;
-    throw new TypeError(
-      `Cannot commit the session: '${key}' must be a value that the codec can encode: ` +
-        `received ${kind || typeof value}`,
-    );
+    return false;
   }
+}
+
+/** Encodes one value by itself. */
+function encodeValue(codec: Codec, key: string, value: unknown): Uint8Array {
+  return codec.encode({
+    deadline: new Date("2000-01-01T00:00:00Z"),
+    values: new Map([[key, value]]),
+  });
+}
+
+/** A value inside another one, and the end of the path to it. */
+type Part = [step: string, value: unknown];
+
+/** How deep the value that cannot be encoded is looked for. */
+const MAX_DEPTH = 50;
+
+/** The path to the innermost value that the codec cannot encode, and of what kind that is. */
+function findUnencodable(
+  codec: Codec,
+  { values }: SessionContent,
+): { readonly path: string; readonly kind: string } | undefined {
+  const seen = new Set<unknown>();
+  const fails = ([, value]: Part): boolean => {
+    if (seen.has(value)) return false;
+    try {
+      encodeValue(codec, "key", value);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  const path: string[] = [];
+  let wrong: unknown;
+  for (
+    let part = [...values].find(fails);
+    part !== undefined && path.length < MAX_DEPTH;
+    part = partsOf(wrong).find(fails)
+  ) {
+    const [step, value]: Part = part;
+    path.push(step);
+    wrong = value;
+    // A value that contains itself is not looked into again.
+    if (Object(value) === value) seen.add(value);
+  }
+  return path.length === 0 ? undefined : { path: path.join(""), kind: kindOf(wrong) };
+}
+
+/** What a value is made of. Keys of a map are data, and do not appear in the steps. */
+function partsOf(value: unknown): Part[] {
+  try {
+    if (types.isSet(value)) return Array.from(value, (part, i) => [`.values()[${i}]`, part]);
+    if (types.isMap(value)) {
+      return [...value].flatMap(([key, part], i): Part[] => [
+        [`.keys()[${i}]`, key],
+        [`.values()[${i}]`, part],
+      ]);
+    }
+    if (Object(value) !== value || typeof value === "function" || ArrayBuffer.isView(value)) {
+      return [];
+    }
+    return Object.entries(value as object).map(([name, part]) => [
+      Array.isArray(value) ? `[${name}]` : toStep(name),
+      part,
+    ]);
+  } catch {
+    // A getter has thrown.
+    return [];
+  }
+}
+
+function toStep(name: string): string {
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)
+    ? `.${name}`
+    : `[${JSON.stringify(name)}]`;
+}
+
+function kindOf(value: unknown): string {
+  // Not of the value itself, which may have a property of this name.
+  const kind = Object(value) === value && Object.getPrototypeOf(value)?.constructor?.name;
+  return kind || typeof value;
+}
+
+/** What may be said of a codec's error. Its message, its fields and its stack may hold the value. */
+function withoutValue(error: unknown): Error {
+  const isDevalue = error instanceof DevalueError;
+  // devalue's own messages say what kind of value it was.
+  const message = isDevalue
+    ? error.message
+    : "The codec's message is left out: it may hold the value";
+  const name = error instanceof Error ? error.name : typeof error;
+  return Object.defineProperty(new Error(message), "name", { value: name, configurable: true });
 }
 
 /**
  * Decodes a session.
  *
- * @throws {Error} Where the codec cannot decode the data, without any of it.
+ * @throws {Error} If the codec cannot decode the data; its message holds none of the data.
  */
 export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
   let reason = "it holds no deadline and values";
@@ -130,6 +226,11 @@ export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
     reason = error instanceof Error ? error.name : typeof error;
   }
   throw new Error(`Cannot decode the session's data: ${reason}`);
+}
+
+/** Whether a session has not reached its deadline yet. */
+export function isActive({ deadline }: SessionContent): boolean {
+  return deadline.getTime() > Date.now();
 }
 
 /** Whether something is a session that can be saved again. */

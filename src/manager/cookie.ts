@@ -143,12 +143,20 @@ export class SessionCookie {
     assertKept(name, this.#attributes);
   }
 
-  /** The well-formed tokens that a request brings, in its order; none where there is no such cookie. */
+  /** The well-formed tokens that a request brings, in its order; none if there is no such cookie. */
   read(request: Request): string[] {
+    return [...new Set(this.#values(request).filter(isGenerated))].slice(0, MAX_CANDIDATES);
+  }
+
+  /** Whether a request brings a cookie of this name, well-formed or not. */
+  isIn(request: Request): boolean {
+    return this.#values(request).some((value) => value !== undefined);
+  }
+
+  #values(request: Request): (string | undefined)[] {
     const pairs = request.headers.get("cookie")?.split(";") ?? [];
     // Each by itself: of two cookies of one name, parseCookie would give only the first.
-    const values = pairs.map((pair) => parseCookie(pair)[this.#name]);
-    return [...new Set(values.filter(isGenerated))].slice(0, MAX_CANDIDATES);
+    return pairs.map((pair) => parseCookie(pair)[this.#name]);
   }
 
   /** A `Set-Cookie` header's value that makes the browser keep a token, until it is closed or expiry. */

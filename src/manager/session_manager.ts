@@ -1,5 +1,5 @@
-import { check, FUNCTION, type Rule } from "../util/check.ts";
-import { decodeWith, encodeWith } from "./codec.ts";
+import { check, FUNCTION, hasMethods, isObject, type Rule } from "../util/check.ts";
+import { decodeWith, encodesAlike, encodeWith } from "./codec.ts";
 import { toConditional } from "../store/conditional_store.ts";
 import {
   checkManagerOptions,
@@ -20,6 +20,39 @@ const RESPONSE: Rule<Response> = {
   // By its shape: a framework may bring a class of its own.
   hasType: (value): value is Response => (value as Response | undefined)?.headers !== undefined,
 };
+
+/**
+ * Throws if a handler is called with something else than a `Request`, as happens behind node:http.
+ *
+ * @throws {TypeError} If it is.
+ */
+function checkRequest(request: unknown): asserts request is Request {
+  // By its shape: a framework may bring a class of its own.
+  if (typeof (request as Partial<Request> | undefined)?.headers?.get === "function") return;
+  const isNode = hasMethods(request, ["setEncoding"]) && isObject((request as Request).headers);
+  const received = isNode
+    ? "an IncomingMessage of node:http; make a Request of it first, as @hono/node-server does"
+    : request === null
+    ? "null"
+    : typeof request;
+  throw new TypeError(
+    `Cannot load the session: 'request' must be a Request: received ${received}`,
+  );
+}
+
+/**
+ * Throws if a response cannot be sent, before the session is saved for its sake.
+ *
+ * @throws {TypeError} If it is no `Response`, or if its body was used.
+ */
+function checkResponse(response: unknown): asserts response is Response {
+  check("answer the request", "response", response, RESPONSE);
+  if (!response.bodyUsed && !response.body?.locked) return;
+  throw new TypeError(
+    "Cannot answer the request: 'response' must have a body that nobody has begun to read: " +
+      `received one that ${response.bodyUsed ? "was read" : "is locked"}`,
+  );
+}
 
 /**
  * Gives each visitor of a website a session: loads it before a request is handled, saves what was changed
@@ -48,6 +81,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #saver: SessionSaver;
   readonly #context: SessionContext;
   readonly #sessions = new WeakSet<object>();
+  /** The sessions of the requests that are being handled. */
+  readonly #running = new WeakMap<Request, SessionState<Values>>();
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
@@ -63,17 +98,20 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const settings = checkManagerOptions(options);
     const { store, codec, lifetime, idleTimeout } = settings;
     const decode: SessionContext["decode"] = (data) => decodeWith(codec, data);
+    const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
     const toKey = settings.hashToken ? hashToken : (token: string): string => token;
     this.#settings = settings;
     this.#saver = new SessionSaver(new SessionRows(toConditional(store)), {
       idleTimeout,
       toKey,
       decode,
+      isSame,
       encode: (content) => encodeWith(codec, content),
     });
     this.#context = {
       lifetime,
       decode,
+      isSame,
       find: async (token, options) => {
         return isGenerated(token) ? await store.find(toKey(token), options) : undefined;
       },
@@ -87,14 +125,19 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * returned, and before its response goes out, so that the next request finds what this one has left. What
    * a streaming body changes after that is saved only by {@linkcode commit}.
    *
-   * The response gets `Vary: Cookie`; and, where the session was changed, prolonged or destroyed,
-   * `Set-Cookie` and `Cache-Control: no-cache="Set-Cookie"`. Where the handler throws nothing is saved, and the error passes
-   * on. Where the store fails, `onError` is told, and the answer is 500; if it fails before the handler
-   * runs, the handler does not run.
+   * The response gets `Vary: Cookie`; and, if the session was changed, prolonged or destroyed, `Set-Cookie`
+   * and `Cache-Control: no-cache="Set-Cookie"`. If the handler throws, nothing is saved, and the error passes
+   * on; a framework that answers errors itself has to call {@linkcode Session.discard}. If the store fails,
+   * `onError` is called, and the answer is 500; if it fails before the handler runs, the handler does not run.
+   *
+   * A cookie that is malformed or belongs to no session stays as it is until something is put or `destroy`
+   * is called. If this manager wraps a handler twice, the inner call gets the session that the outer one has
+   * for the same `Request`, and the outer one saves it.
    *
    * @param handler Gets the request, its session, and whatever else the server gives.
-   * @throws {TypeError} Where the handler is no function; and from the wrapped one, where it gives no
-   *   `Response`.
+   * @throws {TypeError} If the handler is no function; and from the wrapped one, before anything is saved, if
+   *   it is called with something else than a `Request`, or if the handler returns no `Response` or one whose
+   *   body was read or is locked.
    *
    * @example Two sessions, with a cookie and a lifetime each
    * ```ts
@@ -122,28 +165,25 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   ): (request: Request, ...rest: Rest) => Promise<Response> {
     check("wrap the handler", "handler", handler, FUNCTION);
     return async (request, ...rest) => {
-      const tokens = this.#settings.cookie.read(request);
+      checkRequest(request);
+      const outer = this.#running.get(request);
       let session: SessionState<Values>;
       try {
-        session = await this.#load(tokens, request);
+        session = outer ?? await this.#load(this.#settings.cookie.read(request), request);
       } catch (error) {
         return await this.#fail(error, request);
       }
-      const response = await handler(request, session, ...rest);
-      check("answer the request", "response", response, RESPONSE);
-      // Who has sent no cookie has none to clear.
-      const setCookie = (): string | undefined =>
-        session.cookie?.kind === "clear" && tokens.length === 0
-          ? undefined
-          : this.toSetCookie(session);
+      if (outer === undefined) this.#running.set(request, session);
+      let response: Response;
       try {
-        await this.commit(session);
-      } catch (error) {
-        response.body?.cancel().catch(() => {});
-        // Some of it may have been committed before, a new token for one.
-        return await this.#fail(error, request, setCookie());
+        response = await handler(request, session, ...rest);
+      } finally {
+        if (outer === undefined) this.#running.delete(request);
       }
-      return addHeaders(response, setCookie());
+      checkResponse(response);
+      // The call around this one, for the same request, saves the session.
+      if (outer !== undefined && this.#running.get(request) === outer) return response;
+      return await this.#answer(request, session, response);
     };
   }
 
@@ -264,6 +304,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     if (change?.kind === "clear") return cookie.clear();
     // Of a session that was met by iterate(), only the client knows the token.
     if (change?.token === undefined) return undefined;
+    if (change.expiry.getTime() <= Date.now()) return cookie.clear();
     const persist = change.remember ?? cookie.persist;
     // The expiry is all that has changed, and the browser has not been told the old one.
     if (change.kind === "touch" && !persist) return undefined;
@@ -287,6 +328,27 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const session = new SessionState<Values>(this.#context, origin);
     this.#sessions.add(session);
     return session;
+  }
+
+  /** Saves a session, and adds its cookie to a response. */
+  async #answer(
+    request: Request,
+    session: SessionState<Values>,
+    response: Response,
+  ): Promise<Response> {
+    // Who has sent no cookie has none to clear.
+    const setCookie = (): string | undefined =>
+      session.cookie?.kind === "clear" && !this.#settings.cookie.isIn(request)
+        ? undefined
+        : this.toSetCookie(session);
+    try {
+      await this.commit(session);
+    } catch (error) {
+      response.body?.cancel().catch(() => {});
+      // Some of it may have been committed before, a new token for one.
+      return await this.#fail(error, request, setCookie());
+    }
+    return addHeaders(response, setCookie());
   }
 
   /** A session of this manager's: another's must not get into this one's store. */

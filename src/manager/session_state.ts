@@ -1,7 +1,7 @@
-import { Changes } from "./change_log.ts";
 import { EXPIRY } from "../store/arguments.ts";
 import { check, FLAG, isString, type Rule } from "../util/check.ts";
-import type { SessionContent } from "./codec.ts";
+import { Changes, type IsSame } from "./change_log.ts";
+import { isActive, type SessionContent } from "./codec.ts";
 import type { Session, SessionStatus } from "./session.ts";
 import type { CallOptions, SessionRecord } from "../store/store.ts";
 import { generateToken } from "../store/token.ts";
@@ -23,7 +23,8 @@ export interface SessionContext {
   find(token: unknown, options?: CallOptions): Promise<SessionRecord | undefined>;
   /** @throws {Error} Where the data cannot be decoded; its message holds none of it. */
   decode(data: Uint8Array): SessionContent;
-  /** Told where the data of a session that was loaded cannot be decoded. */
+  readonly isSame: IsSame;
+  /** Told if the data of a session that was loaded cannot be decoded. */
   onUnreadable(error: unknown, request: Request | undefined): void;
 }
 
@@ -122,17 +123,25 @@ export class SessionState<Values extends object> implements Session<Values> {
   }
 
   destroy(): void {
-    this.#changes = new Changes({ destroyed: true, obsolete: this.#changes.obsolete });
+    this.#changes.destroy();
+    this.#content = this.#blank = undefined;
+  }
+
+  discard(): void {
+    this.#changes = this.#changes.discard();
+    if (this.#inFlight !== undefined) this.#inFlight.discarded = true;
     this.#content = this.#blank = undefined;
   }
 
   async merge(token: string): Promise<boolean> {
     const other = await this.#context.find(token);
     if (other === undefined || other.token === this.#record?.token) return false;
-    const { deadline, values } = this.#context.decode(other.data);
-    for (const [key, value] of values) this.#put(key, value);
-    if (deadline > this.deadline) this.deadline = deadline;
-    this.#changes.obsolete.add(other.token);
+    const content = this.#context.decode(other.data);
+    if (!isActive(content)) return false;
+    const { deadline, values } = this.#read();
+    for (const [key, value] of content.values) values.set(key, value);
+    this.#changes.merge(other, content, deadline);
+    this.#read().deadline = this.#changes.deadline ?? deadline;
     return true;
   }
 
@@ -152,7 +161,7 @@ export class SessionState<Values extends object> implements Session<Values> {
 
   get status(): SessionStatus {
     if (this.#end === "vanished" && !this.#changes.destroyed) return "destroyed";
-    if (!this.#changes.empty) return "modified";
+    if (!this.#effective().empty) return "modified";
     if (this.#changes.destroyed) return "destroyed";
     if (this.#inFlight?.empty === false) return "modified";
     return this.#inFlight?.destroyed || this.#end ? "destroyed" : "unmodified";
@@ -181,19 +190,20 @@ export class SessionState<Values extends object> implements Session<Values> {
 
   /** Hands over the log to be carried out; what is done to the session meanwhile goes into a new one. */
   takeChanges(): Changes {
-    const { destroyed, obsolete } = this.#changes;
     // What was done after another request had ended the session must not begin it anew.
-    const dropped = this.#end === "vanished" && !destroyed;
-    const changes = dropped ? new Changes({ obsolete }) : this.#changes;
+    const dropped = this.#end === "vanished" && !this.#changes.destroyed;
+    const changes = dropped ? this.#changes.discard() : this.#effective();
     if (dropped) this.#content = undefined;
     this.#inFlight = changes;
     this.#changes = new Changes();
     return changes;
   }
 
-  /** Takes a log back that was not carried out. */
+  /** Takes a log back that was not carried out, or not to the end. */
   restoreChanges(changes: Changes): void {
-    this.#changes = changes.followedBy(this.#changes);
+    changes.uncertain = true;
+    const kept = changes.discarded ? changes.discard() : changes;
+    this.#changes = kept.followedBy(this.#changes);
     this.#inFlight = undefined;
   }
 
@@ -239,6 +249,15 @@ export class SessionState<Values extends object> implements Session<Values> {
     return this.#changes.destroyed || this.#inFlight?.destroyed === true;
   }
 
+  /** The log without what leaves the session as the store was last known to hold it. */
+  #effective(): Changes {
+    const isCommitting = this.#inFlight?.destroyed || this.#inFlight?.empty === false;
+    if (this.#changes.empty || isCommitting) return this.#changes;
+    // Decoded anew, because the application may have changed the values in place.
+    const base = this.#record ? this.#context.decode(this.#record.data) : this.#base();
+    return this.#changes.without(base, this.#context.isSame);
+  }
+
   #newDeadline(): Date {
     return new Date(Date.now() + this.#context.lifetime);
   }
@@ -267,7 +286,7 @@ export class SessionState<Values extends object> implements Session<Values> {
     try {
       const content = this.#context.decode(data);
       // A touch of a slow request may have prolonged a row whose deadline was brought forward meanwhile.
-      if (content.deadline.getTime() > Date.now()) return content;
+      if (isActive(content)) return content;
     } catch (error) {
       this.#context.onUnreadable(error, this.#request);
     }

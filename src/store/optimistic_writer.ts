@@ -109,7 +109,7 @@ export class SessionRows {
       // Where another request was faster, as on a double click, each gets a session of its own, so that
       // whichever cookie comes last is good.
       return current.token === oldKey
-        ? await this.#expire(current, made, options)
+        ? await this.#succeed(current, made, options)
         : { record: made };
     };
     try {
@@ -170,32 +170,87 @@ export class SessionRows {
     }
   }
 
+  /**
+   * Ends a row whose content was taken over, or what it has become under another token since.
+   *
+   * @param takeOver Called with what others have made of the row meanwhile, to take that over as well. If
+   *   it returns `false`, the row stays.
+   * @throws {Error} If others keep changing it.
+   */
+  async end(
+    seen: SessionRecord,
+    takeOver: (current: SessionRecord) => Promise<boolean>,
+    options: CallOptions,
+  ): Promise<void> {
+    const find = (): Promise<SessionRecord | undefined> => this.#findLatest(seen.token, options);
+    await untilWritten(seen, find, async (current) => {
+      if (current !== seen && !(await takeOver(current))) return true;
+      return await this.#end(current, options) || undefined;
+    });
+  }
+
+  /** Ends a row unless it has changed; in its turn, because a store may do so in several steps. */
+  async #end(current: SessionRecord, options: CallOptions): Promise<boolean> {
+    let ended = false;
+    await this.#turns.take(current.token, async () => {
+      // A slow request with its token must not clear a cookie that has taken its place.
+      const known = this.#successions.get(current.token);
+      ended = await this.#expire(current, known ?? { renewedTo: undefined }, options);
+      return undefined;
+    }, options.signal);
+    return ended;
+  }
+
   /** Whether the client whose row this was is known to have got another session. */
   isSucceeded(key: string): boolean {
     return this.#successions.get(key) !== undefined;
   }
 
   /** Ends the row that a session was made from, unless it has changed since: then gives `undefined`. */
-  async #expire(
-    { token, data }: SessionRecord,
+  async #succeed(
+    old: SessionRecord,
     record: SessionRecord,
     options: CallOptions,
   ): Promise<Written | undefined> {
-    const known = this.#successions.get(token);
-    // Before it is sure, because the reply may be lost.
-    const kept = data.length <= MAX_KEPT_BYTES ? data : undefined;
-    this.#successions.set(token, { renewedTo: record.token, data: kept });
+    const data = old.data.length <= MAX_KEPT_BYTES ? old.data : undefined;
     try {
-      // To expire a row is to delete it on condition.
-      if (await this.#store.replace(token, data, data, LONG_AGO, options)) {
-        await this.#discard(token);
-        return { record };
-      }
+      const ended = await this.#expire(old, { renewedTo: record.token, data }, options);
+      return ended ? { record } : undefined;
     } catch (failure) {
       return { record, failure };
     }
+  }
+
+  /**
+   * Ends a row unless it has changed.
+   *
+   * @returns Whether it was ended: `false` if it holds something else by now or is gone.
+   */
+  async #expire(
+    { token, data }: SessionRecord,
+    succession: Succession,
+    options: CallOptions,
+  ): Promise<boolean> {
+    const known = this.#successions.get(token);
+    // Before it is sure, because the reply may be lost.
+    this.#successions.set(token, succession);
+    // Stores have no conditional delete; a compare-and-swap to a past expiry is equivalent.
+    if (await this.#store.replace(token, data, data, LONG_AGO, options)) {
+      await this.#discard(token);
+      return true;
+    }
     if (known === undefined) this.#successions.delete(token);
     else this.#successions.set(token, known);
+    return false;
+  }
+
+  /** Finds a row, or what it has become under another token. */
+  async #findLatest(oldKey: string, options: CallOptions): Promise<SessionRecord | undefined> {
+    for (let key: string | undefined = oldKey; key !== undefined;) {
+      const record = await this.#store.find(key, options);
+      if (record !== undefined) return record;
+      key = this.#successions.get(key)?.renewedTo;
+    }
     return undefined;
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Changes } from "../../src/manager/change_log.ts";
 
 const deadline = new Date("2030-01-01T00:00:00Z");
+const other = { token: "other", data: new Uint8Array(), expiry: deadline };
 const base = { deadline, values: new Map<string, unknown>([["a", 1], ["b", 2]]) };
 
 /** The values that come of a log, as an object. */
@@ -9,8 +10,8 @@ function valuesAfter(changes: Changes): Record<string, unknown> {
   return Object.fromEntries(changes.applyTo(base).values);
 }
 
-function log(record: (changes: Changes) => void, options = {}): Changes {
-  const changes = new Changes(options);
+function log(record: (changes: Changes) => void): Changes {
+  const changes = new Changes();
   record(changes);
   return changes;
 }
@@ -35,37 +36,81 @@ Deno.test("Changes.applyTo() carries out the log, and leaves the base as it was"
 });
 
 Deno.test("Changes of a destroyed session start from nothing", () => {
-  assert.deepEqual(valuesAfter(log((changes) => changes.put("c", 1), { destroyed: true })), {
-    c: 1,
+  const changes = log((changes) => {
+    changes.put("b", 1);
+    changes.token = "token";
+    changes.deadline = new Date(0);
+    changes.destroy();
+    changes.put("c", 1);
   });
+  assert.deepEqual(valuesAfter(changes), { c: 1 });
+  assert.deepEqual([changes.token, changes.deadline], [undefined, undefined]);
 });
 
-Deno.test("Changes.empty is false once anything but an end or a takeover was logged", () => {
-  assert.equal(new Changes({ destroyed: true, obsolete: ["x"] }).empty, true);
+Deno.test("Changes.empty is false once anything but an end was logged", () => {
+  const idle = log((changes) => {
+    changes.destroy();
+    changes.obsolete.add("x");
+  });
+  assert.equal(idle.empty, true);
   const acts: ((changes: Changes) => void)[] = [
     (changes) => changes.put("a", undefined),
     (changes) => changes.remove("a"),
     (changes) => changes.clear(),
     (changes) => changes.deadline = new Date(),
     (changes) => changes.token = "token",
+    (changes) => changes.merge(other, base, deadline),
   ];
   for (const act of acts) assert.equal(log(act).empty, false);
-  const changes = log((changes) => acts.forEach((act) => act(changes)), {
-    destroyed: true,
-    obsolete: ["x"],
+  const changes = log((changes) => {
+    changes.destroy();
+    acts.forEach((act) => act(changes));
+    changes.firstToken = "token";
+    changes.uncertain = true;
+    changes.obsolete.add("x");
   });
   changes.reduce();
+  const { destroyed, token, firstToken, uncertain } = changes;
   assert.equal(changes.empty, true);
+  assert.deepEqual([destroyed, token, firstToken, uncertain], [false, undefined, undefined, false]);
+  assert.deepEqual(changes.deadline, undefined);
+  assert.deepEqual([...changes.obsolete], ["x"]);
+  assert.deepEqual(changes.merged.map(({ written }) => written), [true]);
+  assert.deepEqual(valuesAfter(changes), { a: 1, b: 2 });
+});
+
+Deno.test("Changes.without() leaves what changes nothing out, unless it may have been written", () => {
+  const isSame = (_: string, one: unknown, other: unknown): boolean => Object.is(one, other);
+  const changes = log((changes) => {
+    changes.put("a", 1);
+    changes.put("b", 3);
+    changes.put("c", undefined);
+    changes.remove("d");
+    changes.deadline = new Date(deadline);
+  });
+  const rest = changes.without(base, isSame);
+  const blank = { deadline: new Date(0), values: new Map() };
   assert.deepEqual(
-    { ...changes, obsolete: [...changes.obsolete] },
-    {
-      destroyed: false,
-      deadline: undefined,
-      token: undefined,
-      firstToken: undefined,
-      obsolete: ["x"],
-    },
+    rest.applyTo(blank).values,
+    new Map<string, unknown>([["b", 3], ["c", undefined]]),
   );
+  assert.equal(rest.deadline, undefined);
+  const nothing = log((changes) => changes.put("a", 1));
+  assert.equal(nothing.without(base, isSame).empty, true);
+  assert.equal(nothing.empty, false);
+  const acts: ((changes: Changes) => void)[] = [
+    (changes) => changes.uncertain = true,
+    (changes) => changes.clear(),
+    (changes) => changes.destroy(),
+    (changes) => changes.token = "token",
+  ];
+  for (const act of acts) {
+    const kept = log((changes) => {
+      act(changes);
+      changes.put("a", 1);
+    });
+    assert.equal(kept.without(base, isSame), kept);
+  }
 });
 
 Deno.test("Changes.followedBy() is one log and then the other", () => {
@@ -75,8 +120,12 @@ Deno.test("Changes.followedBy() is one log and then the other", () => {
     changes.deadline = new Date(1);
     changes.token = "first";
     changes.firstToken = "first";
-  }, { obsolete: ["x"] });
-  const put = log((changes) => changes.put("d", 2), { obsolete: ["y"] });
+    changes.obsolete.add("x");
+  });
+  const put = log((changes) => {
+    changes.put("d", 2);
+    changes.obsolete.add("y");
+  });
   const both = first.followedBy(put);
   assert.deepEqual(valuesAfter(both), { a: 1, b: 2, c: 1, d: 2 });
   assert.deepEqual([...both.obsolete], ["x", "y"]);
@@ -97,7 +146,10 @@ Deno.test("Changes.followedBy() is one log and then the other", () => {
   assert.deepEqual(valuesAfter(first.followedBy(cleared)), {});
   assert.deepEqual(valuesAfter(cleared.followedBy(first)), { c: 1, d: 1 });
 
-  const destroyed = log((changes) => changes.put("n", 1), { destroyed: true });
+  const destroyed = log((changes) => {
+    changes.destroy();
+    changes.put("n", 1);
+  });
   const ended = first.followedBy(destroyed);
   assert.equal(ended.destroyed, true);
   assert.deepEqual(valuesAfter(ended), { n: 1 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   type FullSessionStore,
   MemoryStore,
@@ -10,6 +12,7 @@ import {
   type SessionStore,
 } from "../../src/manager/mod.ts";
 import { bytes, inMs, soon } from "../support/databases.ts";
+import { gate } from "../support/gate.ts";
 import { MINIMAL, recording, touchAll, withCalls } from "../support/stores.ts";
 import { cookiesOf, silently, Visitor } from "../support/visitor.ts";
 
@@ -222,6 +225,77 @@ Deno.test("a handler that gives no Response is told so, and nothing is saved", a
   assert.deepEqual(calls, []);
 });
 
+// The error would come after the commit: the visitor would never learn the new token.
+Deno.test("a response that cannot be sent is an error before anything is saved", async () => {
+  const used = async (): Promise<Response> => {
+    const response = new Response("used");
+    await response.text();
+    return response;
+  };
+  const locked = (): Response => {
+    const response = new Response("locked");
+    response.body!.getReader();
+    return response;
+  };
+  for (const [make, received] of [[used, "was read"], [locked, "is locked"]] as const) {
+    const { visit, sessions, calls } = website(async (request, session) => {
+      if (request.method === "POST") session.renewToken();
+      session.put("name", request.method);
+      return request.method === "POST" ? await make() : new Response();
+    });
+    const visitor = visit();
+    await visitor.fetch();
+    calls.length = 0;
+    await assert.rejects(visitor.fetch("/", { method: "POST" }), {
+      name: "TypeError",
+      message: "Cannot answer the request: 'response' must have a body that nobody has begun to " +
+        `read: received one that ${received}`,
+    });
+    assert.deepEqual(calls, ["find"]);
+    assert.equal((await sessions.load(visitor.cookies.get("session"))).get("name"), "GET");
+  }
+  const { visit } = website(naming(() => new Response("body").clone()));
+  assert.equal(await visit().text(), "body");
+});
+
+Deno.test("a handler that gets no Request is told so", async () => {
+  const { sessions, calls } = website(counting);
+  const handler = sessions.loadAndSave(() => assert.fail("the handler must not run"));
+  const server = createServer((request, response) => {
+    handler(request as unknown as Request).then(
+      () => response.end("answered"),
+      (error) => response.end(String(error)),
+    );
+  });
+  await new Promise<void>((resolve) => void server.listen(0, resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const answer = await fetch(`http://localhost:${port}/`, { headers: { cookie: "a=b" } });
+    assert.equal(
+      await answer.text(),
+      "TypeError: Cannot load the session: 'request' must be a Request: received an IncomingMessage " +
+        "of node:http; make a Request of it first, as @hono/node-server does",
+    );
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+  for (
+    const [request, received] of [
+      [undefined, "undefined"],
+      [null, "null"],
+      ["http://localhost/", "string"],
+      [{ headers: {} }, "object"],
+      [{ req: new Request("http://localhost/") }, "object"],
+    ]
+  ) {
+    await assert.rejects(handler(request as Request), {
+      name: "TypeError",
+      message: `Cannot load the session: 'request' must be a Request: received ${received}`,
+    });
+  }
+  assert.deepEqual(calls, []);
+});
+
 Deno.test("where the store fails to load, the handler does not run, and the answer is 500", async () => {
   const failure = new Error("the database is down");
   const seen: unknown[] = [];
@@ -319,6 +393,49 @@ Deno.test("a cookie that can be no token is a new session, and costs no query", 
     assert.equal(await visit({ session: cookie }).text(), "0");
   }
   assert.deepEqual(calls, []);
+});
+
+Deno.test("destroy() clears whatever cookie of the name the request brought", async () => {
+  const { visit, store } = website((request, session) => {
+    if (request.method === "POST") session.destroy();
+    if (request.method === "PUT") {
+      session.destroy();
+      session.put("name", "Ada");
+    }
+    return new Response();
+  });
+  for (const session of ["garbage", "", "s%3Aother.signature", UNKNOWN_TOKEN]) {
+    const visitor = visit({ session, other: "1" });
+    // It may belong to another version of the application, or to a session that another request has renewed
+    // and whose new cookie is under way.
+    const untouched = await visitor.fetch();
+    assert.deepEqual(untouched.headers.getSetCookie(), [], session);
+    const destroyed = await visitor.fetch("/", { method: "POST" });
+    assert.equal(cookiesOf(destroyed).length, 1, session);
+    assert.deepEqual([...visitor.cookies.keys()], ["other"], session);
+  }
+  const visitor = visit({ session: "garbage" });
+  await visitor.fetch("/", { method: "PUT" });
+  assert.equal(visitor.cookies.get("session")!.length, 43);
+  assert.equal((await store.all()).size, 1);
+  const none = await visit({ other: "1", "my-session": "1" }).fetch("/", { method: "POST" });
+  assert.deepEqual(none.headers.getSetCookie(), []);
+});
+
+Deno.test("a session that ends by its deadline clears the cookie, also one of the browser's", async () => {
+  for (const persist of [true, false]) {
+    const { visit } = website((request, session) => {
+      session.put("name", "Ada");
+      if (request.method === "POST") session.deadline = inMs(-1000);
+      return new Response();
+    }, { cookie: { persist } });
+    const visitor = visit();
+    await visitor.fetch();
+    assert.equal(visitor.cookies.size, 1);
+    const [cookie] = cookiesOf(await visitor.fetch("/", { method: "POST" }));
+    assert.deepEqual([cookie!.maxAge, cookie!.value], [0, ""]);
+    assert.equal(visitor.cookies.size, 0);
+  }
 });
 
 // Another path or domain, or another application, may have left a cookie of this name.
@@ -437,6 +554,79 @@ Deno.test("two managers nest, each with a cookie and a lifetime of its own", asy
   assert.equal(first.headers.get("cache-control"), 'no-cache="Set-Cookie"');
   assert.equal(await visitor.text(), "2 Ada extra");
   assert.equal((await store.all()).size, 2);
+});
+
+Deno.test("a manager within itself is one manager: one session, one row, one cookie", async () => {
+  const { sessions, store, calls } = website(counting);
+  const handler = sessions.loadAndSave(
+    sessions.loadAndSave((request, session, outer: Session<Values>, extra: string) => {
+      assert.equal(session, outer);
+      assert.equal(extra, "extra");
+      return counting(request, session);
+    }),
+  );
+  const visitor = new Visitor((request) => handler(request, "extra"));
+  const first = await visitor.fetch("/count");
+  assert.equal(await first.text(), "1");
+  assert.equal(cookiesOf(first).length, 1);
+  assert.equal(first.headers.get("vary"), "Cookie");
+  assert.equal(await visitor.text("/count"), "2");
+  assert.equal((await store.all()).size, 1);
+  assert.deepEqual(calls.slice(0, 3), ["commit", "find", "replace"]);
+});
+
+Deno.test("of a manager within itself, the outer call saves what both have done, or nothing", async () => {
+  const { sessions, calls } = website(counting);
+  const inner = sessions.loadAndSave((_, session) => {
+    session.put("name", "Ada");
+    return new Response();
+  });
+  const handler = sessions.loadAndSave(async (request, session) => {
+    await inner(request);
+    assert.deepEqual(calls, []);
+    if (request.method === "POST") throw new Error("outer");
+    session.put("count", 1);
+    return new Response(session.keys().join());
+  });
+  await assert.rejects(new Visitor(handler).fetch("/", { method: "POST" }), { message: "outer" });
+  assert.deepEqual(calls, []);
+  const visitor = new Visitor(handler);
+  assert.equal(await visitor.text(), "count,name");
+  assert.deepEqual(calls, ["commit"]);
+  const session = await sessions.load(visitor.cookies.get("session"));
+  assert.deepEqual(session.keys(), ["count", "name"]);
+});
+
+Deno.test("a call that outlives the one around it saves the session by itself", async () => {
+  const { sessions } = website(counting);
+  const [held, entered] = [gate(), gate()];
+  const inner = sessions.loadAndSave(async (_, session) => {
+    entered.open();
+    await held.opened;
+    session.put("name", "Ada");
+    return new Response();
+  });
+  let late: Promise<Response>;
+  const visitor = new Visitor(sessions.loadAndSave((request, session) => {
+    session.put("count", 1);
+    late = inner(request);
+    return new Response();
+  }));
+  await visitor.fetch();
+  await entered.opened;
+  held.open();
+  assert.equal(cookiesOf(await late!).length, 1);
+  const session = await sessions.load(visitor.cookies.get("session"));
+  assert.deepEqual(session.keys(), ["count", "name"]);
+});
+
+Deno.test("one Request can be handled again, one time after another", async () => {
+  const { sessions } = website(counting);
+  const handler = sessions.loadAndSave(counting);
+  const first = await handler(new Request("http://localhost/count"));
+  const cookie = `session=${cookiesOf(first)[0]!.value}`;
+  const request = new Request("http://localhost/count", { headers: { cookie } });
+  for (const count of ["2", "3"]) assert.equal(await (await handler(request)).text(), count);
 });
 
 Deno.test("iterate() meets every active session, so that all of one user's can be ended", async () => {

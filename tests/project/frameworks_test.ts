@@ -43,6 +43,31 @@ Deno.test("where a Hono app passes its errors on, nothing is saved", async () =>
   for await (const session of sessions.iterate()) assert.fail(session.keys().join());
 });
 
+Deno.test("where a Hono app answers its errors and discards the session, nothing is saved", async () => {
+  const sessions = new SessionManager<Values>();
+  const app = new Hono<{ Bindings: { session: Session<Values> } }>();
+  app.onError((_, c) => {
+    c.env.session.discard();
+    return c.text("sorry", 500);
+  });
+  app.get("/count", (c) => {
+    c.env.session.put("count", 1);
+    return c.text("counted");
+  });
+  app.get("/fail", (c) => {
+    c.env.session.put("count", 2);
+    c.env.session.renewToken();
+    throw new Error("handler");
+  });
+  const handler = sessions.loadAndSave((request, session) => app.fetch(request, { session }));
+  const visitor = new Visitor(handler);
+  await visitor.fetch("/count");
+  const response = await visitor.fetch("/fail");
+  assert.deepEqual([response.status, await response.text()], [500, "sorry"]);
+  assert.deepEqual(response.headers.getSetCookie(), []);
+  assert.equal((await sessions.load(visitor.cookies.get("session"))).get("count"), 1);
+});
+
 const isDeno = "deno" in process.versions;
 
 Deno.test({
