@@ -15,10 +15,9 @@ export interface Changes {
   readonly changes: number;
 }
 
-const BEGIN = /^\s*BEGIN\b/i;
 const COMMIT = /^\s*(?:COMMIT|END)\b/i;
-/** Statements in a transaction that take no lock which they keep. */
-const LOCK_FREE = /^\s*(?:SAVEPOINT|RELEASE|ROLLBACK|PRAGMA)\b/i;
+/** Statements that take no lock which they keep; after `BEGIN IMMEDIATE`, nobody is in the way any more. */
+const LOCK_FREE = /^\s*(?:BEGIN|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA)\b/i;
 
 /** An open database. */
 export class Connection {
@@ -84,12 +83,16 @@ export class Connection {
       const empty = Array.isArray(parameters) && parameters.length === 0;
       return step(prepared.statement, empty ? [{}] : bind(prepared.parameters, parameters));
     };
+    let refused = false;
     try {
       // Whatever the statement reads or sets there is SQLite's own value.
       return /\bbusy_timeout\b/i.test(sql) ? this.#lettingSqliteWait(carryOut) : carryOut();
+    } catch (error) {
+      refused = isBusy(error);
+      throw error;
     } finally {
-      this.#fresh = !this.#database.isTransaction || BEGIN.test(sql) ||
-        (this.#fresh && LOCK_FREE.test(sql));
+      this.#fresh = !this.#database.isTransaction ||
+        (this.#fresh && (refused || LOCK_FREE.test(sql)));
     }
   }
 

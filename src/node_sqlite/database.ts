@@ -18,15 +18,16 @@ export type RowsCallback = (this: Statement, error: Error | null, rows?: Row[]) 
 /** What the callbacks of statements are called on. Sequelize looks at the name of its class. */
 export class Statement {
   /** The SQL. */
-  readonly sql: string;
+  declare readonly sql: string;
   /** The rowid of the row that the connection has inserted last; set by `run()`. */
-  lastID?: number;
+  declare lastID?: number;
   /** How many rows the connection's last change has touched; set by `run()`. */
-  changes?: number;
+  declare changes?: number;
 
   /** Makes what a statement's callback is called on. */
   constructor(sql: string) {
-    this.sql = sql;
+    // Raw queries return this object: whoever prints it sees no SQL, which may hold data.
+    Object.defineProperty(this, "sql", { value: sql });
   }
 }
 

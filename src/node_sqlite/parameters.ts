@@ -50,7 +50,7 @@ export function bind({ names, positions }: ParameterList, parameters: Parameters
     const position = Array.isArray(parameters)
       ? Number(name) + 1
       : positions.get(name) ?? Number(name);
-    if (!(position >= 1 && position < names.length)) {
+    if (!Number.isInteger(position) || position < 1 || position >= names.length) {
       throw sqliteError(RANGE, "column index out of range");
     }
     values[position] = boundOf(value);
