@@ -16,6 +16,7 @@ interface NodeSqliteError extends Error {
 }
 
 export const BUSY = 5;
+export const CANTOPEN = 14;
 export const MISUSE = 21;
 export const RANGE = 25;
 /** The extended code of a write in a transaction whose snapshot is out of date: no waiting helps. */
@@ -60,7 +61,7 @@ const MESSAGES: readonly (readonly [pattern: RegExp, errno: number])[] = [
   [/^disk I\/O error/, 10],
   [/malformed/, 11],
   [/^database or disk is full/, 13],
-  [/^unable to open database file/, 14],
+  [/^unable to open database file/, CANTOPEN],
   [/constraint failed/, 19],
   [/^file is not a database/, 26],
 ];
@@ -78,7 +79,7 @@ export function errorOf(error: unknown): Error {
   if (errcode !== undefined) return sqliteError(errcode & 0xff, message);
   const errno = MESSAGES.find(([pattern]) => pattern.test(message))?.[1] ?? 1;
   // Deno appends the file's name, or the SQL.
-  const added = errno === 14 ? /: [^]*$/ : / in [^]* at offset \d+$/;
+  const added = errno === CANTOPEN ? /: [^]*$/ : / in [^]* at offset \d+$/;
   return sqliteError(errno, message.replace(added, ""));
 }
 

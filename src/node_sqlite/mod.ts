@@ -3,7 +3,7 @@
  * nothing to compile. It stands in for the package `sqlite3`, as Sequelize's `dialectModule`; any application
  * that uses Sequelize 6 can use it, with or without this package's sessions.
  *
- * It needs Deno 2.2, Node 22.13 or Bun 1.4, or later. It can be imported anywhere; elsewhere,
+ * It needs Node 22.16, Deno 2.8 or Bun 1.4, or later. It can be imported anywhere; on other runtimes,
  * the first query rejects and says what is missing.
  *
  * @example
