@@ -1,6 +1,9 @@
 // Lets Node (22.18 or later, which runs TypeScript as it is) run the tests that are written for Deno:
 //
-//   node --import ./scripts/deno_test_on_node.ts --test --test-concurrency=1 "tests/*_test.ts"
+//   node --disable-warning=ExperimentalWarning --import ./scripts/deno_test_on_node.ts \
+//     --test --test-concurrency=1 "tests/*_test.ts" "tests/node_sqlite/*_test.ts"
+//
+// Node 22 warns of node:sqlite, and some tests expect a process to print nothing.
 
 import { test } from "node:test";
 

@@ -8,7 +8,12 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const isDeno = "deno" in process.versions;
 
 async function filesIn(folder: string): Promise<string[]> {
-  return (await readdir(`${ROOT}/${folder}`)).map((name) => `${folder}/${name}`);
+  const entries = await readdir(`${ROOT}/${folder}`, { withFileTypes: true });
+  const files = entries.map((entry) => {
+    const path = `${folder}/${entry.name}`;
+    return entry.isDirectory() ? filesIn(path) : [path];
+  });
+  return (await Promise.all(files)).flat();
 }
 
 Deno.test({
@@ -21,7 +26,8 @@ Deno.test({
     const entryPoints = Object.values<string>(exports).map((path) => path.replace("./", ""));
     const guides = (await filesIn("docs")).filter((path) => path !== "docs/releasing.md");
     const documents = ["CHANGELOG.md", "LICENSE", "README.md", ...guides];
-    const expected = ["deno.json", ...entryPoints, ...documents, ...await filesIn("src")];
+    const sources = await filesIn("src");
+    const expected = [...new Set(["deno.json", ...entryPoints, ...documents, ...sources])];
 
     const args = ["publish", "--dry-run", "--allow-dirty", "--no-check"];
     const env = { ...process.env, NO_COLOR: "1" };

@@ -222,3 +222,19 @@ testNodeSqlite("errors that no callback takes are thrown, and the queue goes on"
   ]);
   assert.equal(code, 0);
 });
+
+testNodeSqlite("whole numbers are bound as integers however large they are", () =>
+  // sqlite3 binds those from 2 ** 31 on as floating-point numbers: "2147483648.0".
+  withDatabase(async (database) => {
+    await database.execute("CREATE TABLE t (a TEXT)");
+    for (const value of [2 ** 31, -(2 ** 31) - 1, Number.MAX_SAFE_INTEGER, 2n ** 62n]) {
+      await database.execute("INSERT INTO t VALUES (?)", [value]);
+    }
+    assert.deepEqual(await database.execute("SELECT a FROM t"), [
+      { a: "2147483648" },
+      { a: "-2147483649" },
+      { a: "9007199254740991" },
+      { a: "4611686018427387904" },
+    ]);
+    await assert.rejects(database.execute("SELECT ?", [2n ** 64n]), /BigInt/);
+  }));
