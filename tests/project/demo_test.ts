@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import process from "node:process";
-import { shared, testOn } from "../support/databases.ts";
+import { fileOf, shared, testOn } from "../support/databases.ts";
 import { withFolder } from "../support/folder.ts";
 import { runScript, whileDemoRuns } from "../support/run_script.ts";
 import { fetchFrom, Visitor } from "../support/visitor.ts";
@@ -52,7 +52,7 @@ Deno.test({
 if (isDeno) {
   testOn(shared, "the demo takes another database", async (database) => {
     await database.connect(async (sequelize, address) => {
-      const url = database.dialect === "sqlite" ? `sqlite:${address}` : address;
+      const url = database.dialect === "sqlite" ? `sqlite:${fileOf(address)}` : address;
       try {
         await whileServing(["--database", url], async (visit) => {
           const visitor = visit();

@@ -1,9 +1,11 @@
 // The databases that the tests run on: SQLite always, the others where an environment variable names one.
 
+import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
 import { type Options, Sequelize } from "sequelize";
 import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
+import { nodeSqlite } from "../../src/node_sqlite/mod.ts";
 import { withFolder } from "./folder.ts";
 
 /** A database to test on. */
@@ -27,14 +29,25 @@ export interface Fixture {
   readonly statements: string[];
 }
 
-/** Opens a database by its URL, or SQLite by its file. */
+/** What the address of a SQLite file starts with if `node:sqlite` opens it, and not the package `sqlite3`. */
+const NODE_SQLITE = "node-sqlite:";
+
+/** Opens a database by its URL, or SQLite by its file, which may have `node-sqlite:` in front. */
 export function open(address: string, options: Options = {}): Sequelize {
   // A test server's certificate is nobody's.
   const unencrypted = { dialectOptions: { options: { encrypt: false } } };
   const quiet = { logging: false, ...(address.startsWith("mssql:") && unencrypted), ...options };
-  return /^\w+:\/\//.test(address)
-    ? new Sequelize(address, quiet)
-    : new Sequelize({ dialect: "sqlite", storage: address, ...quiet });
+  return /^\w+:\/\//.test(address) ? new Sequelize(address, quiet) : new Sequelize({
+    dialect: "sqlite",
+    storage: fileOf(address),
+    ...(address.startsWith(NODE_SQLITE) && { dialectModule: nodeSqlite }),
+    ...quiet,
+  });
+}
+
+/** The file of a SQLite database's address. */
+export function fileOf(address: string): string {
+  return address.startsWith(NODE_SQLITE) ? address.slice(NODE_SQLITE.length) : address;
 }
 
 async function lend(address: string, test: Test, options: Options | undefined): Promise<void> {
@@ -46,20 +59,35 @@ async function lend(address: string, test: Test, options: Options | undefined): 
   }
 }
 
-const inMemory: Database = {
-  name: "SQLite in memory",
-  dialect: "sqlite",
-  ignored: undefined,
-  connect: (test, options) => lend(":memory:", test, options),
-};
+/** Why tests on `node:sqlite` are ignored, or `undefined` where they run. */
+export const withoutNodeSqlite: string | undefined = isBuiltin("node:sqlite")
+  ? undefined
+  : "this runtime has no node:sqlite";
 
-const inFile: Database = {
-  name: "SQLite in a file",
-  dialect: "sqlite",
-  ignored: undefined,
-  connect: (test, options) =>
-    withFolder((folder) => lend(join(folder, "sessions.sqlite"), test, options)),
-};
+/** SQLite in memory and in a file; `prefix` is what the addresses start with. */
+function sqlite(name: string, prefix: string, ignored?: string): [Database, Database] {
+  const inMemory: Database = {
+    name: `${name} in memory`,
+    dialect: "sqlite",
+    ignored,
+    connect: (test, options) => lend(`${prefix}:memory:`, test, options),
+  };
+  const inFile: Database = {
+    name: `${name} in a file`,
+    dialect: "sqlite",
+    ignored,
+    connect: (test, options) =>
+      withFolder((folder) => lend(prefix + join(folder, "sessions.sqlite"), test, options)),
+  };
+  return [inMemory, inFile];
+}
+
+const [inMemory, inFile] = sqlite("SQLite", "");
+const [ownInMemory, ownInFile] = sqlite(
+  "SQLite by node:sqlite",
+  NODE_SQLITE,
+  withoutNodeSqlite,
+);
 
 function server(name: string, dialect: Database["dialect"], variable: string): Database {
   const url = process.env[variable];
@@ -80,8 +108,8 @@ export const mariadb: readonly Database[] = [
 export const mssql: Database = server("SQL Server", "mssql", "TEST_MSSQL_URL");
 /** Those that another connection, or another process, can have a part in. */
 export const servers: readonly Database[] = [postgres, ...mariadb];
-export const shared: readonly Database[] = [inFile, ...servers];
-export const databases: readonly Database[] = [inMemory, ...shared];
+export const shared: readonly Database[] = [inFile, ownInFile, ...servers];
+export const databases: readonly Database[] = [inMemory, ownInMemory, ...shared];
 
 /** Defines one test for each database. */
 export function testOn(
