@@ -12,24 +12,24 @@ import {
   toSession,
 } from "./session_data.ts";
 import { type KnownRow, KnownRows } from "./origins.ts";
-import { SessionRows } from "../store/optimistic_writer.ts";
+import { OptimisticWriter } from "../store/optimistic_writer.ts";
 import { SteadyMaxAge } from "./steady_max_age.ts";
 import type { SessionRecord } from "../store/store.ts";
-import { Turns } from "../util/turns.ts";
+import { KeyedQueue } from "../util/keyed_queue.ts";
 
 /** Saves a middleware's sessions over rows that other requests change at the same time. */
 export class ExpressRows {
   readonly #store: ConditionalStore;
   readonly #settings: ExpressSettings;
-  readonly #rows: SessionRows;
+  readonly #writer: OptimisticWriter;
   readonly #known = new KnownRows();
-  /** The saves of one session object take turns, because each goes on from the one before. */
-  readonly #turns = new Turns<KnownRow, never>();
+  /** The saves of one session object are queued, because each goes on from the one before. */
+  readonly #queue = new KeyedQueue<KnownRow>();
 
   constructor(store: ConditionalStore, settings: ExpressSettings) {
     this.#store = store;
     this.#settings = settings;
-    this.#rows = new SessionRows(store);
+    this.#writer = new OptimisticWriter(store);
   }
 
   /** Finds a session, and remembers which row it is. */
@@ -57,7 +57,7 @@ export class ExpressRows {
     const { row, content } = this.#read("set the session", key, session);
     const known = row ?? this.#adopt(key, session, content);
     if (known !== undefined) await this.#save(known, content);
-    else await this.#rows.insert({ token: key, ...content }, {});
+    else await this.#writer.insert({ token: key, ...content }, {});
   }
 
   /** Records the use of a session; where its cookie has other attributes than before, saves it. */
@@ -69,7 +69,7 @@ export class ExpressRows {
 
   /** Removes a session, after the saves that are under way. */
   async delete(key: string): Promise<void> {
-    await this.#rows.delete(key, {});
+    await this.#writer.delete(key, {});
   }
 
   /** What a session holds at this moment, and the row that it is known to stand for. */
@@ -84,7 +84,7 @@ export class ExpressRows {
   }
 
   async #save(known: KnownRow, content: Content): Promise<void> {
-    await this.#turns.take(known, async () => {
+    await this.#queue.run(known, async () => {
       try {
         known.record = await this.#write(known, content) ?? known.record;
         known.bases = [content.data];
@@ -92,7 +92,6 @@ export class ExpressRows {
         known.bases = [...known.bases, content.data];
         throw error;
       }
-      return undefined;
     });
   }
 
@@ -110,7 +109,7 @@ export class ExpressRows {
     const { key, record: seen, bases } = known;
     if (seen === undefined) {
       const record = { token: key, ...content };
-      await this.#rows.insert(record, {});
+      await this.#writer.insert(record, {});
       return record;
     }
     const isTouch = bases.every((base) => isSame(base, content.data));
@@ -121,7 +120,7 @@ export class ExpressRows {
       if (isTouch) return this.#isDue(current.expiry, expiry) ? { ...current, expiry } : undefined;
       return { token: key, data, expiry };
     };
-    return (await this.#rows.change(seen, make, {}))?.record;
+    return await this.#writer.change(seen, make, {});
   }
 
   #merge(bases: readonly Uint8Array[], mine: Uint8Array, current: Uint8Array): Merged {

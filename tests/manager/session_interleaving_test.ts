@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { devalueCodec, MemoryStore, SessionManager } from "../../src/manager/mod.ts";
-import type { SessionState } from "../../src/manager/session_state.ts";
+import type { TrackedSession } from "../../src/manager/tracked_session.ts";
 import { ALL_CALLS, type Call, MINIMAL, withCalls } from "../support/stores.ts";
 
 type Values = Record<string, unknown>;
@@ -342,7 +342,7 @@ function toText(rows: Iterable<Values>, cookies: readonly (string | undefined)[]
 
 /** Does an operation to a session, unless it is of no effect there. */
 function attempt(
-  session: SessionState<Values>,
+  session: TrackedSession<Values>,
   operation: Exclude<Operation, { readonly do: "merge" }>,
 ): boolean {
   switch (operation.do) {
@@ -391,7 +391,7 @@ async function run(
   });
   const managers = [0, 1].map(() => new SessionManager<Values>({ store: scheduled }));
   const sessions = await Promise.all(plans.map(async ({ manager, on }) => {
-    return await managers[manager]!.load(tokens[on]) as SessionState<Values>;
+    return await managers[manager]!.load(tokens[on]) as TrackedSession<Values>;
   }));
   const commits: Commit[] = [];
   let clock = 0;

@@ -610,6 +610,27 @@ Deno.test("a session is not decoded before it is asked for something", async () 
   assert.deepEqual(errors, []);
 });
 
+Deno.test("to read the token, the deadline and the status of a session changes nothing", async () => {
+  const { store, token, key, errors, sessions } = await unreadable();
+  const session = await sessions.load(token);
+  for (let i = 0; i < 2; i++) {
+    assert.equal(session.token, undefined);
+    assert.ok(session.deadline > new Date());
+    assert.equal(session.status, "unmodified");
+  }
+  assert.deepEqual(errors, []);
+  session.has("userId");
+  session.has("userId");
+  assert.deepEqual(errors.length, 2);
+  assert.ok(await store.find(key));
+
+  const readable = await stored({ userId: 1 }, sessions);
+  const loaded = await sessions.load(readable.token);
+  assert.deepEqual([loaded.token, loaded.deadline], [readable.token, readable.deadline]);
+  const fresh = await sessions.load(undefined);
+  assert.deepEqual(fresh.deadline, fresh.deadline);
+});
+
 Deno.test("the options are checked when the manager is made", () => {
   const wrong: Record<string, unknown[]> = {
     TypeError: [
