@@ -22,4 +22,4 @@ export type { Callback } from "./callback.ts";
 export type { SessionRequest } from "./middleware_classes.ts";
 export type { SavableCookie, SavableSession, StoredCookie, StoredSession } from "./session_data.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
-export type { Duration } from "../util/options.ts";
+export type { Duration } from "../util/duration.ts";

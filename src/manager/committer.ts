@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { ChangeLog, IsSame, Merged } from "./change_log.ts";
 import type { SessionContent } from "./codec.ts";
 import { isActive } from "./encoding.ts";
-import { Renewals, type Renewed } from "./renewals.ts";
+import { Renewals } from "./renewals.ts";
 import type { TrackedSession } from "./tracked_session.ts";
 import type { ConditionalStore } from "../store/conditional_store.ts";
 import { OptimisticWriter } from "../store/optimistic_writer.ts";
@@ -20,9 +20,6 @@ export interface CommitterSettings {
   decode(data: Uint8Array): SessionContent;
   readonly isSame: IsSame;
 }
-
-/** A record that was written, if it was. */
-type Written = { readonly [Key in keyof Renewed]?: Renewed[Key] | undefined };
 
 /** What does not depend on the type of a session's values. */
 type AnySession = Pick<
@@ -167,16 +164,20 @@ export class Committer {
       content = { ...content, deadline: new Date(content.deadline.getTime() - 1) };
       return this.#encode(key, content);
     };
-    const { record, failure }: Written = token === undefined
-      ? { record: await this.#writer.change(seen, make, options) }
-      : await this.#renewals.renew(seen, make, options) ?? {};
-    if (record === undefined) return this.#vanish(session, seen.token);
-    session.committed(record, content, token);
-    if (failure === undefined) return true;
+    if (token === undefined) {
+      const record = await this.#writer.change(seen, make, options);
+      if (record === undefined) return this.#vanish(session, seen.token);
+      session.committed(record, content);
+      return true;
+    }
+    const renewed = await this.#renewals.renew(seen, make, options);
+    if (renewed === undefined) return this.#vanish(session, seen.token);
+    session.committed(renewed.record, content, token);
+    if (renewed.failure === undefined) return true;
     // The client gets the new token. If the old record has survived, the next commit deletes it.
     changes.reduce();
     changes.obsolete.add(seen.token);
-    throw failure;
+    throw renewed.failure;
   }
 
   async #touch(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {

@@ -30,4 +30,4 @@ export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
 export type { Session, SessionStatus } from "./session.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
-export type { Duration } from "../util/options.ts";
+export type { Duration } from "../util/duration.ts";

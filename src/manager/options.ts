@@ -3,15 +3,8 @@ import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule } from "../util/check.ts
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "../store/memory_store.ts";
-import {
-  type Duration,
-  LIFETIME,
-  optional,
-  readOptions,
-  toMilliseconds,
-  warnIfShort,
-  withDefault,
-} from "../util/options.ts";
+import { type Duration, LIFETIME, toMilliseconds, warnIfShort } from "../util/duration.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
 import type { FullSessionStore, SessionStore } from "../store/store.ts";
 

@@ -130,13 +130,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
       if (changes?.empty === false) return "modified";
       if (changes?.destroyed) return "destroyed";
     }
-    switch (this.#state.kind) {
-      case "destroyed":
-      case "vanished":
-        return "destroyed";
-      default:
-        return "unmodified";
-    }
+    return statusOf(this.#state);
   }
 
   get token(): string | undefined {
@@ -199,7 +193,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   }
 
   /** Called once the record holds `content`; `token` is the new one, if the session has got one. */
-  committed(record: SessionRecord, content: SessionContent, newToken: string | undefined): void {
+  committed(record: SessionRecord, content: SessionContent, newToken?: string): void {
     const token = newToken ?? ("token" in this.#state ? this.#state.token : undefined);
     this.#state = { kind: "loaded", record, token };
     this.#content = this.#changes.destroyed ? undefined : this.#changes.applyTo(content);
@@ -276,6 +270,19 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   /** What a session that held `base` holds after all that was done. */
   #after(base: SessionContent): MutableContent {
     return this.#changes.applyTo(this.#inFlight?.applyTo(base) ?? base);
+  }
+}
+
+/** The status of a session to which nothing was done. */
+function statusOf({ kind }: SessionState): SessionStatus {
+  switch (kind) {
+    case "new":
+    case "found":
+    case "loaded":
+      return "unmodified";
+    case "destroyed":
+    case "vanished":
+      return "destroyed";
   }
 }
 

@@ -11,14 +11,8 @@ import {
   isString,
   type Rule,
 } from "../util/check.ts";
-import {
-  type Duration,
-  INTERVAL,
-  optional,
-  readOptions,
-  toMilliseconds,
-  withDefault,
-} from "../util/options.ts";
+import { type Duration, INTERVAL, toMilliseconds } from "../util/duration.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
 import { DIALECT_NAMES } from "./dialects/mod.ts";
 import type { SessionModelOptions } from "./model.ts";

@@ -1,7 +1,6 @@
 // Reads a bag of options: refuses unknown ones, fills in the defaults, and checks each against its rule.
 
-import process from "node:process";
-import { check, isNumber, isObject, isPromise, OPTIONS, type Rule } from "./check.ts";
+import { check, isPromise, OPTIONS, type Rule } from "./check.ts";
 
 /** What an option must be, and what it is if it is left out. */
 export interface Option<T, Default> {
@@ -97,60 +96,4 @@ function distance(one: string, other: string): number {
     row = next;
   }
   return row.at(-1)!;
-}
-
-/**
- * A time: a number of milliseconds. One below a second is likely meant in seconds and is refused; if it is
- * meant, as in a test, `{ milliseconds: 5 }` says so.
- */
-export type Duration = number | { readonly milliseconds: number };
-
-const MAX_DURATION_MS = 100 * 365.25 * 86_400_000;
-
-/** How long a session lasts. */
-export const LIFETIME: Rule<Duration> = {
-  text: "a number of milliseconds, more than 0 and at most 100 years",
-  hasType: isDuration,
-  inRange: (value) =>
-    isPlausible(value) && toMilliseconds(value) > 0 && toMilliseconds(value) <= MAX_DURATION_MS,
-  describe: describeDuration,
-};
-
-/** How much time has to pass between two events. */
-export const INTERVAL: Rule<Duration> = {
-  text: "a number of milliseconds, 0 or more",
-  hasType: isDuration,
-  inRange: (value) => isPlausible(value) && toMilliseconds(value) >= 0,
-  describe: describeDuration,
-};
-
-/** The milliseconds of a duration. */
-export function toMilliseconds(duration: Duration): number {
-  return isNumber(duration) ? duration : duration.milliseconds;
-}
-
-function isDuration(value: unknown): value is Duration {
-  return isNumber(value) ||
-    isObject(value) && isNumber((value as { milliseconds?: unknown }).milliseconds);
-}
-
-function isPlausible(duration: Duration): boolean {
-  return !isNumber(duration) || !(duration > 0 && duration < 1000);
-}
-
-function describeDuration(duration: Duration): string {
-  if (isPlausible(duration)) return String(toMilliseconds(duration));
-  return `${duration}: milliseconds, not seconds? If it is meant, write { milliseconds: ${duration} }`;
-}
-
-/** Warns of a session that ends within a minute of its beginning or of its last use. */
-export function warnIfShort(name: string, duration: Duration | undefined): void {
-  if (!isNumber(duration) || duration >= 60_000) return;
-  process.emitWarning(
-    `Sessions end after ${
-      duration / 1000
-    } s, as '${name}' is ${duration}: milliseconds, not seconds?` +
-      ` If it is meant, write { milliseconds: ${duration} }`,
-    "SessionWarning",
-  );
 }
