@@ -1,6 +1,6 @@
 import { defaultStringifyOperations, parse, stringify } from "devalue";
 
-/** What a session's data holds, decoded. */
+/** A session's data, decoded. */
 export interface SessionContent {
   /** The moment at which the session ends, however much it is used. */
   readonly deadline: Date;
@@ -8,17 +8,17 @@ export interface SessionContent {
   readonly values: ReadonlyMap<string, unknown>;
 }
 
-/** The format of a session's data: how its deadline and values become bytes, and come back. */
+/** The format of a session's data: encodes its deadline and values as bytes, and decodes them. */
 export interface Codec {
   /**
    * Encodes a session.
    *
-   * @throws Anything if a value cannot be encoded, so that it is not lost. The manager then throws a
-   *   `TypeError` that names the path to the value, such as `user.settings.theme`.
+   * @throws Anything if a value cannot be encoded, because it would be lost otherwise. The manager then
+   *   throws a `TypeError` with the path to the value, such as `user.settings.theme`.
    */
   encode(content: SessionContent): Uint8Array;
   /**
-   * Decodes what `encode` made.
+   * Decodes data that `encode` made.
    *
    * @throws Anything if the data is not in this format.
    */
@@ -27,8 +27,8 @@ export interface Codec {
 
 /**
  * The default format: text of [devalue](https://github.com/sveltejs/devalue), which keeps dates, maps,
- * sets, bytes, bigints, URLs, `undefined` and repeated or circular references, nested at will. Instances
- * of classes of your own and functions cannot be encoded.
+ * sets, bytes, bigints, URLs, `undefined`, and repeated or circular references, nested at will. Instances
+ * of your own classes and functions cannot be encoded.
  */
 export const devalueCodec: Codec = {
   encode: ({ deadline, values }) => {
@@ -39,9 +39,9 @@ export const devalueCodec: Codec = {
 
 /**
  * JSON for tables that other languages share: `{"deadline": "2030-01-02T03:04:05.678Z", "values":
- * {...}}`. Values are null, booleans, finite numbers, strings, arrays and plain objects of them. Others
- * are refused, since JSON would turn a `Date` into a string, a `Map` into `{}`, and drop an `undefined`;
- * -0 becomes 0.
+ * {...}}`. Values are null, booleans, finite numbers, strings, arrays and plain objects of them. Other
+ * values are refused, because JSON turns a `Date` into a string, a `Map` into `{}`, and drops an
+ * `undefined`. -0 becomes 0.
  */
 export const jsonCodec: Codec = {
   encode: ({ deadline, values }) => {
@@ -50,7 +50,7 @@ export const jsonCodec: Codec = {
   },
   decode: (data) => {
     const { deadline, values } = JSON.parse(toText(data));
-    // `null` is what Go makes of a map that was never filled.
+    // Go encodes a map that was never filled as `null`.
     if (typeof deadline !== "string" || typeof values !== "object" || Array.isArray(values)) {
       throw new TypeError("Cannot decode the session: it is of another layout");
     }
@@ -66,7 +66,7 @@ function toText(data: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(data);
 }
 
-/** Of a view on a part of a buffer, that part alone: devalue would write the whole buffer. */
+/** Limits a view on a part of a buffer to that part: devalue would write the whole buffer. */
 function viewInfo(view: unknown): ReturnType<typeof defaultStringifyOperations.viewInfo> {
   const info = defaultStringifyOperations.viewInfo(view);
   const buffer = info.buffer.slice(info.byteOffset, info.byteOffset + info.byteLength);
@@ -80,7 +80,7 @@ function assertJson(value: unknown): void {
   if (prototype !== Array.prototype && prototype !== Object.prototype) {
     throw new TypeError("Cannot encode the value: JSON would change it");
   }
-  // With Array.from, because the values of a sparse array leave its holes out.
+  // Array.from, because Object.values leaves out the holes of a sparse array.
   const parts = Array.isArray(value) ? Array.from(value) : Object.values(value as object);
   for (const part of parts) assertJson(part);
 }

@@ -68,32 +68,32 @@ Deno.test("cookies that browsers would drop are refused when the manager is made
     ],
     [
       { sameSite: "none" },
-      `'cookie.secure' must be true where cookie.sameSite is "none": received false`,
+      `'cookie.secure' must be true if cookie.sameSite is "none": received false`,
     ],
     [
       { partitioned: true },
-      `'cookie.secure' must be true where cookie.partitioned is true: received false`,
+      `'cookie.secure' must be true if cookie.partitioned is true: received false`,
     ],
     [
       { name: "__Secure-x" },
-      `'cookie.secure' must be true where cookie.name begins with __Secure-: received false`,
+      `'cookie.secure' must be true if cookie.name begins with __Secure-: received false`,
     ],
     [
       { name: "__host-x" },
-      `'cookie.secure' must be true where cookie.name begins with __host-: received false`,
+      `'cookie.secure' must be true if cookie.name begins with __host-: received false`,
     ],
     [
       { name: "__Host-x", secure: true, domain: "example.com" },
-      `'cookie.domain' must be undefined where`,
+      `'cookie.domain' must be undefined if`,
     ],
-    [{ name: "__Host-x", secure: true, path: "/app" }, `'cookie.path' must be / where`],
-    [{ name: "__Http-x", secure: true, httpOnly: false }, `'cookie.httpOnly' must be true where`],
-    [{ name: "__Http-x" }, `'cookie.secure' must be true where`],
+    [{ name: "__Host-x", secure: true, path: "/app" }, `'cookie.path' must be / if`],
+    [{ name: "__Http-x", secure: true, httpOnly: false }, `'cookie.httpOnly' must be true if`],
+    [{ name: "__Http-x" }, `'cookie.secure' must be true if`],
     [
       { name: "__Host-Http-x", secure: true, httpOnly: false },
-      `'cookie.httpOnly' must be true where`,
+      `'cookie.httpOnly' must be true if`,
     ],
-    [{ name: "__Host-Http-x", secure: true, path: "/x" }, `'cookie.path' must be / where`],
+    [{ name: "__Host-Http-x", secure: true, path: "/x" }, `'cookie.path' must be / if`],
   ];
   for (const [cookie, message] of wrong) {
     assert.throws(() => new SessionManager({ cookie }), (error: Error) => {

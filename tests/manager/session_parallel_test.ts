@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import {
+  ConflictError,
   type FullSessionStore,
   MemoryStore,
   type Session,
@@ -333,8 +334,14 @@ Deno.test("a conflict that does not end is an error, and nothing is written", as
   });
   const loser = await contested.load(session.token);
   loser.put("key", 2);
-  await assert.rejects(contested.commit(loser), {
-    message: "Cannot commit the session: others changed it 40 times meanwhile",
+  await assert.rejects(contested.commit(loser), (error: unknown) => {
+    assert.ok(error instanceof ConflictError);
+    assert.equal(error.name, "ConflictError");
+    assert.equal(
+      error.message,
+      "Cannot commit the session: others changed it 40 times meanwhile",
+    );
+    return true;
   });
   assert.equal(loser.status, "modified");
 });

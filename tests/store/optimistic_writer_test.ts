@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { ConflictError as FromExpress } from "../../src/express/mod.ts";
+import { ConflictError as FromManager } from "../../src/manager/mod.ts";
 import { toConditional } from "../../src/store/conditional_store.ts";
+import { ConflictError } from "../../src/store/conflict_error.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { OptimisticWriter } from "../../src/store/optimistic_writer.ts";
 import type { SessionRecord } from "../../src/store/store.ts";
@@ -75,4 +78,18 @@ Deno.test("a change of a record that is gone is undefined, and one that is not n
   await writer.delete(record.token, {});
   assert.equal(await writer.change(record, append("a"), {}), undefined);
   assert.deepEqual(calls, ["delete", "replace", "find"]);
+});
+
+Deno.test("a conflict that does not end is a ConflictError, which both entry points export", async () => {
+  const store = new MemoryStore();
+  const record = { token: "key", data: bytes("a"), expiry: soon() };
+  await store.commit(record.token, record.data, record.expiry);
+  store.replace = () => Promise.resolve(false);
+  const change = new OptimisticWriter(toConditional(store)).change(record, append("b"), {});
+  await assert.rejects(change, (error: Error) => {
+    assert.ok(error instanceof ConflictError);
+    assert.equal(error.name, "ConflictError");
+    return true;
+  });
+  assert.deepEqual([FromExpress, FromManager], [ConflictError, ConflictError]);
 });
