@@ -5,7 +5,7 @@ const deadline = new Date("2030-01-01T00:00:00Z");
 const other = { token: "other", data: new Uint8Array(), expiry: deadline };
 const base = { deadline, values: new Map<string, unknown>([["a", 1], ["b", 2]]) };
 
-/** The values that come of a log, as an object. */
+/** The values after a log was carried out, as an object. */
 function valuesAfter(changes: ChangeLog): Record<string, unknown> {
   return Object.fromEntries(changes.applyTo(base).values);
 }
@@ -35,7 +35,7 @@ Deno.test("ChangeLog.applyTo() carries out the log, and leaves the base as it wa
   assert.deepEqual(changes.applyTo(base).deadline, new Date(0));
 });
 
-Deno.test("ChangeLog of a destroyed session start from nothing", () => {
+Deno.test("the log of a destroyed session starts from nothing", () => {
   const changes = log((changes) => {
     changes.put("b", 1);
     changes.token = "token";
@@ -47,7 +47,7 @@ Deno.test("ChangeLog of a destroyed session start from nothing", () => {
   assert.deepEqual([changes.token, changes.deadline], [undefined, undefined]);
 });
 
-Deno.test("ChangeLog.empty is false once anything but an end was logged", () => {
+Deno.test("ChangeLog.empty is false once anything except destroy() was logged", () => {
   const idle = log((changes) => {
     changes.destroy();
     changes.obsolete.add("x");
@@ -79,7 +79,7 @@ Deno.test("ChangeLog.empty is false once anything but an end was logged", () => 
   assert.deepEqual(valuesAfter(changes), { a: 1, b: 2 });
 });
 
-Deno.test("ChangeLog.without() leaves what changes nothing out, unless it may have been written", () => {
+Deno.test("ChangeLog.without() leaves out what changes nothing, unless it may have been written", () => {
   const isSame = (_: string, one: unknown, other: unknown): boolean => Object.is(one, other);
   const changes = log((changes) => {
     changes.put("a", 1);
@@ -113,7 +113,7 @@ Deno.test("ChangeLog.without() leaves what changes nothing out, unless it may ha
   }
 });
 
-Deno.test("ChangeLog.followedBy() is one log and then the other", () => {
+Deno.test("ChangeLog.followedBy() is one log after the other", () => {
   const first = log((changes) => {
     changes.put("c", 1);
     changes.put("d", 1);
@@ -154,7 +154,7 @@ Deno.test("ChangeLog.followedBy() is one log and then the other", () => {
   assert.equal(ended.destroyed, true);
   assert.deepEqual(valuesAfter(ended), { n: 1 });
   assert.deepEqual([ended.deadline, ended.token], [undefined, undefined]);
-  // What may have been written under it is then written over.
+  // The next commit then overwrites what may have been written under it.
   assert.equal(ended.firstToken, "first");
   assert.deepEqual([...ended.obsolete], ["x"]);
   const begun = destroyed.followedBy(put);

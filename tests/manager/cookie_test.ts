@@ -5,7 +5,7 @@ import { withClock } from "../support/clock.ts";
 
 const TOKEN = "t".repeat(43);
 
-Deno.test("a cookie has all the attributes that it was given", () => {
+Deno.test("a cookie has all attributes of its options", () => {
   const cookie = new SessionCookie({
     name: "__Secure-id",
     domain: "example.com",
@@ -40,7 +40,7 @@ Deno.test("expiry and Max-Age are rounded up to the second", async () => {
   });
 });
 
-Deno.test("cookies that browsers would drop are refused when the manager is made", () => {
+Deno.test("cookie options that browsers would ignore are rejected up front", () => {
   const wrong: [SessionCookieOptions, string][] = [
     [
       { name: "" },
@@ -121,7 +121,7 @@ Deno.test("cookies that browsers would drop are refused when the manager is made
   }
 });
 
-Deno.test("cookies that browsers take are not refused", () => {
+Deno.test("cookie options that browsers accept are not rejected", () => {
   const right: SessionCookieOptions[] = [
     {},
     { name: "__Host-x", secure: true },
