@@ -17,9 +17,14 @@
  * @module
  */
 
-export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./src/store.ts";
-export { SequelizeStore } from "./src/sequelize_store.ts";
-export { QueueFullError } from "./src/queue_full_error.ts";
-export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/options.ts";
-export type { SessionAttributes, SessionModel } from "./src/session_model.ts";
-export type { Duration } from "./src/read_options.ts";
+export type {
+  CallOptions,
+  FullSessionStore,
+  SessionRecord,
+  SessionStore,
+} from "./src/store/store.ts";
+export { SequelizeStore } from "./src/sequelize/sequelize_store.ts";
+export { QueueFullError } from "./src/batching/queue_full_error.ts";
+export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/sequelize/options.ts";
+export type { SessionAttributes, SessionModel } from "./src/sequelize/model.ts";
+export type { Duration } from "./src/util/options.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../mod.ts";
-import { bytes, open, soon, text } from "../tests/databases.ts";
+import { bytes, open, soon, text } from "../tests/support/databases.ts";
 import { until } from "../tests/faults/process.ts";
 import { ownMariadb } from "../tests/faults/engines.ts";
 import { settle, storm } from "../tests/faults/storm.ts";

@@ -2,7 +2,7 @@
 
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { withFolder } from "../tests/folder.ts";
+import { withFolder } from "../tests/support/folder.ts";
 import { freePort, until } from "../tests/faults/process.ts";
 import { ownMariadb } from "../tests/faults/engines.ts";
 import { ask, OwnServer } from "../tests/faults/servers.ts";

@@ -1,8 +1,8 @@
 // More than a hundred thousand cases of hostile input, and whether the duration of a lookup reveals a token.
 
 import { SequelizeStore } from "../mod.ts";
-import { MemoryStore, SessionManager } from "../manager.ts";
-import { open } from "../tests/databases.ts";
+import { MemoryStore, SessionManager } from "../src/manager/mod.ts";
+import { open } from "../tests/support/databases.ts";
 import {
   fuzzCookies,
   fuzzExpress,

@@ -1,7 +1,7 @@
 // Two processes change the same four sessions for a minute, on each kind of database.
 
 import { join } from "node:path";
-import { withFolder } from "../tests/folder.ts";
+import { withFolder } from "../tests/support/folder.ts";
 import { engines } from "../tests/faults/engines.ts";
 import { withServer } from "../tests/faults/servers.ts";
 import { addInTwoProcesses } from "../tests/faults/two_processes.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { QueueFullError, SequelizeStore } from "../mod.ts";
-import { bytes, open, soon } from "../tests/databases.ts";
+import { bytes, open, soon } from "../tests/support/databases.ts";
 import { type Engine, engines } from "../tests/faults/engines.ts";
 import { withServer } from "../tests/faults/servers.ts";
 import { storm } from "../tests/faults/storm.ts";

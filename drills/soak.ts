@@ -7,7 +7,7 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { ownPostgres } from "../tests/faults/engines.ts";
 import { ask, withServer } from "../tests/faults/servers.ts";
-import { runScript } from "../tests/run_script.ts";
+import { runScript } from "../tests/support/run_script.ts";
 import { type Drill, megabytes, milliseconds, percentile, type Row } from "./drill.ts";
 
 const CONNECTIONS = 200;

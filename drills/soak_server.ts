@@ -7,7 +7,7 @@ import { SequelizeStore } from "@scs/sequelize-store";
 import { SessionManager } from "@scs/sequelize-store/manager";
 import { createDemo } from "../examples/demo_app.ts";
 import type { Visitor } from "../examples/demo_page.ts";
-import { open } from "../tests/databases.ts";
+import { open } from "../tests/support/databases.ts";
 
 const LIFETIME_MS = 5000;
 

@@ -73,9 +73,8 @@ await build({
   },
   shims: { deno: { test: "dev" } },
   rootTestDir: `${root}tests`,
-  // Excludes tests in folders, tests that need Deno, and tests that use other files of this repository.
-  testPattern:
-    "!(bench|browser|carry_over|demo|examples|express_*|frameworks|migration|publish|readme|session_model|sql)_test.ts",
+  // Excludes tests that need Deno, and tests that use other packages or other files of this repository.
+  testPattern: "{batching,manager,sequelize,store,util}/!(migration|model|sql)_test.ts",
   testIsolation: "process",
   async postBuild(): Promise<void> {
     await Deno.mkdir(`${npm}/docs`);

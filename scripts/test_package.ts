@@ -25,10 +25,22 @@ const ENTRY_POINTS = {
   express: "@scs/sequelize-store/express",
   manager: "@scs/sequelize-store/manager",
   migration: "@scs/sequelize-store/migration",
+  own: "@scs/sequelize-store/node-sqlite",
 };
 
 const PROGRAM = `
+async function tryNodeSqlite() {
+  const dialectModule = own.nodeSqlite;
+  const options = { dialect: "sqlite", storage: ":memory:", dialectModule, logging: false };
+  const sequelize = new Sequelize(options);
+  const rows = await sequelize.query("SELECT 1 AS one", { type: "SELECT" }).catch((error) => error.message);
+  const lacks = process.version.startsWith("v20.") && /'runtime' must have the module node:sqlite/.test(rows);
+  if (!lacks && rows[0].one !== 1) throw new Error("node:sqlite gives " + rows);
+  if (!lacks) await sequelize.close();
+}
+
 async function main() {
+  await tryNodeSqlite();
   const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
   await migration.up(sequelize.getQueryInterface());
   const opened = await store.SequelizeStore.open(sequelize, { sync: false });
@@ -60,6 +72,12 @@ import { type SessionRecord, SequelizeStore } from "@scs/sequelize-store";
 import { ExpressStore, type StoredSession } from "@scs/sequelize-store/express";
 import { MemoryStore, type Session, SessionManager } from "@scs/sequelize-store/manager";
 import { up } from "@scs/sequelize-store/migration";
+import { nodeSqlite, type Row } from "@scs/sequelize-store/node-sqlite";
+
+export async function rows(): Promise<Row[]> {
+  new Sequelize({ dialect: "sqlite", dialectModule: nodeSqlite });
+  return await new nodeSqlite.Database(":memory:").execute("SELECT $1 AS a", ["a"]);
+}
 
 export async function main(sequelize: Sequelize): Promise<void> {
   await up(sequelize.getQueryInterface(), { tableName: "sessions" });

@@ -1,5 +1,5 @@
 import type { Sequelize } from "sequelize";
-import { ExpressStore } from "../../express.ts";
+import { ExpressStore } from "../../src/express/mod.ts";
 import { SequelizeStore } from "../../mod.ts";
 import { type Contender, TABLE } from "../contender.ts";
 import { expressStore } from "./express_stores.ts";

@@ -5,7 +5,7 @@
 import process from "node:process";
 import { Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
-import { MemoryStore, SessionManager } from "../../manager.ts";
+import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
 
 const [kind = "memory", database = ""] = process.argv.slice(2);
 const store = kind === "memory" ? new MemoryStore() : await SequelizeStore.open(

@@ -9,7 +9,7 @@ import connectSessionSequelize from "connect-session-sequelize";
 import express from "express";
 import session from "express-session";
 import { Sequelize } from "sequelize";
-import { ExpressStore } from "../../express.ts";
+import { ExpressStore } from "../../src/express/mod.ts";
 import { SequelizeStore } from "../../mod.ts";
 
 declare module "express-session" {

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { SequelizeStore } from "../../mod.ts";
-import { MemoryStore, SessionManager } from "../../manager.ts";
-import { bytes, databases, inMs, open, testOn, text, withStore } from "../databases.ts";
-import { runScript } from "../run_script.ts";
-import { Visitor } from "../visitor.ts";
+import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
+import { bytes, databases, inMs, open, testOn, text, withStore } from "../support/databases.ts";
+import { runScript } from "../support/run_script.ts";
+import { Visitor } from "../support/visitor.ts";
 import { engines } from "./engines.ts";
 import { testOnServers, withServer } from "./servers.ts";
 

@@ -4,11 +4,11 @@ import session from "express-session";
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import fc from "fast-check";
-import { ExpressStore } from "../../express.ts";
-import { SessionManager } from "../../manager.ts";
-import type { FullSessionStore } from "../../src/store.ts";
-import { hashToken } from "../../src/token.ts";
-import { bytes, inMs, soon, text } from "../databases.ts";
+import { ExpressStore } from "../../src/express/mod.ts";
+import { SessionManager } from "../../src/manager/mod.ts";
+import type { FullSessionStore } from "../../src/store/store.ts";
+import { hashToken } from "../../src/store/token.ts";
+import { bytes, inMs, soon, text } from "../support/databases.ts";
 import { hostileCookie, hostileData, hostileToken, SECRET } from "./hostile.ts";
 
 const KEPT = "kept-session";

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import type { Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
-import { MemoryStore, SessionManager } from "../../manager.ts";
-import { bytes, databases, freshTableName, soon, testOn, withStore } from "../databases.ts";
+import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
+import { bytes, databases, freshTableName, soon, testOn, withStore } from "../support/databases.ts";
 import { until } from "./process.ts";
 import { fuzzCookies, fuzzExpress, fuzzRows, fuzzStore } from "./hostile_properties.ts";
 

@@ -4,7 +4,7 @@
 
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, inMs, open, text } from "../databases.ts";
+import { bytes, inMs, open, text } from "../support/databases.ts";
 
 const HOT = 4;
 const CALLERS = 16;

@@ -3,9 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SequelizeStore } from "../../mod.ts";
-import { type Database, open, shared, testOn } from "../databases.ts";
-import { withFolder } from "../folder.ts";
-import { runScript } from "../run_script.ts";
+import { type Database, open, shared, testOn } from "../support/databases.ts";
+import { withFolder } from "../support/folder.ts";
+import { runScript } from "../support/run_script.ts";
 import { until } from "./process.ts";
 import { settle } from "./storm.ts";
 import { Tally } from "./tally.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runScript } from "../run_script.ts";
+import { runScript } from "../support/run_script.ts";
 
 // Without it the process ends: Sequelize listens for a connection's errors only once it has it, and pg may
 // tell of one in the same moment. It was met where a server shut down.

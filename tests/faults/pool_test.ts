@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Transaction } from "sequelize";
-import { bytes, inMs, servers, soon, testOn, text, withStore } from "../databases.ts";
+import { bytes, inMs, servers, soon, testOn, text, withStore } from "../support/databases.ts";
 import { until } from "./process.ts";
 
 /** Takes two connections for the length of a test. */

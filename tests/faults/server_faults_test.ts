@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, soon, text } from "../databases.ts";
+import { bytes, soon, text } from "../support/databases.ts";
 import { engines } from "./engines.ts";
 import { until } from "./process.ts";
 import { testOnServers, withConnection } from "./servers.ts";

@@ -2,8 +2,8 @@
 
 import { chmod } from "node:fs/promises";
 import { type Options, QueryTypes, type Sequelize } from "sequelize";
-import { open } from "../databases.ts";
-import { withFolder } from "../folder.ts";
+import { open } from "../support/databases.ts";
+import { withFolder } from "../support/folder.ts";
 import type { Engine, Recipe } from "./engines.ts";
 import { listeningPg } from "./listening_pg.ts";
 import { Daemon, freePort, until } from "./process.ts";

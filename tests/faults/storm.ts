@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import type { FullSessionStore } from "../../src/store.ts";
-import { bytes, inMs, text } from "../databases.ts";
+import type { FullSessionStore } from "../../src/store/store.ts";
+import { bytes, inMs, text } from "../support/databases.ts";
 import { until } from "./process.ts";
 import type { Counts, State, Tally } from "./tally.ts";
 

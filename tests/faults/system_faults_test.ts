@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, databases, inMs, open, soon, testOn, withStore } from "../databases.ts";
+import { bytes, databases, inMs, open, soon, testOn, withStore } from "../support/databases.ts";
 import { until } from "./process.ts";
 import { engines, ownMariadb } from "./engines.ts";
 import { ask, testOnServers, withServer } from "./servers.ts";

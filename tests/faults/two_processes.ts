@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, freshTableName, inMs, open, text } from "../databases.ts";
-import { runScript } from "../run_script.ts";
+import { bytes, freshTableName, inMs, open, text } from "../support/databases.ts";
+import { runScript } from "../support/run_script.ts";
 
 const HOT = ["hot0", "hot1", "hot2", "hot3"];
 

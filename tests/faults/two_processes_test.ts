@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { shared, testOn } from "../databases.ts";
+import { shared, testOn } from "../support/databases.ts";
 import { addInTwoProcesses } from "./two_processes.ts";
 
 testOn(shared, "two processes that change the same sessions lose no change", async (database) => {

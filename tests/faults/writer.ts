@@ -6,7 +6,7 @@
 import { openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, inMs, open } from "../databases.ts";
+import { bytes, inMs, open } from "../support/databases.ts";
 
 const CALLERS = 20;
 

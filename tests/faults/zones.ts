@@ -4,7 +4,7 @@
 
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, open } from "../databases.ts";
+import { bytes, open } from "../support/databases.ts";
 
 const [address, ...expiries] = process.argv.slice(2);
 const sequelize = open(address!);

@@ -1,0 +1,33 @@
+/**
+ * Sessions for every handler that takes a `Request` and gives a `Response`: see
+ * {@linkcode SessionManager}.
+ *
+ * @example
+ * ```ts
+ * import { SequelizeStore } from "@scs/sequelize-store";
+ * import { SessionManager } from "@scs/sequelize-store/manager";
+ * import { Sequelize } from "sequelize";
+ *
+ * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * await using store = await SequelizeStore.open(sequelize);
+ * const sessions = new SessionManager<{ visits: number }>({ store });
+ *
+ * // For Deno.serve, and whatever else takes a Request and gives a Response.
+ * const handler = sessions.loadAndSave((_request, session) => {
+ *   session.put("visits", (session.get("visits") ?? 0) + 1);
+ *   return new Response(`Visit ${session.get("visits")}`);
+ * });
+ * await handler(new Request("http://localhost/"));
+ * ```
+ *
+ * @module
+ */
+
+export { type Codec, devalueCodec, jsonCodec, type SessionContent } from "./codec.ts";
+export type { SessionCookieOptions } from "./cookie.ts";
+export type { SessionManagerOptions } from "./options.ts";
+export { MemoryStore } from "../store/memory_store.ts";
+export { SessionManager } from "./session_manager.ts";
+export type { Session, SessionStatus } from "./session.ts";
+export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
+export type { Duration } from "../util/options.ts";

@@ -1,0 +1,113 @@
+import { STORE } from "../store/arguments.ts";
+import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule } from "../util/check.ts";
+import { type Codec, devalueCodec } from "./codec.ts";
+import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
+import { MemoryStore } from "../store/memory_store.ts";
+import {
+  type Duration,
+  LIFETIME,
+  optional,
+  readOptions,
+  toMilliseconds,
+  warnIfShort,
+  withDefault,
+} from "../util/options.ts";
+import { printer } from "../util/report.ts";
+import type { FullSessionStore, SessionStore } from "../store/store.ts";
+
+/** How a {@linkcode SessionManager} is set up. */
+export interface SessionManagerOptions {
+  /**
+   * Where the sessions are kept. `find`, `commit` and `delete` are enough; without `replace` and `touch`,
+   * though, the last of several processes that write one session at the same time wins, and a session may
+   * come back that another process destroyed a moment ago. By default a {@linkcode MemoryStore}, whose
+   * sessions end with the process.
+   */
+  readonly store?: (SessionStore & Partial<FullSessionStore>) | undefined;
+  /**
+   * How long a session lasts from its beginning, or from its last `renewToken` on, in milliseconds, up to
+   * 100 years. Less than a second is refused as a number, because it is likely meant in seconds; a test
+   * writes `{ milliseconds: 5 }`.
+   *
+   * @default {86_400_000}
+   */
+  readonly lifetime?: Duration | undefined;
+  /**
+   * How long a session lasts without being used, in milliseconds; by default there is no such limit. A
+   * use is recorded only once a tenth of the time has passed since the last one that was, so that a
+   * session may end up to a tenth early.
+   */
+  readonly idleTimeout?: Duration | undefined;
+  /** The session cookie's attributes. */
+  readonly cookie?: SessionCookieOptions | undefined;
+  /**
+   * The format of the sessions' data.
+   *
+   * @default {devalueCodec}
+   */
+  readonly codec?: Codec | undefined;
+  /**
+   * Whether the store gets the SHA-256 of each token in its place, so that what leaks from the database
+   * opens no session. Changing it ends all sessions; delete them all before it becomes `false`, because
+   * from then on the old hashes themselves are tokens.
+   *
+   * @default {true}
+   */
+  readonly hashToken?: boolean | undefined;
+  /**
+   * Told where the store fails or a session cannot be read or written. `loadAndSave` answers with the
+   * `Response` that it gives, or else with 500; what it throws passes on. It is also told, and its answer
+   * ignored, where a session's data cannot be decoded, with no request where the session came by `load` or
+   * `iterate`. By default the first line of the message goes to `console.error`: another store's
+   * errors may hold a statement, and with it the session's data.
+   */
+  readonly onError?:
+    | ((error: unknown, request: Request | undefined) => Response | void | Promise<Response | void>)
+    | undefined;
+}
+
+/** The options with their defaults in place. */
+export interface ManagerSettings {
+  readonly store: SessionStore & Partial<FullSessionStore>;
+  readonly lifetime: number;
+  readonly idleTimeout: number | undefined;
+  readonly cookie: SessionCookie;
+  readonly codec: Codec;
+  readonly hashToken: boolean;
+  readonly onError: NonNullable<SessionManagerOptions["onError"]>;
+}
+
+const CODEC: Rule<Codec> = {
+  text: "a codec with encode and decode",
+  hasType: (value): value is Codec => hasMethods(value, ["encode", "decode"]),
+};
+
+const MANAGER_OPTIONS = {
+  store: optional(STORE),
+  lifetime: withDefault(LIFETIME, 24 * 3_600_000),
+  idleTimeout: optional(LIFETIME),
+  cookie: withDefault(OPTIONS, {}),
+  codec: withDefault(CODEC, devalueCodec),
+  hashToken: withDefault(FLAG, true),
+  onError: withDefault(FUNCTION, printer("load or save a session")),
+};
+
+/**
+ * Checks what a session manager was given, and fills in the defaults.
+ *
+ * @throws {TypeError} If an option is unknown or has the wrong type.
+ * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
+ */
+export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
+  const values = readOptions("create the session manager", options, MANAGER_OPTIONS);
+  const { store = new MemoryStore(), lifetime, idleTimeout, cookie } = values;
+  warnIfShort("lifetime", lifetime);
+  warnIfShort("idleTimeout", idleTimeout);
+  return {
+    ...values,
+    store,
+    lifetime: toMilliseconds(lifetime),
+    idleTimeout: idleTimeout && toMilliseconds(idleTimeout),
+    cookie: new SessionCookie(cookie),
+  };
+}

@@ -1,0 +1,101 @@
+// What a dialect says: chosen once, when a store is opened.
+
+import type { Buffer } from "node:buffer";
+import type { DataType, DataTypes, Transaction } from "sequelize";
+import type { SessionRecord } from "../../store/store.ts";
+import type { SessionModel } from "../model.ts";
+import type { Driver, Parameter } from "../drivers/driver.ts";
+import type { ErrorTable } from "../errors.ts";
+
+/** A row to be inserted or overwritten. */
+export interface Commit {
+  readonly token: string;
+  readonly data: Buffer;
+  readonly expiry: Date;
+}
+
+/** A row whose expiry is to move. */
+export type Touch = Omit<Commit, "data">;
+
+/** A row that is to hold other data and another expiry, if it holds `current`. */
+export interface Replacement extends Commit {
+  readonly current: Buffer;
+}
+
+/** The caller's transaction, if any. */
+export type InTransaction = Transaction | null;
+
+/**
+ * How rows are written: one at a time, or several by one statement. What it returns says which sessions
+ * were written: `touch` and `replace` write active ones only.
+ */
+export type Verb<Write> =
+  | {
+    readonly takes: "one";
+    send(row: Write, transaction: InTransaction): Promise<boolean>;
+  }
+  | {
+    readonly takes: "many";
+    /** @param rows One or more, each with a token of its own. */
+    send(rows: readonly Write[], transaction: InTransaction): Promise<ReadonlySet<string>>;
+  };
+
+/** Some of a table's sessions. */
+export interface Page {
+  readonly records: readonly SessionRecord[];
+  /** The last row's token, after which the next page begins; `undefined` if this is the last page. */
+  readonly last: string | undefined;
+}
+
+/** The statements on one sessions table. */
+export interface Statements {
+  readonly commit: Verb<Commit>;
+  readonly touch: Verb<Touch>;
+  readonly replace: Verb<Replacement>;
+
+  /** Deletes the rows of these tokens. */
+  delete(tokens: readonly string[], transaction: InTransaction): Promise<void>;
+
+  /** Reads the active sessions among these tokens. */
+  find(tokens: readonly string[], transaction: InTransaction): Promise<SessionRecord[]>;
+
+  /** Reads all active sessions. */
+  findAll(transaction: InTransaction): Promise<SessionRecord[]>;
+
+  /** Reads the first `limit` active sessions whose tokens come after one, in the order of the tokens. */
+  findPage(after: string, limit: number, transaction: InTransaction): Promise<Page>;
+
+  /** Reads the tokens of the sessions that expired first, up to `now`. */
+  findExpired(now: Date, limit: number, transaction: InTransaction): Promise<string[]>;
+
+  /** Deletes the rows of these tokens that are still expired: one may have been extended meanwhile. */
+  deleteExpired(
+    tokens: readonly string[],
+    now: Date,
+    transaction: InTransaction,
+  ): Promise<number>;
+}
+
+/** The types of the table's columns. */
+export interface ColumnTypes {
+  readonly token: DataType | string;
+  readonly data: DataType;
+}
+
+/** A kind of database. */
+export interface Dialect {
+  /** The column types, made of the caller's own copy of Sequelize. */
+  columnTypes(types: typeof DataTypes): ColumnTypes;
+
+  /** What the errors mean that its drivers report. */
+  readonly errors: ErrorTable;
+
+  /** Makes the statements on a table; without it, Sequelize generates them. */
+  readonly statements?: (model: SessionModel, driver: Driver) => Statements;
+
+  /**
+   * Writes a value as a literal of SQL. Set if bind parameters through Sequelize are no good: then the
+   * generic driver puts literals into the text.
+   */
+  readonly literal?: (value: Parameter) => string;
+}

@@ -1,0 +1,110 @@
+// Sequelize's own query interface: for SQL Server, and for settings that the other dialects' statements do not
+// fit. Several rows are written by one statement only if Sequelize can do that.
+
+import { Buffer } from "node:buffer";
+import type { QueryInterface, TableName, WhereOptions } from "sequelize";
+import type { SessionRecord } from "../../store/store.ts";
+import type { Row } from "../drivers/mod.ts";
+import { libraryOf } from "../library.ts";
+import type { SessionAttributes, SessionModel } from "../model.ts";
+import type { Commit, InTransaction, Statements, Verb } from "./dialect.ts";
+import { tokensOf, toPage, toRecord } from "./rows.ts";
+
+/** The statements that Sequelize generates itself. */
+export function genericStatements(model: SessionModel): Statements {
+  const { Op } = libraryOf(model.sequelize!);
+  const queryInterface = model.sequelize!.getQueryInterface();
+  const table = model.getTableName() as TableName;
+  const active = (): WhereOptions<SessionAttributes> => ({ expiry: { [Op.gt]: new Date() } });
+  const expired = (now: Date): WhereOptions<SessionAttributes> => ({ expiry: { [Op.lte]: now } });
+
+  const select = async (
+    where: WhereOptions<SessionAttributes>,
+    transaction: InTransaction,
+    options: { attributes?: string[]; order?: string[]; limit?: number } = {},
+  ): Promise<Record<string, unknown>[]> =>
+    await queryInterface.select(model, table as string, {
+      attributes: ["token", "data", "expiry"],
+      ...options,
+      where,
+      raw: true,
+      transaction,
+      useMaster: true,
+    }) as Record<string, unknown>[];
+  const read = async (
+    where: WhereOptions<SessionAttributes>,
+    transaction: InTransaction,
+  ): Promise<SessionRecord[]> => (await select(where, transaction)).map(toSession);
+  const destroy = (
+    where: WhereOptions<SessionAttributes>,
+    transaction: InTransaction,
+  ): Promise<number> => model.destroy({ where, transaction, hooks: false });
+  const update = async (
+    values: Partial<SessionAttributes>,
+    where: WhereOptions<SessionAttributes>,
+    transaction: InTransaction,
+  ): Promise<boolean> => {
+    const options = { where, transaction, hooks: false, validate: false, bindParam: false };
+    const [updated] = await model.update(values, options);
+    return updated > 0;
+  };
+
+  return {
+    commit: commitOf(model, queryInterface),
+    touch: {
+      takes: "one",
+      send: ({ token, expiry }, transaction) =>
+        update({ expiry }, { token, ...active() }, transaction),
+    },
+    replace: {
+      takes: "one",
+      send: ({ token, data, expiry, current }, transaction) =>
+        update({ data, expiry }, { token, data: current, ...active() }, transaction),
+    },
+    delete: async (tokens, transaction) => {
+      await destroy({ token: [...tokens] }, transaction);
+    },
+    find: (tokens, transaction) => read({ token: [...tokens], ...active() }, transaction),
+    findAll: (transaction) => read(active(), transaction),
+    findPage: async (after, limit, transaction) => {
+      const where = { token: { [Op.gt]: after }, ...active() };
+      const rows = await select(where, transaction, { order: ["token"], limit });
+      return toPage(rows, limit, rows.map(toSession));
+    },
+    findExpired: async (now, limit, transaction) => {
+      const options = { attributes: ["token"], order: ["expiry"], limit };
+      return tokensOf(await select(expired(now), transaction, options) as { token: string }[]);
+    },
+    deleteExpired: (tokens, now, transaction) =>
+      destroy({ token: [...tokens], ...expired(now) }, transaction),
+  };
+}
+
+function toSession(row: Row): SessionRecord {
+  return toRecord(row, () => new Date(row.expiry as Date));
+}
+
+function commitOf(model: SessionModel, queryInterface: QueryInterface): Verb<Commit> {
+  const { dialect } = model.sequelize as unknown as {
+    dialect: { supports: { inserts: { updateOnDuplicate?: unknown } } };
+  };
+  if (!dialect.supports.inserts.updateOnDuplicate) {
+    return {
+      takes: "one",
+      send: async (row, transaction) => {
+        const options = { transaction, hooks: false, returning: false, validate: false };
+        await model.upsert({ ...row, data: Buffer.from(row.data) }, options);
+        return true;
+      },
+    };
+  }
+  return {
+    takes: "many",
+    send: async (rows, transaction) => {
+      const options = { transaction, updateOnDuplicate: ["data", "expiry"], upsertKeys: ["token"] };
+      const table = model.getTableName() as string;
+      await queryInterface.bulkInsert(table, [...rows], options, model.getAttributes());
+      return new Set(tokensOf(rows));
+    },
+  };
+}

@@ -1,0 +1,172 @@
+// PostgreSQL. The texts do not grow with their values: a verb has one for a single row and one for several.
+// Values travel as text, so that neither the server's settings (`datestyle`, `bytea_output`) nor the
+// application's type parsers change what is read; both ends also convert that faster.
+
+import { Buffer } from "node:buffer";
+import type { SessionRecord } from "../../store/store.ts";
+import { type Driver, fixed, type Parameter, type Row, type Statement } from "../drivers/driver.ts";
+import type { SessionModel } from "../model.ts";
+import type { Dialect, InTransaction, Statements } from "./dialect.ts";
+import { quotedTable, tokensIn, tokensOf, toPage, toRecord } from "./rows.ts";
+
+export const postgres: Dialect = {
+  columnTypes: ({ BLOB }) => ({
+    // Indexes under "C" do not depend on the operating system's locale data, nor break when that changes.
+    token: 'VARCHAR(255) COLLATE "C"',
+    data: BLOB,
+  }),
+  errors: {
+    "40001": "transient", // serialization failure; CockroachDB's, too
+    "40P01": "transient", // deadlock detected
+    "42P01": "system", // there is no such table
+    "42501": "system", // insufficient privilege
+    "25006": "system", // read-only transaction, as on a standby
+    "53100": "either", // disk full
+    "57014": "either", // statement_timeout
+    "55P03": "either", // lock_timeout
+  },
+  statements,
+};
+
+const OVERWRITE =
+  `ON CONFLICT ("token") DO UPDATE SET "data" = EXCLUDED."data", "expiry" = EXCLUDED."expiry"`;
+
+function statements(model: SessionModel, driver: Driver): Statements {
+  const table = quotedTable(model);
+  const select = `SELECT "token", encode("data", 'base64') AS "data",` +
+    ` date_part('epoch', "expiry")::text AS "expiry" FROM ${table}`;
+  const insert = `INSERT INTO ${table} ("token", "data", "expiry")`;
+  const FIND_ONE = fixed("rows", `${select} WHERE "token" = $1 AND "expiry" > $2`);
+  const FIND = fixed("rows", `${select} WHERE "token" = ANY($1) AND "expiry" > $2`);
+  const FIND_ALL = fixed("rows", `${select} WHERE "expiry" > $1`);
+  const FIND_PAGE = fixed(
+    "rows",
+    `${select} WHERE "token" > $1 AND "expiry" > $2 ORDER BY "token" LIMIT $3`,
+  );
+  const FIND_EXPIRED = fixed(
+    "rows",
+    `SELECT "token" FROM ${table} WHERE "expiry" <= $1 ORDER BY "expiry" LIMIT $2`,
+  );
+  const COMMIT_ONE = fixed("count", `${insert} VALUES ($1, decode($2, 'base64'), $3) ${OVERWRITE}`);
+  const COMMIT = fixed(
+    "count",
+    `${insert} SELECT "token", decode("data", 'base64'), "expiry"` +
+      ` FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS "new" ("token", "data", "expiry")` +
+      ` ${OVERWRITE}`,
+  );
+  const DELETE_ONE = fixed("count", `DELETE FROM ${table} WHERE "token" = $1`);
+  const DELETE = fixed("count", `DELETE FROM ${table} WHERE "token" = ANY($1)`);
+  const DELETE_EXPIRED = fixed(
+    "count",
+    `DELETE FROM ${table} WHERE "token" = ANY($1) AND "expiry" <= $2`,
+  );
+  const TOUCH_ONE = fixed(
+    "count",
+    `UPDATE ${table} SET "expiry" = $2 WHERE "token" = $1 AND "expiry" > $3`,
+  );
+  const TOUCH = fixed(
+    "rows",
+    `UPDATE ${table} AS "old" SET "expiry" = "new"."expiry"` +
+      ` FROM unnest($1::text[], $2::timestamptz[]) AS "new" ("token", "expiry")` +
+      ` WHERE "old"."token" = "new"."token" AND "old"."expiry" > $3 RETURNING "old"."token"`,
+  );
+  const REPLACE_ONE = fixed(
+    "count",
+    `UPDATE ${table} SET "data" = decode($3, 'base64'), "expiry" = $2` +
+      ` WHERE "token" = $1 AND "data" = decode($4, 'base64') AND "expiry" > $5`,
+  );
+  const REPLACE = fixed(
+    "rows",
+    `UPDATE ${table} AS "old"` +
+      ` SET "data" = decode("new"."data", 'base64'), "expiry" = "new"."expiry"` +
+      ` FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[])` +
+      ` AS "new" ("token", "expiry", "data", "current") WHERE "old"."token" = "new"."token"` +
+      ` AND "old"."data" = decode("new"."current", 'base64') AND "old"."expiry" > $5` +
+      ` RETURNING "old"."token"`,
+  );
+
+  const read = async (
+    statement: Statement,
+    parameters: readonly Parameter[],
+    transaction: InTransaction,
+  ): Promise<SessionRecord[]> =>
+    (await driver.send(statement, parameters, transaction)).rows.map(toSession);
+
+  /** Sends a verb in its form for one row or for several; returns the tokens of those that were written. */
+  const write = async (
+    [one, many]: readonly [Statement, Statement],
+    rows: readonly { readonly token: string }[],
+    columns: readonly (readonly string[])[],
+    conditions: readonly string[],
+    transaction: InTransaction,
+  ): Promise<Set<string>> => {
+    const tokens = tokensOf(rows);
+    if (rows.length > 1) {
+      const written = await driver.send(many, [tokens, ...columns, ...conditions], transaction);
+      return new Set(many.returns === "rows" ? tokensIn(written) : tokens);
+    }
+    const values = [tokens, ...columns].map(([value]) => value!);
+    const { count } = await driver.send(one, [...values, ...conditions], transaction);
+    return new Set(count > 0 ? tokens : []);
+  };
+
+  return {
+    commit: {
+      takes: "many",
+      send: (rows, transaction) =>
+        write([COMMIT_ONE, COMMIT], rows, [rows.map(dataOf), rows.map(expiryOf)], [], transaction),
+    },
+    touch: {
+      takes: "many",
+      send: (rows, transaction) =>
+        write([TOUCH_ONE, TOUCH], rows, [rows.map(expiryOf)], [now()], transaction),
+    },
+    replace: {
+      takes: "many",
+      send: (rows, transaction) => {
+        const current = rows.map(({ current }) => current.toString("base64"));
+        const columns = [rows.map(expiryOf), rows.map(dataOf), current];
+        return write([REPLACE_ONE, REPLACE], rows, columns, [now()], transaction);
+      },
+    },
+    delete: async (tokens, transaction) => {
+      if (tokens.length === 1) await driver.send(DELETE_ONE, tokens, transaction);
+      else await driver.send(DELETE, [tokens], transaction);
+    },
+    find: (tokens, transaction) =>
+      tokens.length === 1
+        ? read(FIND_ONE, [tokens[0]!, now()], transaction)
+        : read(FIND, [tokens, now()], transaction),
+    findAll: (transaction) => read(FIND_ALL, [now()], transaction),
+    findPage: async (after, limit, transaction) => {
+      const parameters = [after, now(), String(limit)];
+      const { rows } = await driver.send(FIND_PAGE, parameters, transaction);
+      return toPage(rows, limit, rows.map(toSession));
+    },
+    findExpired: async (now, limit, transaction) =>
+      tokensIn(await driver.send(FIND_EXPIRED, [now.toISOString(), String(limit)], transaction)),
+    deleteExpired: async (tokens, now, transaction) =>
+      (await driver.send(DELETE_EXPIRED, [tokens, now.toISOString()], transaction)).count,
+  };
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+function dataOf({ data }: { readonly data: Buffer }): string {
+  return data.toString("base64");
+}
+
+function expiryOf({ expiry }: { readonly expiry: Date }): string {
+  return expiry.toISOString();
+}
+
+/** The expiry comes in seconds. */
+function toSession({ data, ...row }: Row): SessionRecord {
+  const bytes = typeof data === "string" ? Buffer.from(data, "base64") : data;
+  return toRecord(
+    { ...row, data: bytes },
+    (seconds) => new Date(Math.round(Number(seconds) * 1000)),
+  );
+}

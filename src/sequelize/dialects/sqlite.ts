@@ -1,0 +1,180 @@
+// SQLite, which returns the rows that an UPDATE wrote since version 3.35. Its columns hold values of any type,
+// and it compares dates as text.
+
+import type { Buffer } from "node:buffer";
+import type { SessionRecord } from "../../store/store.ts";
+import {
+  type Driver,
+  fixed,
+  type Parameter,
+  type Row,
+  type Statement,
+  unfixed,
+} from "../drivers/driver.ts";
+import type { SessionModel } from "../model.ts";
+import type { Dialect, InTransaction, Statements } from "./dialect.ts";
+import { quotedTable, tokensIn, tokensOf, toPage, toRecord, utc } from "./rows.ts";
+
+export const sqlite: Dialect = {
+  columnTypes: ({ BLOB }) => ({ token: "VARCHAR(255)", data: BLOB }),
+  errors: {
+    SQLITE_BUSY: "busy", // another connection is writing, and the busy timeout has passed
+    SQLITE_CANTOPEN: "system",
+    SQLITE_CORRUPT: "system",
+    SQLITE_IOERR: "system",
+    SQLITE_NOTADB: "system",
+    SQLITE_READONLY: "system",
+    SQLITE_FULL: "either", // disk full
+  },
+  statements,
+};
+
+const OVERWRITE = "ON CONFLICT (`token`) DO UPDATE" +
+  " SET `data` = EXCLUDED.`data`, `expiry` = EXCLUDED.`expiry`";
+
+function statements(model: SessionModel, driver: Driver): Statements {
+  const table = quotedTable(model);
+  const select = `SELECT \`token\`, \`data\`, \`expiry\` FROM ${table}`;
+  const FIND_PAGE = fixed(
+    "rows",
+    `${select} WHERE \`token\` > $1 AND \`expiry\` > $2 ORDER BY \`token\` LIMIT $3`,
+  );
+  const FIND_ALL = fixed("rows", `${select} WHERE \`expiry\` > $1`);
+  const FIND_EXPIRED = fixed(
+    "rows",
+    `SELECT \`token\` FROM ${table} WHERE \`expiry\` <= $1 ORDER BY \`expiry\` LIMIT $2`,
+  );
+  const find = sized(
+    "rows",
+    (n) => `${select} WHERE \`token\` IN ${list(n, 2)} AND \`expiry\` > $1`,
+  );
+  const remove = sized("count", (n) => `DELETE FROM ${table} WHERE \`token\` IN ${list(n, 1)}`);
+  const removeExpired = sized(
+    "count",
+    (n) => `DELETE FROM ${table} WHERE \`token\` IN ${list(n, 2)} AND \`expiry\` <= $1`,
+  );
+  const commit = sized(
+    "count",
+    (n) =>
+      `INSERT INTO ${table} (\`token\`, \`data\`, \`expiry\`) VALUES ${
+        lists(n, 3, 1)
+      } ${OVERWRITE}`,
+  );
+  // The unary plus keeps the planner to the token's index: https://sqlite.org/optoverview.html#uplus
+  const update = (columns: readonly string[], set: string, where: string) =>
+    sized(
+      "rows",
+      (n) =>
+        `WITH \`new\` (${columns.join(", ")}) AS (VALUES ${lists(n, columns.length, 2)})` +
+        ` UPDATE ${table} AS \`old\` SET ${set} FROM \`new\`` +
+        ` WHERE \`old\`.\`token\` = \`new\`.\`token\`${where}` +
+        " AND +`old`.`expiry` > $1 RETURNING `token`",
+    );
+  const touch = update(["`token`", "`expiry`"], "`expiry` = `new`.`expiry`", "");
+  const replace = update(
+    ["`token`", "`expiry`", "`data`", "`current`"],
+    "`expiry` = `new`.`expiry`, `data` = `new`.`data`",
+    " AND +`old`.`data` = `new`.`current`",
+  );
+
+  const read = async (
+    statement: Statement,
+    parameters: readonly Parameter[],
+    transaction: InTransaction,
+  ): Promise<SessionRecord[]> => {
+    return toSessions((await driver.send(statement, parameters, transaction)).rows);
+  };
+  const written = async (
+    statement: Statement,
+    values: readonly (string | Buffer)[],
+    transaction: InTransaction,
+  ): Promise<Set<string>> =>
+    new Set(tokensIn(await driver.send(statement, [now(), ...values], transaction)));
+
+  return {
+    commit: {
+      takes: "many",
+      send: async (rows, transaction) => {
+        const values = rows.flatMap(({ token, data, expiry }) => [token, data, text(expiry)]);
+        await driver.send(commit(rows.length), values, transaction);
+        return new Set(tokensOf(rows));
+      },
+    },
+    touch: {
+      takes: "many",
+      send: (rows, transaction) => {
+        const values = rows.flatMap(({ token, expiry }) => [token, text(expiry)]);
+        return written(touch(rows.length), values, transaction);
+      },
+    },
+    replace: {
+      takes: "many",
+      send: (rows, transaction) => {
+        const values = rows.flatMap(({ token, expiry, data, current }) => {
+          return [token, text(expiry), data, current];
+        });
+        return written(replace(rows.length), values, transaction);
+      },
+    },
+    delete: async (tokens, transaction) => {
+      await driver.send(remove(tokens.length), tokens, transaction);
+    },
+    find: (tokens, transaction) => read(find(tokens.length), [now(), ...tokens], transaction),
+    findAll: (transaction) => read(FIND_ALL, [now()], transaction),
+    findPage: async (after, limit, transaction) => {
+      const parameters = [after, now(), String(limit)];
+      const { rows } = await driver.send(FIND_PAGE, parameters, transaction);
+      return toPage(rows, limit, toSessions(rows));
+    },
+    findExpired: async (now, limit, transaction) =>
+      tokensIn(await driver.send(FIND_EXPIRED, [text(now), String(limit)], transaction)),
+    deleteExpired: async (tokens, now, transaction) => {
+      const parameters = [text(now), ...tokens];
+      return (await driver.send(removeExpired(tokens.length), parameters, transaction)).count;
+    },
+  };
+}
+
+/** Makes the statement for a number of rows; the one for a single row is made once. */
+function sized(
+  returns: Statement["returns"],
+  textFor: (rows: number) => string,
+): (rows: number) => Statement {
+  const one = fixed(returns, textFor(1));
+  return (rows) => rows === 1 ? one : unfixed(returns, textFor(rows));
+}
+
+/** A list of parameters: `($2, $3)`. */
+function list(length: number, first: number): string {
+  return `(${Array.from({ length }, (_, i) => `$${first + i}`).join(", ")})`;
+}
+
+/** Lists of parameters for rows of so many columns: `($1, $2), ($3, $4)`. */
+function lists(rows: number, columns: number, first: number): string {
+  return Array.from({ length: rows }, (_, i) => list(columns, first + columns * i)).join(", ");
+}
+
+function now(): string {
+  return text(new Date());
+}
+
+/** A date as Sequelize writes it. */
+function text(date: Date): string {
+  return `${utc(date)} +00:00`;
+}
+
+/** A row with an expiry that is no date is no session. */
+function toSessions(rows: readonly Row[]): SessionRecord[] {
+  return rows.filter(({ expiry }) => isDate(expiry)).map((row) => toRecord(row, toDate));
+}
+
+const DATE = /^(\S+)[ T]([\d:.]+) ?([+-]\d\d):?(\d\d)?$/;
+
+function isDate(expiry: unknown): boolean {
+  return typeof expiry === "string" && !Number.isNaN(toDate(expiry).getTime());
+}
+
+function toDate(expiry: string): Date {
+  const [, day, time, hours, minutes = "00"] = DATE.exec(expiry) ?? [];
+  return new Date(`${day}T${time}${hours}:${minutes}`);
+}

@@ -1,0 +1,57 @@
+import type { Sequelize, Transaction } from "sequelize";
+import { libraryOf } from "../library.ts";
+import { isNumber } from "../../util/check.ts";
+import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
+
+/** Writes a value as a literal of SQL. */
+type Literal = (value: Parameter) => string;
+
+/** A quoted name, which may hold a `$`. */
+const QUOTED = /"[^"]*"|`[^`]*`/g;
+/** The same, or a parameter. */
+const PARAMETER = /"[^"]*"|`[^`]*`|\$(\d+)/g;
+
+const NO_ROWS: readonly Row[] = [];
+
+/** Sends statements by `sequelize.query`: for every dialect, driver and setting of Sequelize. */
+export class GenericDriver implements Driver {
+  readonly #sequelize: Sequelize;
+  readonly #literal: Literal | undefined;
+
+  /** @param literal Writes a value into the text; by default values are bind parameters. */
+  constructor(sequelize: Sequelize, literal?: Literal) {
+    this.#sequelize = sequelize;
+    this.#literal = literal;
+  }
+
+  async send(
+    { text, returns }: Statement,
+    parameters: readonly Parameter[],
+    transaction: Transaction | null,
+  ): Promise<Outcome> {
+    const { SELECT, BULKUPDATE } = libraryOf(this.#sequelize).QueryTypes;
+    const literal = this.#literal;
+    const [sql, bind] = literal
+      ? [
+        text.replace(PARAMETER, (quoted, n) => n ? literal(parameters[n - 1]!) : quoted),
+        undefined,
+      ]
+      // Sequelize looks for parameters in quoted names, too, unless their `$` is doubled.
+      : [text.replace(QUOTED, (name) => name.replace(/\B\$/g, "$$$$")), parameters as unknown[]];
+    const options = {
+      ...(bind && { bind }),
+      raw: true,
+      transaction,
+      // What Sequelize is to return: the rows, or the number of rows that were changed.
+      type: returns === "rows" ? SELECT : BULKUPDATE,
+      // A session must be readable as soon as it is written: from the primary, even if this is a SELECT.
+      useMaster: true,
+      // Spares SQLite a look-up of the column types for each statement.
+      tableNames: [],
+    };
+    const result = await this.#sequelize.query(sql, options) as unknown;
+    return isNumber(result)
+      ? { rows: NO_ROWS, count: result }
+      : { rows: result as readonly Row[], count: 0 };
+  }
+}

@@ -1,0 +1,69 @@
+// What the arguments of a store's calls must be: every store checks them alike, before it does anything.
+
+import { types } from "node:util";
+import { check, hasMethods, isNumber, isString, type Rule } from "../util/check.ts";
+import type { SessionStore } from "./store.ts";
+import { isWellFormed } from "./token.ts";
+
+/** The most rows in a page or in a cleanup statement: their tokens travel in the statement's text. */
+const MAX_ROWS = 10_000;
+
+/** How many sessions one statement may handle. */
+export const ROW_COUNT: Rule<number> = {
+  text: `an integer from 1 to ${MAX_ROWS}`,
+  hasType: isNumber,
+  inRange: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_ROWS,
+};
+
+const TOKEN: Rule<string> = {
+  text: "1 to 255 printable ASCII characters other than the space and the quotes",
+  hasType: isString,
+  inRange: isWellFormed,
+  describe: (value) => `a string of ${value.length} characters`,
+};
+
+const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
+
+// What DATETIME of MySQL and MariaDB can hold.
+const MIN_EXPIRY = Date.UTC(1000, 0, 1);
+/** The latest moment at which a session may expire. */
+export const MAX_EXPIRY: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** When a session expires. */
+export const EXPIRY: Rule<Date> = {
+  text: "a valid Date between the years 1000 and 9999",
+  hasType: types.isDate,
+  inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
+};
+
+/** Where sessions are kept. */
+export const STORE: Rule<SessionStore> = {
+  text: "a store with find, commit and delete",
+  hasType: (value): value is SessionStore => hasMethods(value, ["find", "commit", "delete"]),
+};
+
+/** Checks the arguments of `commit`. */
+export function checkCommit(token: unknown, data: unknown, expiry: unknown): void {
+  const action = "commit the session";
+  check(action, "token", token, TOKEN);
+  check(action, "data", data, DATA);
+  check(action, "expiry", expiry, EXPIRY);
+}
+
+/** Checks the arguments of `replace`. A malformed token is not found. */
+export function checkReplace(current: unknown, next: unknown, expiry: unknown): void {
+  const action = "replace the session";
+  check(action, "current", current, DATA);
+  check(action, "next", next, DATA);
+  check(action, "expiry", expiry, EXPIRY);
+}
+
+/** Checks the arguments of `touch`. A malformed token is not found. */
+export function checkTouch(expiry: unknown): void {
+  check("touch the session", "expiry", expiry, EXPIRY);
+}
+
+/** Checks the options of `entries`. */
+export function checkPageSize(pageSize: unknown): void {
+  check("walk the sessions", "pageSize", pageSize, ROW_COUNT);
+}

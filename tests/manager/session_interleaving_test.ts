@@ -1,0 +1,509 @@
+// Requests of one session that run side by side, in every order that a scheduler finds: what the store
+// holds in the end must be what the requests leave behind if each commit happens at one moment; or, if it
+// merges, in three: it looks at the other session, writes its own, and ends the other one.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { devalueCodec, MemoryStore, SessionManager } from "../../src/manager/mod.ts";
+import type { SessionState } from "../../src/manager/session_state.ts";
+import { ALL_CALLS, type Call, MINIMAL, withCalls } from "../support/stores.ts";
+
+type Values = Record<string, unknown>;
+
+type Operation =
+  | { readonly do: "put" | "remove"; readonly key: string; readonly value?: number }
+  | { readonly do: "clear" | "destroy" | "renewToken" }
+  /** Takes over the other one of the two first sessions. */
+  | { readonly do: "merge" };
+
+/** `merge`: only those who have the first session merge the other one. */
+type Kind = "destroy" | "renewToken" | "merge" | "merge each other";
+
+/** How often a merge takes over again what others change meanwhile, apart from its end. */
+const MAX_AGAIN = 2;
+
+/** The two sessions that there are at first. */
+const FIRST = { row: { a: 0, b: 0 }, other: { b: -1, c: -2 } };
+
+type First = keyof typeof FIRST;
+
+/** What a request does: some operations, a commit, and perhaps the same once more. */
+interface Plan {
+  readonly manager: number;
+  /** The session that the request has. */
+  readonly on: First;
+  readonly parts: readonly (readonly Operation[])[];
+}
+
+/** When something began and ended. */
+interface Span {
+  readonly begin: number;
+  end: number;
+}
+
+/** The operations that one commit carried out. */
+interface Commit extends Span {
+  readonly request: number;
+  readonly manager: number;
+  /** The session that a merge takes over. */
+  readonly target: First;
+  readonly operations: Operation[];
+  /** What `merge` did, if it was called: whether it found the session. */
+  look?: Span & { readonly found: boolean };
+}
+
+/** What happens at one moment: the whole of a commit, or a step of one that merges. */
+interface Step extends Span {
+  readonly commit: Commit;
+  readonly do: "look" | "write" | "again" | "end";
+}
+
+function anyPlans({ kinds = [], managers = 2 }: Options): fc.Arbitrary<Plan[]> {
+  const key = fc.constantFrom("a", "b", "c");
+  const merges = kinds.some((kind) => kind.startsWith("merge"));
+  const others = (["destroy", "renewToken"] as const).filter((kind) => kinds.includes(kind));
+  const operation = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ do: fc.constant("put" as const), key }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), key }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("clear" as const, ...others) }) },
+    { weight: merges ? 4 : 0, arbitrary: fc.record({ do: fc.constant("merge" as const) }) },
+  );
+  const part = fc.array(operation, { minLength: 1, maxLength: 3 });
+  // With merges, the orders to try would become too many.
+  const parts = fc.array(part, { minLength: 1, maxLength: merges ? 1 : 2 });
+  const on: fc.Arbitrary<First> = merges ? fc.constantFrom("row", "other") : fc.constant("row");
+  const plan = fc.record({ manager: fc.nat(managers - 1), on, parts });
+  return fc.array(plan, { minLength: 2, maxLength: 3 });
+}
+
+/** What a commit has to do to a session's values in all. */
+interface Change {
+  readonly cleared: boolean;
+  /** The values that were put, `undefined` for those that were removed. */
+  readonly values: Map<string, unknown>;
+  readonly renews: boolean;
+  /** What was set after the merge, if there was one: these keys, or all. */
+  readonly overridden: { readonly keys: Set<string>; readonly all: boolean } | undefined;
+}
+
+/** Sums operations up, those after the last `destroy`. */
+function toChange(operations: readonly Operation[], merged: Values): Change {
+  let cleared = false, renews = false;
+  let overridden: { keys: Set<string>; all: boolean } | undefined;
+  const values = new Map<string, unknown>();
+  for (const operation of operations) {
+    switch (operation.do) {
+      case "put":
+      case "remove":
+        values.set(operation.key, operation.value);
+        overridden?.keys.add(operation.key);
+        break;
+      case "merge":
+        for (const [key, value] of Object.entries(merged)) values.set(key, value);
+        overridden = { keys: new Set(), all: false };
+        break;
+      case "renewToken":
+        renews = true;
+        break;
+      default:
+        cleared = true;
+        values.clear();
+        if (overridden) overridden.all = true;
+    }
+  }
+  return { cleared, values, renews, overridden };
+}
+
+function apply({ cleared, values }: Pick<Change, "cleared" | "values">, base: Values): Values {
+  const result = cleared ? {} : { ...base };
+  for (const [key, value] of values) {
+    if (value === undefined) delete result[key];
+    else result[key] = value;
+  }
+  return result;
+}
+
+/** The values that one request has to change so that `before` becomes `after`. */
+function difference(before: Values, after: Values): Map<string, unknown> {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  const changed = [...keys].filter((key) => before[key] !== after[key]);
+  return new Map(changed.map((key) => [key, after[key]]));
+}
+
+/** A row: its values, and how many merges have been written to it. */
+interface Row {
+  readonly values: Values;
+  readonly merges: number;
+}
+
+/** What two managers do, if each step happens at one moment. */
+class Model {
+  readonly #rows = new Map<string, Row>(
+    Object.entries(FIRST).map(([key, values]) => [key, { values, merges: 0 }]),
+  );
+  readonly #rowOf = new Map<number, string | undefined>();
+  /** What a request believes that its session holds in the store. */
+  readonly #bases = new Map<number, Values>();
+  readonly #cookies = new Map<number, string>();
+  readonly #vanished = new Set<number>();
+  #made = 0;
+  /** By the manager that knows of it and the row: where the session has moved to, if it has. */
+  readonly #successors = new Map<string, string | undefined>();
+  /** What a row that was renewed held before. */
+  readonly #before = new Map<string, Row>();
+  /** What the merge of a commit has seen, while it is still to be ended. */
+  readonly #seen = new Map<Commit, { key: string; row: Row }>();
+
+  constructor(plans: readonly Plan[]) {
+    for (const [request, { on }] of plans.entries()) {
+      this.#rowOf.set(request, on);
+      this.#bases.set(request, FIRST[on]);
+    }
+  }
+
+  /** Takes a step; gives `false` if it cannot have been like that. */
+  step({ do: what, commit }: Step): boolean {
+    if (what === "look") return this.#look(commit);
+    if (what === "write") this.#write(commit);
+    else this.#mergeAgain(commit, what === "end");
+    return true;
+  }
+
+  #look(commit: Commit): boolean {
+    const row = this.#rows.get(commit.target);
+    if (row !== undefined) this.#seen.set(commit, { key: commit.target, row });
+    return commit.look!.found === (row !== undefined);
+  }
+
+  #write(commit: Commit): void {
+    const { request, manager, operations } = commit;
+    const last = operations.findLastIndex((operation) => operation.do === "destroy");
+    const rest = operations.slice(last + 1);
+    const before = this.#rowOf.get(request);
+    if (last >= 0) {
+      const successor = `${manager} ${before}`;
+      if (rest.length > 0 && !this.#successors.has(successor)) {
+        this.#successors.set(successor, undefined);
+      }
+      this.#destroy(request, manager, before);
+    }
+    const change = toChange(rest, this.#seen.get(commit)?.row.values ?? {});
+    if (last >= 0 || before === undefined) {
+      if (this.#vanished.has(request)) this.#seen.delete(commit);
+      else this.#insert(request, apply(change, {}));
+    } else if (!this.#update(request, manager, before, change)) this.#seen.delete(commit);
+  }
+
+  /** Takes over what has become of a merged session meanwhile, and perhaps ends it. */
+  #mergeAgain(commit: Commit, isEnd: boolean): void {
+    const seen = this.#seen.get(commit);
+    if (seen === undefined) return;
+    const { request, manager, operations } = commit;
+    let key: string | undefined = seen.key;
+    while (key !== undefined && !this.#rows.has(key)) {
+      key = this.#successors.get(`${manager} ${key}`);
+    }
+    if (key === undefined || key === this.#rowOf.get(request)) return;
+    const { values, merges } = this.#rows.get(key)!;
+    const last = operations.findLastIndex((operation) => operation.do === "destroy");
+    const { overridden } = toChange(operations.slice(last + 1), {});
+    const changed = difference(seen.row.values, values);
+    const isSame = key === seen.key && changed.size === 0 && merges === seen.row.merges;
+    if (!isSame && overridden) {
+      if (overridden.all) changed.clear();
+      for (const key of overridden.keys) changed.delete(key);
+      const again = { cleared: false, values: changed, renews: false, overridden };
+      const own = this.#rowOf.get(request);
+      if (own === undefined) this.#insert(request, apply(again, {}));
+      else if (!this.#update(request, manager, own, again)) return void this.#seen.delete(commit);
+    }
+    this.#seen.set(commit, { key, row: this.#rows.get(key)! });
+    if (!isEnd) return;
+    this.#rows.delete(key);
+    const successor = `${manager} ${key}`;
+    if (!this.#successors.has(successor)) this.#successors.set(successor, undefined);
+  }
+
+  #destroy(request: number, manager: number, row: string | undefined): void {
+    for (let key = row; key !== undefined; key = this.#successors.get(`${manager} ${key}`)) {
+      this.#rows.delete(key);
+    }
+    this.#rowOf.set(request, undefined);
+    this.#bases.set(request, {});
+    this.#vanished.delete(request);
+    this.#cookies.set(request, "clear");
+  }
+
+  #insert(request: number, values: Values): void {
+    if (Object.keys(values).length > 0) {
+      this.#set(request, `new row ${this.#made++}`, { values, merges: 0 });
+    }
+  }
+
+  #set(request: number, key: string, row: Row): void {
+    this.#rows.set(key, row);
+    this.#rowOf.set(request, key);
+    this.#bases.set(request, row.values);
+    this.#cookies.set(request, "set");
+  }
+
+  /** Gives `false` if the row is gone. */
+  #update(request: number, manager: number, row: string, change: Change): boolean {
+    const { cleared, renews, overridden } = change;
+    const base = this.#bases.get(request)!;
+    // What leaves the session as the request has found it is no change.
+    const isChange = ([key, value]: [string, unknown]): boolean =>
+      cleared || renews || base[key] !== value;
+    const values = new Map([...change.values].filter(isChange));
+    const merges = overridden !== undefined;
+    if (!cleared && values.size === 0 && !renews && !merges) return true;
+    const isTwin = renews && this.#rows.has(this.#successors.get(`${manager} ${row}`) ?? "");
+    const before = this.#rows.get(row) ?? (isTwin ? this.#before.get(row) : undefined);
+    if (before === undefined) {
+      this.#vanish(request, manager, row);
+      return false;
+    }
+    const next = {
+      values: apply({ cleared, values }, before.values),
+      merges: before.merges + Number(merges),
+    };
+    if (!renews) {
+      this.#set(request, row, next);
+      return true;
+    }
+    if (!isTwin) this.#before.set(row, before);
+    const key = `new row ${this.#made++}`;
+    if (this.#rows.delete(row)) this.#successors.set(`${manager} ${row}`, key);
+    this.#set(request, key, next);
+    return true;
+  }
+
+  #vanish(request: number, manager: number, row: string): void {
+    this.#vanished.add(request);
+    this.#rowOf.set(request, undefined);
+    this.#bases.set(request, {});
+    if (this.#successors.has(`${manager} ${row}`)) this.#cookies.delete(request);
+    else this.#cookies.set(request, "clear, perhaps");
+  }
+
+  /** What the store and the clients' cookies may be like in the end. */
+  results(requests: number): string[] {
+    const cookies = Array.from({ length: requests }, (_, request) => this.#cookies.get(request));
+    // While another request tries to renew or end a session that is gone, nobody knows that it will fail.
+    const choices = cookies.map((cookie) =>
+      cookie === "clear, perhaps" ? ["clear", undefined] : [cookie]
+    );
+    const all = choices.reduce<(string | undefined)[][]>(
+      (before, choice) => before.flatMap((some) => choice.map((one) => [...some, one])),
+      [[]],
+    );
+    const rows = [...this.#rows.values()].map(({ values }) => values);
+    return all.map((cookies) => toText(rows, cookies));
+  }
+}
+
+/** The steps of a commit, in their order; if it merges, it may do so again so many times. */
+function stepsOf(commit: Commit, again: number): Step[] {
+  const { begin, end, look } = commit;
+  const write: Step = { commit, do: "write", begin, end };
+  if (look === undefined) return [write];
+  const steps: Step[] = [{ commit, do: "look", begin: look.begin, end: look.end }, write];
+  if (!look.found) return steps;
+  return [...steps, ...Array<Step>(again).fill({ ...write, do: "again" }), { ...write, do: "end" }];
+}
+
+/** All orders of the steps in which none comes before one that had ended when it began. */
+function* ordersOf(commits: readonly (readonly Step[])[]): Generator<Step[]> {
+  const open = commits.filter((steps) => steps.length > 0);
+  if (open.length === 0) yield [];
+  for (const steps of open) {
+    const [first, ...rest] = steps as [Step, ...Step[]];
+    const others = open.filter((other) => other !== steps);
+    if (others.some((other) => other.some(({ end }) => end < first.begin))) continue;
+    for (const order of ordersOf([rest, ...others])) yield [first, ...order];
+  }
+}
+
+/** The results of all orders of the commits, the simple ones first. */
+function* resultsOf(plans: readonly Plan[], commits: readonly Commit[]): Generator<string> {
+  const merges = commits.some(({ look }) => look?.found);
+  for (let again = 0; again <= (merges ? MAX_AGAIN : 0); again++) {
+    for (const order of ordersOf(commits.map((commit) => stepsOf(commit, again)))) {
+      const model = new Model(plans);
+      if (order.every((step) => model.step(step))) yield* model.results(plans.length);
+    }
+  }
+}
+
+function toText(rows: Iterable<Values>, cookies: readonly (string | undefined)[]): string {
+  const sorted = [...rows].map((values) => JSON.stringify(Object.entries(values).sort()));
+  return `rows ${sorted.sort().join()}, cookies ${cookies.map(String).join()}`;
+}
+
+/** Does an operation to a session, unless it is of no effect there. */
+function attempt(
+  session: SessionState<Values>,
+  operation: Exclude<Operation, { readonly do: "merge" }>,
+): boolean {
+  switch (operation.do) {
+    case "put":
+      session.put(operation.key, operation.value);
+      return true;
+    case "remove":
+      if (!session.has(operation.key)) return false;
+      session.remove(operation.key);
+      return true;
+    case "clear":
+      if (session.keys().length === 0) return false;
+      session.clear();
+      return true;
+    default:
+      session[operation.do]();
+      return true;
+  }
+}
+
+/** Carries the plans out side by side; gives what came of it, and the commits. */
+async function run(
+  scheduler: fc.Scheduler,
+  plans: readonly Plan[],
+  { kinds = [], calls = ALL_CALLS }: Options,
+): Promise<
+  { readonly rows: readonly Values[]; readonly result: string; readonly commits: readonly Commit[] }
+> {
+  const store = new MemoryStore();
+  const setUp = new SessionManager<Values>({ store });
+  const deadline = new Date(Date.now() + 3_600_000);
+  const tokens = { row: "", other: "" };
+  for (const on of ["row", "other"] as const) {
+    const first = await setUp.load(undefined);
+    for (const [key, value] of Object.entries(FIRST[on])) first.put(key, value);
+    first.deadline = deadline;
+    await setUp.commit(first);
+    tokens[on] = first.token!;
+  }
+  // The calls, and their replies, arrive when the scheduler says so.
+  const scheduled = withCalls(store, calls, async (name, make) => {
+    await scheduler.schedule(Promise.resolve(), name);
+    const reply = await make();
+    await scheduler.schedule(Promise.resolve(), `reply to ${name}`);
+    return reply;
+  });
+  const managers = [0, 1].map(() => new SessionManager<Values>({ store: scheduled }));
+  const sessions = await Promise.all(plans.map(async ({ manager, on }) => {
+    return await managers[manager]!.load(tokens[on]) as SessionState<Values>;
+  }));
+  const commits: Commit[] = [];
+  let clock = 0;
+  await Promise.all(plans.map(async ({ manager, on, parts }, request) => {
+    const session = sessions[request]!;
+    await scheduler.schedule(Promise.resolve(), `request ${request}`);
+    for (const part of parts) {
+      const target = on === "row" ? "other" : "row";
+      const operations: Operation[] = [];
+      let look: Commit["look"];
+      for (const planned of part) {
+        if (planned.do === "merge") {
+          if (look !== undefined || (on === "other" && !kinds.includes("merge each other"))) {
+            continue;
+          }
+          const begin = ++clock;
+          const found = await session.merge(tokens[target]);
+          look = { begin, end: ++clock, found };
+          if (found) operations.push(planned);
+          continue;
+        }
+        const operation = planned.do === "put" ? { ...planned, value: ++clock } : planned;
+        if (attempt(session, operation)) operations.push(operation);
+      }
+      const begin = ++clock;
+      const commit: Commit = { request, manager, target, operations, begin, end: Infinity };
+      if (look !== undefined) commit.look = look;
+      commits.push(commit);
+      await managers[manager]!.commit(session);
+      commit.end = ++clock;
+    }
+  }));
+  const rows = [...(await store.all()).values()].map((data) =>
+    Object.fromEntries(devalueCodec.decode(data).values)
+  );
+  return { rows, result: toText(rows, sessions.map(({ cookie }) => cookie?.kind)), commits };
+}
+
+interface Options {
+  readonly kinds?: readonly Kind[];
+  /** The managers that the requests are spread over, 1 or 2. */
+  readonly managers?: number;
+  readonly calls?: readonly Call[];
+}
+
+/** Tests what is planned in whichever order it happens. */
+function testPlans(
+  name: string,
+  options: Options,
+  check: (plans: readonly Plan[], outcome: Awaited<ReturnType<typeof run>>) => void,
+): void {
+  Deno.test(name, async () => {
+    const { random } = Math;
+    // Little waiting between two attempts: just what two need that keep undoing each other's.
+    Math.random = () => random() / 10;
+    try {
+      const property = fc.asyncProperty(
+        fc.scheduler(),
+        anyPlans(options),
+        async (scheduler, plans) => {
+          check(plans, await scheduler.waitFor(run(scheduler, plans, options)));
+        },
+      );
+      await fc.assert(property, { numRuns: 200 });
+    } finally {
+      Math.random = random;
+    }
+  });
+}
+
+/** Tests that some order of the commits explains what comes of them. */
+function testInterleavings(name: string, options: Options): void {
+  const testName = `parallel requests ${name} leave what they would one after another`;
+  testPlans(testName, options, (plans, { result, commits }) => {
+    const possible = new Set<string>();
+    for (const one of resultsOf(plans, commits)) {
+      if (one === result) return;
+      possible.add(one);
+    }
+    assert.fail(`${result}\nis none of\n${[...possible].join("\n")}`);
+  });
+}
+
+testInterleavings("that put, remove and clear", {});
+testInterleavings("that destroy the session", { kinds: ["destroy"] });
+testInterleavings("that renew the token", { kinds: ["renewToken"] });
+testInterleavings("that merge", { kinds: ["merge"] });
+testInterleavings("that do all of it", { kinds: ["destroy", "renewToken"] });
+testInterleavings("that do all of it and merge", { kinds: ["destroy", "renewToken", "merge"] });
+for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as const) {
+  testInterleavings(`that do all of it and merge each other in one process, on ${store} store,`, {
+    kinds: ["destroy", "renewToken", "merge each other"],
+    managers: 1,
+    calls,
+  });
+}
+
+// Each takes over what the other one has taken over from it, until one of them has ended the other.
+testPlans(
+  "sessions that merge each other in two processes do not end both, and lose no key",
+  { kinds: ["merge each other"] },
+  (_, { rows, commits }) => {
+    const operations = commits.flatMap(({ operations }) => operations);
+    if (operations.some((operation) => operation.do === "clear")) return assert.ok(rows.length > 0);
+    const keys = [...Object.keys(FIRST.row), ...Object.keys(FIRST.other)];
+    const lost = new Set<string>();
+    for (const operation of operations) {
+      if (operation.do === "put") keys.push(operation.key);
+      if (operation.do === "remove") lost.add(operation.key);
+    }
+    for (const key of keys) {
+      assert.ok(lost.has(key) || rows.some((row) => key in row), `${key} is lost`);
+    }
+  },
+);

@@ -1,0 +1,107 @@
+// The manager around other people's frameworks, as docs/sessions.md shows it.
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import { Hono } from "hono";
+import { MemoryStore, type Session, SessionManager } from "../../src/manager/mod.ts";
+import { Visitor } from "../support/visitor.ts";
+
+interface Values {
+  count: number;
+}
+
+Deno.test("Hono gets the session as one of its bindings", async () => {
+  const sessions = new SessionManager<Values>();
+  const app = new Hono<{ Bindings: { session: Session<Values> } }>();
+  app.get("/count", (c) => {
+    const { session } = c.env;
+    session.put("count", (session.get("count") ?? 0) + 1);
+    return c.text(String(session.get("count")));
+  });
+  app.get("/next", (c) => c.redirect("/count"));
+  const handler = sessions.loadAndSave((request, session) => app.fetch(request, { session }));
+  const visitor = new Visitor(handler);
+  assert.equal(await visitor.text("/count"), "1");
+  assert.equal(await visitor.text("/count"), "2");
+  const response = await visitor.fetch("/next");
+  assert.deepEqual([response.status, response.headers.get("location")], [302, "/count"]);
+});
+
+// Hono answers an error itself, so that the manager would take the request for a success.
+Deno.test("where a Hono app passes its errors on, nothing is saved", async () => {
+  const sessions = new SessionManager<Values>();
+  const app = new Hono<{ Bindings: { session: Session<Values> } }>();
+  app.onError((error) => {
+    throw error;
+  });
+  app.get("/count", (c) => {
+    c.env.session.put("count", 1);
+    throw new Error("handler");
+  });
+  const handler = sessions.loadAndSave((request, session) => app.fetch(request, { session }));
+  await assert.rejects(new Visitor(handler).fetch("/count"), { message: "handler" });
+  for await (const session of sessions.iterate()) assert.fail(session.keys().join());
+});
+
+Deno.test("where a Hono app answers its errors and discards the session, nothing is saved", async () => {
+  const sessions = new SessionManager<Values>();
+  const app = new Hono<{ Bindings: { session: Session<Values> } }>();
+  app.onError((_, c) => {
+    c.env.session.discard();
+    return c.text("sorry", 500);
+  });
+  app.get("/count", (c) => {
+    c.env.session.put("count", 1);
+    return c.text("counted");
+  });
+  app.get("/fail", (c) => {
+    c.env.session.put("count", 2);
+    c.env.session.renewToken();
+    throw new Error("handler");
+  });
+  const handler = sessions.loadAndSave((request, session) => app.fetch(request, { session }));
+  const visitor = new Visitor(handler);
+  await visitor.fetch("/count");
+  const response = await visitor.fetch("/fail");
+  assert.deepEqual([response.status, await response.text()], [500, "sorry"]);
+  assert.deepEqual(response.headers.getSetCookie(), []);
+  assert.equal((await sessions.load(visitor.cookies.get("session"))).get("count"), 1);
+});
+
+const isDeno = "deno" in process.versions;
+
+Deno.test({
+  name: `a WebSocket's upgrade passes through${isDeno ? "" : " (ignored: Deno.serve is Deno's)"}`,
+  ignore: !isDeno,
+  fn: async () => {
+    const store = new MemoryStore();
+    const sessions = new SessionManager<Values>({ store });
+    const handler = sessions.loadAndSave((request, session) => {
+      if (new URL(request.url).pathname === "/count") session.put("count", 1);
+      const { socket, response } = Deno.upgradeWebSocket(request);
+      socket.onopen = () => socket.send(`count ${session.get("count")}`);
+      return response;
+    });
+    const headers: Headers[] = [];
+    const server = Deno.serve({ port: 0, onListen: () => {} }, async (request) => {
+      const response = await handler(request);
+      assert.equal(response.status, 101);
+      headers.push(response.headers);
+      return response;
+    });
+    for (const [path, message] of [["/", "count undefined"], ["/count", "count 1"]] as const) {
+      const socket = new WebSocket(`ws://localhost:${server.addr.port}${path}`);
+      const received = await new Promise((resolve) => {
+        socket.onmessage = ({ data }) => resolve(data);
+      });
+      assert.equal(received, message);
+      const closed = new Promise((resolve) => socket.onclose = resolve);
+      socket.close();
+      await closed;
+    }
+    assert.deepEqual(headers.map((all) => all.get("vary")), ["Cookie", "Cookie"]);
+    assert.deepEqual(headers.map((all) => all.getSetCookie().length), [0, 1]);
+    assert.equal((await store.all()).size, 1);
+    await server.shutdown();
+  },
+});

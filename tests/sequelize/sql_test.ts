@@ -1,0 +1,135 @@
+// The SQL of every verb on every dialect, against sql_snapshot.txt: no database is asked, so that
+// SQL Server is among them. After a change that is meant, run the test with UPDATE_SNAPSHOT=1 and read
+// the difference.
+
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { type Dialect, Sequelize } from "sequelize";
+import { up } from "../../src/sequelize/migration/mod.ts";
+import { SequelizeStore } from "../../mod.ts";
+import { bytes } from "../support/databases.ts";
+
+const DOCUMENT = new URL("../../docs/databases.md", import.meta.url);
+const SNAPSHOT = new URL("./sql_snapshot.txt", import.meta.url);
+const DIALECTS: Dialect[] = ["postgres", "mysql", "mariadb", "sqlite", "mssql"];
+const EXPIRY = new Date("2030-01-02T03:04:05.678Z");
+
+interface Query {
+  readonly sql: string | { query: string; bind?: unknown[] };
+  readonly options: { type?: string; bind?: unknown[] };
+}
+
+/** A Sequelize instance that answers each query by itself, and keeps it. */
+function fake(dialect: Dialect): { sequelize: Sequelize; queries: Query[]; absent: () => void } {
+  // SQL Server's driver is not installed; it would be needed to connect only.
+  const sequelize = new Sequelize({ dialect, ...(dialect === "mssql" && { dialectModule: {} }) });
+  const queries: Query[] = [];
+  let absent = false;
+  const query = (sql: Query["sql"], options: Query["options"]): Promise<unknown> => {
+    queries.push({ sql, options });
+    const { type } = options;
+    if (type === "SELECT" && absent) {
+      absent = false;
+      return Promise.reject(new Error("no such table"));
+    }
+    if (String(sql).endsWith("FOR UPDATE")) {
+      return Promise.resolve([{ token: "a" }, { token: "b" }]);
+    }
+    if (type === "SELECT") return Promise.resolve([{ token: "expired", data: "", expiry: 0 }]);
+    if (type === "BULKUPDATE" || type === "BULKDELETE") return Promise.resolve(1);
+    if (type === "UPSERT") return Promise.resolve([{}, null]);
+    return Promise.resolve([]);
+  };
+  const transaction = async (): Promise<unknown> => {
+    await query("START TRANSACTION", {});
+    return { commit: () => query("COMMIT", {}) };
+  };
+  return {
+    sequelize: Object.assign(sequelize, { query, transaction }),
+    queries,
+    absent: () => absent = true,
+  };
+}
+
+/** A query as a line of text; what is the time of day is made the same every time. */
+function line({ sql, options }: Query): string {
+  const [query, bind] = typeof sql === "string"
+    ? [sql, options.bind]
+    : [sql.query, sql.bind ?? options.bind];
+  const values = bind === undefined ? "" : ` -- ${JSON.stringify(bind.map(readable))}`;
+  return (query.trim() + values)
+    .replaceAll(/20[2-9]\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}/g, (date) => {
+      return date.startsWith("2030-01-02") ? date : "<now>";
+    });
+}
+
+function readable(value: unknown): unknown {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
+}
+
+/** Makes every call on a store, and answers with the queries of each. */
+async function statementsOf(dialect: Dialect): Promise<string> {
+  const { sequelize, queries, absent } = fake(dialect);
+  const lines = [`# ${dialect}`];
+  const section = async <T>(name: string, call: () => Promise<T>): Promise<T> => {
+    queries.length = 0;
+    const result = await call();
+    lines.push(`## ${name}`, ...queries.map(line));
+    return result;
+  };
+  absent();
+  const store = await section("open()", () => {
+    return SequelizeStore.open(sequelize, { cleanupInterval: 0, schema: undefined });
+  });
+  const [old, next] = [bytes("old"), bytes("new")];
+  await section("find()", () => store.find("a"));
+  await section("find(), 4 at once", () => {
+    return Promise.all([..."abcd"].map((token) => store.find(token)));
+  });
+  await section("commit()", () => store.commit("a", old, EXPIRY));
+  await section("commit(), 4 at once", () => {
+    return Promise.all([..."badc"].map((token) => store.commit(token, old, EXPIRY)));
+  });
+  await section("replace()", () => store.replace("a", old, next, EXPIRY));
+  await section("touch()", () => store.touch("a", EXPIRY));
+  await section("replace(), 2 at once", () => {
+    return Promise.all([..."ba"].map((token) => store.replace(token, old, next, EXPIRY)));
+  });
+  await section("touch(), 2 at once", () => {
+    return Promise.all([..."ba"].map((token) => store.touch(token, EXPIRY)));
+  });
+  await section("delete()", () => store.delete("a"));
+  await section("delete(), 4 at once", () => {
+    return Promise.all([..."abcd"].map((token) => store.delete(token)));
+  });
+  await section("all()", () => store.all());
+  await section("entries(), a page", () => store.entries({ pageSize: 2 }).next());
+  await section("deleteExpired(), a batch", () => store.deleteExpired());
+  return lines.join("\n");
+}
+
+Deno.test("the statements of every verb on every dialect are those in the snapshot", async () => {
+  const actual = [];
+  for (const dialect of DIALECTS) actual.push(await statementsOf(dialect));
+  const snapshot = actual.join("\n\n") + "\n";
+  if (process.env.UPDATE_SNAPSHOT) await writeFile(SNAPSHOT, snapshot);
+  assert.equal(snapshot, await readFile(SNAPSHOT, "utf8"));
+});
+
+Deno.test("docs/databases.md has the statements that make the table", async () => {
+  const document = await readFile(DOCUMENT, "utf8");
+  let actual = document;
+  for (const dialect of ["postgres", "mysql", "sqlite", "mssql"] as const) {
+    const { sequelize, queries, absent } = fake(dialect);
+    absent();
+    await up(sequelize.getQueryInterface());
+    const [, ...statements] = queries.map(line);
+    const sql = statements.map((statement) => `${statement.replace(/;$/, "")};\n`).join("");
+    const place = new RegExp(`(<!-- ${dialect} -->\n\n\`\`\`sql\n)[^]*?(?=\`\`\`)`);
+    assert.match(document, place);
+    actual = actual.replace(place, (_, start) => start + sql);
+  }
+  if (process.env.UPDATE_SNAPSHOT) await writeFile(DOCUMENT, actual);
+  assert.equal(await readFile(DOCUMENT, "utf8"), actual);
+});

@@ -1,0 +1,180 @@
+// The databases that the tests run on: SQLite always, the others where an environment variable names one.
+
+import { isBuiltin } from "node:module";
+import { join } from "node:path";
+import process from "node:process";
+import { type Options, Sequelize } from "sequelize";
+import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
+import { nodeSqlite } from "../../src/node_sqlite/mod.ts";
+import { withFolder } from "./folder.ts";
+
+/** A database to test on. */
+export interface Database {
+  readonly name: string;
+  readonly dialect: "sqlite" | "postgres" | "mariadb" | "mysql" | "mssql";
+  /** Why the tests on it are ignored, or `undefined` where they run. */
+  readonly ignored: string | undefined;
+  /** Lends a Sequelize instance for the length of a test. */
+  connect(test: Test, options?: Options): Promise<void>;
+}
+
+/** A test on a database; `address` is what another process can reach it by: see {@linkcode open}. */
+type Test = (sequelize: Sequelize, address: string) => Promise<void>;
+
+/** An open store, and what it stands on. */
+export interface Fixture {
+  readonly store: SequelizeStore;
+  readonly sequelize: Sequelize;
+  /** The SQL of every statement that the store has sent since it was opened. */
+  readonly statements: string[];
+}
+
+/** What the address of a SQLite file starts with if `node:sqlite` opens it, and not the package `sqlite3`. */
+const NODE_SQLITE = "node-sqlite:";
+
+/** Opens a database by its URL, or SQLite by its file, which may have `node-sqlite:` in front. */
+export function open(address: string, options: Options = {}): Sequelize {
+  // A test server's certificate is nobody's.
+  const unencrypted = { dialectOptions: { options: { encrypt: false } } };
+  const quiet = { logging: false, ...(address.startsWith("mssql:") && unencrypted), ...options };
+  return /^\w+:\/\//.test(address) ? new Sequelize(address, quiet) : new Sequelize({
+    dialect: "sqlite",
+    storage: fileOf(address),
+    ...(address.startsWith(NODE_SQLITE) && { dialectModule: nodeSqlite }),
+    ...quiet,
+  });
+}
+
+/** The file of a SQLite database's address. */
+export function fileOf(address: string): string {
+  return address.startsWith(NODE_SQLITE) ? address.slice(NODE_SQLITE.length) : address;
+}
+
+async function lend(address: string, test: Test, options: Options | undefined): Promise<void> {
+  const sequelize = open(address, options);
+  try {
+    await test(sequelize, address);
+  } finally {
+    await sequelize.close();
+  }
+}
+
+/** Why tests on `node:sqlite` are ignored, or `undefined` where they run. */
+export const withoutNodeSqlite: string | undefined = isBuiltin("node:sqlite")
+  ? undefined
+  : "this runtime has no node:sqlite";
+
+/** SQLite in memory and in a file; `prefix` is what the addresses start with. */
+function sqlite(name: string, prefix: string, ignored?: string): [Database, Database] {
+  const inMemory: Database = {
+    name: `${name} in memory`,
+    dialect: "sqlite",
+    ignored,
+    connect: (test, options) => lend(`${prefix}:memory:`, test, options),
+  };
+  const inFile: Database = {
+    name: `${name} in a file`,
+    dialect: "sqlite",
+    ignored,
+    connect: (test, options) =>
+      withFolder((folder) => lend(prefix + join(folder, "sessions.sqlite"), test, options)),
+  };
+  return [inMemory, inFile];
+}
+
+const [inMemory, inFile] = sqlite("SQLite", "");
+const [ownInMemory, ownInFile] = sqlite(
+  "SQLite by node:sqlite",
+  NODE_SQLITE,
+  withoutNodeSqlite,
+);
+
+function server(name: string, dialect: Database["dialect"], variable: string): Database {
+  const url = process.env[variable];
+  return {
+    name,
+    dialect,
+    ignored: url ? undefined : `${variable} is not set`,
+    connect: (test, options) => lend(url!, test, options),
+  };
+}
+
+export const postgres: Database = server("PostgreSQL", "postgres", "TEST_POSTGRES_URL");
+export const mariadb: readonly Database[] = [
+  server("MariaDB through mariadb", "mariadb", "TEST_MARIADB_URL"),
+  server("MariaDB through mysql2", "mysql", "TEST_MYSQL_URL"),
+];
+/** Put through the contract alone: the other tests' own SQL is not for it. */
+export const mssql: Database = server("SQL Server", "mssql", "TEST_MSSQL_URL");
+/** Those that another connection, or another process, can have a part in. */
+export const servers: readonly Database[] = [postgres, ...mariadb];
+export const shared: readonly Database[] = [inFile, ownInFile, ...servers];
+export const databases: readonly Database[] = [inMemory, ownInMemory, ...shared];
+
+/** Defines one test for each database. */
+export function testOn(
+  on: Database | readonly Database[],
+  name: string,
+  test: (database: Database) => Promise<void>,
+): void {
+  for (const database of [on].flat()) {
+    const reason = database.ignored ? ` (ignored: ${database.ignored})` : "";
+    Deno.test({
+      name: `${database.name}: ${name}${reason}`,
+      ignore: database.ignored !== undefined,
+      fn: () => test(database),
+    });
+  }
+}
+
+let tables = 0;
+
+/** A table name that no other test uses. */
+export function freshTableName(): string {
+  return `sessions_${process.pid}_${++tables}`;
+}
+
+/** Opens a store on a table of its own, without a cleanup loop unless asked for; drops the table after. */
+export async function withStore(
+  database: Database,
+  test: (fixture: Fixture) => Promise<void>,
+  options: SequelizeStoreOptions = {},
+  sequelizeOptions: Options = {},
+): Promise<void> {
+  await database.connect(async (sequelize) => {
+    const statements: string[] = [];
+    const store = await SequelizeStore.open(sequelize, {
+      tableName: freshTableName(),
+      cleanupInterval: 0,
+      logging: (sql) => statements.push(sql),
+      ...options,
+    });
+    statements.length = 0;
+    try {
+      await test({ store, sequelize, statements });
+    } finally {
+      await store.stopCleanup();
+      await store.model.drop();
+    }
+  }, sequelizeOptions);
+}
+
+/** Bytes from text. */
+export function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Text from bytes. */
+export function text(data: Uint8Array | undefined): string | undefined {
+  return data && new TextDecoder().decode(data);
+}
+
+/** A moment so many milliseconds from now; in the past where negative. */
+export function inMs(ms: number): Date {
+  return new Date(Date.now() + ms);
+}
+
+/** A moment a minute from now. */
+export function soon(): Date {
+  return inMs(60_000);
+}
