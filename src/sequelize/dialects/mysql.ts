@@ -131,7 +131,8 @@ function statements(model: SessionModel, driver: Driver): Statements {
   ): Promise<boolean> => {
     const parameters = [token, utc(expiry), now()];
     const { count } = await driver.send(TOUCH_ONE, parameters, transaction);
-    return count > 0 || (await driver.send(WAS_TOUCHED, parameters, transaction)).rows.length > 0;
+    return count > 0 ||
+      tokensIn(await driver.send(WAS_TOUCHED, parameters, transaction)).length > 0;
   };
 
   const touchMany = async (
@@ -160,7 +161,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
     const { count } = await driver.send(REPLACE_ONE, parameters, transaction);
     if (count > 0 || !data.equals(current)) return count > 0;
     const unchanged = [token, utc(expiry), data, moment];
-    return (await driver.send(WAS_REPLACED, unchanged, transaction)).rows.length > 0;
+    return tokensIn(await driver.send(WAS_REPLACED, unchanged, transaction)).length > 0;
   };
 
   const replaceMany = (
