@@ -55,8 +55,8 @@ export interface SessionCookieOptions {
   readonly persist?: boolean | undefined;
 }
 
-// RFC 6265 requires a token of RFC 9110. The length leaves room for the value in the 4096 bytes that
-// browsers keep.
+// A token of RFC 9110, which RFC 6265 asks a name to be; the length leaves room for the value in the
+// 4096 bytes that browsers keep.
 const COOKIE_NAME: Rule<string> = {
   text: "1 to 255 characters of those that HTTP allows in a token",
   hasType: isString,
@@ -143,7 +143,7 @@ export class SessionCookie {
     assertKept(name, this.#attributes);
   }
 
-  /** Returns the well-formed tokens of a request's cookies, in their order. */
+  /** The well-formed tokens that a request brings, in its order; none if there is no such cookie. */
   read(request: Request): string[] {
     return [...new Set(this.#values(request).filter(isGenerated))].slice(0, MAX_CANDIDATES);
   }
@@ -155,17 +155,17 @@ export class SessionCookie {
 
   #values(request: Request): (string | undefined)[] {
     const pairs = request.headers.get("cookie")?.split(";") ?? [];
-    // Each by itself, because parseCookie returns only the first of two cookies of one name.
+    // Each by itself: of two cookies of one name, parseCookie would give only the first.
     return pairs.map((pair) => parseCookie(pair)[this.#name]);
   }
 
-  /** Returns the `Set-Cookie` header's value that gives the browser a token. */
+  /** A `Set-Cookie` header's value that makes the browser keep a token, until it is closed or expiry. */
   write(token: string, expiry: Date, persist: boolean): string {
     const attributes = persist ? { ...this.#attributes, ...untilExpiry(expiry) } : this.#attributes;
     return stringifySetCookie({ name: this.#name, value: token, ...attributes });
   }
 
-  /** Returns the `Set-Cookie` header's value that makes the browser forget the cookie. */
+  /** A `Set-Cookie` header's value that makes the browser forget the cookie. */
   clear(): string {
     const attributes = { ...this.#attributes, maxAge: 0, expires: new Date(0) };
     return stringifySetCookie({ name: this.#name, value: "", ...attributes });

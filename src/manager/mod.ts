@@ -25,10 +25,10 @@
 
 export { type Codec, devalueCodec, jsonCodec, type SessionContent } from "./codec.ts";
 export type { SessionCookieOptions } from "./cookie.ts";
-export { ConflictError } from "../store/conflict_error.ts";
 export type { SessionManagerOptions } from "./options.ts";
 export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
 export type { Session, SessionStatus } from "./session.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
 export type { Duration } from "../util/duration.ts";
+export { ConflictError } from "../store/conflict_error.ts";

@@ -1,5 +1,5 @@
 /**
- * Adds the headers that a response that depends on a session needs.
+ * Adds what a response that depends on a session has to say.
  *
  * @param setCookie The `Set-Cookie` header's value, if the cookie changes.
  * @returns The response, or another one with its status and body, which goes on streaming.
@@ -11,12 +11,12 @@ export function addHeaders(response: Response, setCookie: string | undefined): R
     headers.append("set-cookie", setCookie);
     addNoCache(headers);
   };
-  // A copy, because the handler may return one response object to several visitors. A response that cannot
-  // be copied, such as the answer to a WebSocket's upgrade, is for one visitor only.
+  // A copy, because the handler may give one and the same response to several visitors. What cannot be
+  // copied, as the answer to a WebSocket's upgrade, is for one visitor alone.
   return isCopyable(response) ? copy(response, addAll) : withHeaders(response, addAll);
 }
 
-/** Whether `new Response` takes the status. */
+/** The statuses that `new Response` takes. */
 function isCopyable({ status }: Response): boolean {
   return status >= 200;
 }
@@ -32,18 +32,18 @@ function withHeaders(response: Response, add: (headers: Headers) => void): Respo
     add(response.headers);
     return response;
   } catch {
-    // The headers of Response.redirect() and fetch() are immutable.
+    // Immutable, as those of Response.redirect() and fetch() are.
     return isCopyable(response) ? copy(response, add) : response;
   }
 }
 
-/** Keeps caches from giving one visitor's page to another: RFC 9110, section 12.5.5. */
+/** A cache must not give one visitor's page to another: RFC 9110, section 12.5.5. */
 function addVary(headers: Headers): void {
   const vary = headers.get("vary")?.toLowerCase().split(",").map((name) => name.trim()) ?? [];
   if (!vary.includes("*") && !vary.includes("cookie")) headers.append("vary", "Cookie");
 }
 
-/** Keeps caches from storing the cookie along with the page: RFC 9111, section 5.2.2.4. */
+/** A cache must not store the cookie along with the page: RFC 9111, section 5.2.2.4. */
 function addNoCache(headers: Headers): void {
   const noCache = 'no-cache="Set-Cookie"';
   if (headers.get("cache-control")?.includes(noCache)) return;
