@@ -1,8 +1,14 @@
 import { SequelizeStore } from "@scs/sequelize-store";
 import { SessionManager } from "@scs/sequelize-store/manager";
+import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import { Sequelize } from "sequelize";
 
-const sequelize = new Sequelize({ dialect: "sqlite", storage: "hello.sqlite", logging: false });
+const sequelize = new Sequelize({
+  dialect: "sqlite",
+  storage: "hello.sqlite",
+  dialectModule: nodeSqlite,
+  logging: false,
+});
 const store = await SequelizeStore.open(sequelize);
 const sessions = new SessionManager<{ message: string }>({ store, lifetime: 24 * 3_600_000 });
 

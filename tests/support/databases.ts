@@ -1,6 +1,6 @@
-// The databases that the tests run on: SQLite always, the others where an environment variable names one.
+// The databases that the tests run on: SQLite always, the others if an environment variable names one.
 
-import { isBuiltin } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
 import { type Options, Sequelize } from "sequelize";
@@ -37,12 +37,18 @@ export function open(address: string, options: Options = {}): Sequelize {
   // A test server's certificate is nobody's.
   const unencrypted = { dialectOptions: { options: { encrypt: false } } };
   const quiet = { logging: false, ...(address.startsWith("mssql:") && unencrypted), ...options };
-  return /^\w+:\/\//.test(address) ? new Sequelize(address, quiet) : new Sequelize({
+  return /^\w+:\/\//.test(address)
+    ? new Sequelize(address, quiet)
+    : new Sequelize({ ...sqliteOptions(address), ...quiet });
+}
+
+/** What opens a SQLite file, which may have `node-sqlite:` in front. */
+export function sqliteOptions(address: string): Options {
+  return {
     dialect: "sqlite",
     storage: fileOf(address),
     ...(address.startsWith(NODE_SQLITE) && { dialectModule: nodeSqlite }),
-    ...quiet,
-  });
+  };
 }
 
 /** The file of a SQLite database's address. */
@@ -59,7 +65,21 @@ async function lend(address: string, test: Test, options: Options | undefined): 
   }
 }
 
-/** Why tests on `node:sqlite` are ignored, or `undefined` where they run. */
+/** Why tests on the package `sqlite3` are ignored, or `undefined` if they run. */
+export const withoutSqlite3: string | undefined = loadsSqlite3()
+  ? undefined
+  : "there is no native binding of sqlite3";
+
+function loadsSqlite3(): boolean {
+  try {
+    createRequire(import.meta.url)("sqlite3");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why tests on `node:sqlite` are ignored, or `undefined` if they run. */
 export const withoutNodeSqlite: string | undefined = isBuiltin("node:sqlite")
   ? undefined
   : "this runtime has no node:sqlite";
@@ -82,7 +102,7 @@ function sqlite(name: string, prefix: string, ignored?: string): [Database, Data
   return [inMemory, inFile];
 }
 
-const [inMemory, inFile] = sqlite("SQLite", "");
+const [inMemory, inFile] = sqlite("SQLite", "", withoutSqlite3);
 const [ownInMemory, ownInFile] = sqlite(
   "SQLite by node:sqlite",
   NODE_SQLITE,
@@ -106,10 +126,11 @@ export const mariadb: readonly Database[] = [
 ];
 /** Put through the contract alone: the other tests' own SQL is not for it. */
 export const mssql: Database = server("SQL Server", "mssql", "TEST_MSSQL_URL");
-/** Those that another connection, or another process, can have a part in. */
 export const servers: readonly Database[] = [postgres, ...mariadb];
-export const shared: readonly Database[] = [inFile, ownInFile, ...servers];
-export const databases: readonly Database[] = [inMemory, ownInMemory, ...shared];
+/** Those that another connection, or another process, can have a part in. */
+export const shared: readonly Database[] = [ownInFile, inFile, ...servers];
+/** `node:sqlite` comes first: it needs no build, so that tests on the first one always run. */
+export const databases: readonly Database[] = [ownInMemory, inMemory, ...shared];
 
 /** Defines one test for each database. */
 export function testOn(
