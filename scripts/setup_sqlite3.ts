@@ -6,21 +6,12 @@
 // With `--optional`, a build that fails is no error: the tests then run on `node:sqlite`.
 
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { loadSqlite3 } from "../tests/support/sqlite3.ts";
 
 const PROGRESS_MS = 5000;
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-
-function loads(): boolean {
-  try {
-    createRequire(import.meta.url)("sqlite3");
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Runs a command and resolves with everything that it has printed, or why it cannot be run. */
 async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
@@ -50,14 +41,15 @@ async function build(): Promise<string> {
   // npm includes node-gyp.
   let output = await run("npm", ["run", "install"], `${ROOT}/node_modules/sqlite3`);
   // If there is no npm, Deno can run the package's install script itself.
-  if (!loads()) {
-    output += await run(process.execPath, ["install", "--allow-scripts=npm:sqlite3"], ROOT);
+  if (!loadSqlite3()) {
+    const args = ["install", "--node-modules-dir=auto", "--allow-scripts=npm:sqlite3"];
+    output += await run(process.execPath, args, ROOT);
   }
   return output;
 }
 
-const output = loads() ? "" : await withProgress(build());
-if (!loads()) {
+const output = loadSqlite3() ? "" : await withProgress(build());
+if (!loadSqlite3()) {
   const problem = "Cannot load sqlite3: its native binding was not built";
   if (process.argv.includes("--optional")) {
     console.log(`${problem} (deno task setup:sqlite3 prints why). The tests on it are ignored`);

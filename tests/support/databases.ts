@@ -1,12 +1,13 @@
 // The databases that the tests run on: SQLite always, the others if an environment variable names one.
 
-import { createRequire, isBuiltin } from "node:module";
+import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
 import { type Options, Sequelize } from "sequelize";
 import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
 import { nodeSqlite } from "../../src/node_sqlite/mod.ts";
 import { withFolder } from "./folder.ts";
+import { loadSqlite3 } from "./sqlite3.ts";
 
 /** A database to test on. */
 export interface Database {
@@ -44,11 +45,9 @@ export function open(address: string, options: Options = {}): Sequelize {
 
 /** What opens a SQLite file, which may have `node-sqlite:` in front. */
 export function sqliteOptions(address: string): Options {
-  return {
-    dialect: "sqlite",
-    storage: fileOf(address),
-    ...(address.startsWith(NODE_SQLITE) && { dialectModule: nodeSqlite }),
-  };
+  const dialectModule = address.startsWith(NODE_SQLITE) ? nodeSqlite : sqlite3;
+  if (!dialectModule) throw new Error(`Cannot open ${address}: ${withoutSqlite3}`);
+  return { dialect: "sqlite", storage: fileOf(address), dialectModule };
 }
 
 /** The file of a SQLite database's address. */
@@ -65,19 +64,12 @@ async function lend(address: string, test: Test, options: Options | undefined): 
   }
 }
 
+const sqlite3 = loadSqlite3();
+
 /** Why tests on the package `sqlite3` are ignored, or `undefined` if they run. */
-export const withoutSqlite3: string | undefined = loadsSqlite3()
+export const withoutSqlite3: string | undefined = sqlite3
   ? undefined
   : "there is no native binding of sqlite3";
-
-function loadsSqlite3(): boolean {
-  try {
-    createRequire(import.meta.url)("sqlite3");
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Why tests on `node:sqlite` are ignored, or `undefined` if they run. */
 export const withoutNodeSqlite: string | undefined = isBuiltin("node:sqlite")
