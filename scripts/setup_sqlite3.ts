@@ -42,8 +42,7 @@ async function build(): Promise<string> {
   let output = await run("npm", ["run", "install"], `${ROOT}/node_modules/sqlite3`);
   // If there is no npm, Deno can run the package's install script itself.
   if (!loadSqlite3()) {
-    const args = ["install", "--node-modules-dir=auto", "--allow-scripts=npm:sqlite3"];
-    output += await run(process.execPath, args, ROOT);
+    output += await run(process.execPath, ["install", "--allow-scripts=npm:sqlite3"], ROOT);
   }
   return output;
 }
