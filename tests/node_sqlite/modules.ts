@@ -40,7 +40,7 @@ function plain(value: unknown): unknown {
   return value;
 }
 
-/** Lets `close()` of an instance do nothing: `sqlite3` never closes what it could not open. */
+/** Makes an instance's `close()` do nothing: `sqlite3` never closes a file that it could not open. */
 export function forgetConnections(sequelize: Sequelize): void {
   Object.assign(sequelize.connectionManager, { connections: {} });
 }
@@ -55,7 +55,7 @@ export function testNodeSqlite(
   Deno.test({ name: `node-sqlite: ${name}${reason}`, ignore: ignored !== undefined, fn });
 }
 
-/** Tests that a scenario has the same result on both modules, and what it is if that is given. */
+/** Tests that a scenario has the same result on both modules, and the expected one if given. */
 export function testSame(name: string, scenario: Scenario, expected?: unknown): void {
   testNodeSqlite(`as on sqlite3: ${name}`, async () => {
     const [theirs, ours] = [await play("", scenario), await play("node-sqlite:", scenario)];
@@ -72,7 +72,7 @@ interface Failure extends Error {
   readonly parent?: Error & { readonly code?: string; readonly errno?: number };
 }
 
-/** What applications can see of an error. */
+/** The parts of an error that applications can see. */
 export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   const error = await promise.then(() => assert.fail("did not reject"), (e: Failure) => e);
   const { name, message, fields, errors, sql, parent } = error;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 
-/** The documents that show an example, and the examples. */
+/** The documents that show an example, and the example. */
 const SHOWN = [
   ["README.md", "hello.ts"],
   ["README.md", "hello_node.mts"],
@@ -12,7 +12,7 @@ const SHOWN = [
 ] as const;
 
 for (const [document, example] of SHOWN) {
-  Deno.test(`${document} shows examples/${example} as it stands`, async () => {
+  Deno.test(`${document} shows examples/${example} unchanged`, async () => {
     const read = (path: string): Promise<string> =>
       readFile(new URL(`../../${path}`, import.meta.url), "utf8");
     const [text, code] = await Promise.all([read(document), read(`examples/${example}`)]);

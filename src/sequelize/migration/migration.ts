@@ -2,7 +2,8 @@ import type { QueryInterface, Transaction } from "sequelize";
 import { check, hasMethods, isFunction, type Rule } from "../../util/check.ts";
 import { checkDialect, SEQUELIZE, TABLE_OPTIONS } from "../options.ts";
 import { readOptions, withDefault } from "../../util/options.ts";
-import { defineSessionModel, type SessionModel } from "../model.ts";
+import { defineSessionModel } from "../define_model.ts";
+import type { SessionModel } from "../model.ts";
 import { createSessionTable, createSessionTableIn, dropSessionTable } from "../schema.ts";
 
 /** @ignore so that the documentation does not take Sequelize's own type for an undocumented one */
