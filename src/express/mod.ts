@@ -5,9 +5,15 @@
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
  * import { ExpressStore } from "@scs/sequelize-store/express";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await using sessions = await SequelizeStore.open(sequelize);
  * const store = new ExpressStore(sessions); // for session({ store, ... })
  * console.log(await store.length()); // 0

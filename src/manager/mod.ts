@@ -6,9 +6,15 @@
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
  * import { SessionManager } from "@scs/sequelize-store/manager";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await using store = await SequelizeStore.open(sequelize);
  * const sessions = new SessionManager<{ visits: number }>({ store });
  *

@@ -41,9 +41,15 @@ const OPENED = Symbol("opened");
  * @example Open a store, and put a session through it
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await using store = await SequelizeStore.open(sequelize);
  *
  * const inAnHour = new Date(Date.now() + 3_600_000);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Options, Sequelize } from "sequelize";
-import { open, withoutNodeSqlite } from "../support/databases.ts";
+import { open, withoutNodeSqlite, withoutSqlite3 } from "../support/databases.ts";
 import { withFolder } from "../support/folder.ts";
 
 /** Opens a connection pool on a module's file, or in memory if `file` is `:memory:`; the test closes it. */
@@ -46,9 +46,13 @@ export function forgetConnections(sequelize: Sequelize): void {
 }
 
 /** Defines a test for `node:sqlite`; without it, the test is ignored. */
-export function testNodeSqlite(name: string, fn: () => Promise<void>): void {
-  const reason = withoutNodeSqlite ? ` (ignored: ${withoutNodeSqlite})` : "";
-  Deno.test({ name: `node-sqlite: ${name}${reason}`, ignore: withoutNodeSqlite !== undefined, fn });
+export function testNodeSqlite(
+  name: string,
+  fn: () => Promise<void>,
+  ignored: string | undefined = withoutNodeSqlite,
+): void {
+  const reason = ignored ? ` (ignored: ${ignored})` : "";
+  Deno.test({ name: `node-sqlite: ${name}${reason}`, ignore: ignored !== undefined, fn });
 }
 
 /** Tests that a scenario has the same result on both modules, and the expected one if given. */
@@ -58,7 +62,7 @@ export function testSame(name: string, scenario: Scenario, expected?: unknown): 
     assert.notEqual(theirs, undefined);
     assert.deepEqual(ours, theirs);
     if (expected !== undefined) assert.deepEqual(ours, expected);
-  });
+  }, withoutNodeSqlite ?? withoutSqlite3);
 }
 
 interface Failure extends Error {

@@ -7,6 +7,7 @@ import { type Options, Sequelize } from "sequelize";
 import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
 import { nodeSqlite } from "../../src/node_sqlite/mod.ts";
 import { withFolder } from "./folder.ts";
+import { loadSqlite3 } from "./sqlite3.ts";
 
 /** A database to test on. */
 export interface Database {
@@ -37,12 +38,16 @@ export function open(address: string, options: Options = {}): Sequelize {
   // A test server's certificate is self-signed.
   const unencrypted = { dialectOptions: { options: { encrypt: false } } };
   const quiet = { logging: false, ...(address.startsWith("mssql:") && unencrypted), ...options };
-  return /^\w+:\/\//.test(address) ? new Sequelize(address, quiet) : new Sequelize({
-    dialect: "sqlite",
-    storage: fileOf(address),
-    ...(address.startsWith(NODE_SQLITE) && { dialectModule: nodeSqlite }),
-    ...quiet,
-  });
+  return /^\w+:\/\//.test(address)
+    ? new Sequelize(address, quiet)
+    : new Sequelize({ ...sqliteOptions(address), ...quiet });
+}
+
+/** What opens a SQLite file, which may have `node-sqlite:` in front. */
+export function sqliteOptions(address: string): Options {
+  const dialectModule = address.startsWith(NODE_SQLITE) ? nodeSqlite : sqlite3;
+  if (!dialectModule) throw new Error(`Cannot open ${address}: ${withoutSqlite3}`);
+  return { dialect: "sqlite", storage: fileOf(address), dialectModule };
 }
 
 /** The file of a SQLite database's address. */
@@ -58,6 +63,13 @@ async function lend(address: string, test: Test, options: Options | undefined): 
     await sequelize.close();
   }
 }
+
+const sqlite3 = loadSqlite3();
+
+/** Why tests on the package `sqlite3` are ignored, or `undefined` if they run. */
+export const withoutSqlite3: string | undefined = sqlite3
+  ? undefined
+  : "there is no native binding of sqlite3";
 
 /** Why tests on `node:sqlite` are ignored, or `undefined` if they run. */
 export const withoutNodeSqlite: string | undefined = isBuiltin("node:sqlite")
@@ -82,7 +94,7 @@ function sqlite(name: string, prefix: string, ignored?: string): [Database, Data
   return [inMemory, inFile];
 }
 
-const [inMemory, inFile] = sqlite("SQLite", "");
+const [inMemory, inFile] = sqlite("SQLite", "", withoutSqlite3);
 const [ownInMemory, ownInFile] = sqlite(
   "SQLite by node:sqlite",
   NODE_SQLITE,
@@ -106,10 +118,11 @@ export const mariadb: readonly Database[] = [
 ];
 /** A database for the contract only, because the SQL of other tests does not run on it. */
 export const mssql: Database = server("SQL Server", "mssql", "TEST_MSSQL_URL");
-/** The databases that several connections or processes can share. */
 export const servers: readonly Database[] = [postgres, ...mariadb];
-export const shared: readonly Database[] = [inFile, ownInFile, ...servers];
-export const databases: readonly Database[] = [inMemory, ownInMemory, ...shared];
+/** The databases that several connections or processes can share. */
+export const shared: readonly Database[] = [ownInFile, inFile, ...servers];
+/** `node:sqlite` comes first: it needs no build, so that tests on the first one always run. */
+export const databases: readonly Database[] = [ownInMemory, inMemory, ...shared];
 
 /** Defines one test for each database. */
 export function testOn(

@@ -5,8 +5,9 @@ import { ExpressStore } from "../../src/express/mod.ts";
 import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
 import { down, up } from "../../src/sequelize/migration/mod.ts";
 import { SequelizeStore } from "../../mod.ts";
+import { open } from "../support/databases.ts";
 
-const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+const sequelize = open("node-sqlite::memory:");
 
 // deno-lint-ignore no-explicit-any -- JavaScript may pass anything
 type Anything = any;

@@ -62,9 +62,15 @@ const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTI
  * @example A migration
  * ```ts
  * import { down, up } from "@scs/sequelize-store/migration";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await up(sequelize.getQueryInterface(), { tableName: "app_sessions" });
  * await down(sequelize.getQueryInterface(), { tableName: "app_sessions" });
  * ```
