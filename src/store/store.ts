@@ -161,7 +161,7 @@ export interface SessionStore {
   find(token: string, options?: CallOptions): Promise<SessionRecord | undefined>;
 
   /**
-   * Inserts a session, or overwrites data and expiry of the one that has this token.
+   * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
    *
    * @param token The session's token.
    * @param data The encoded values; copied, so that the caller may reuse the array at once.
