@@ -342,6 +342,12 @@ function toText(records: Iterable<Values>, cookies: readonly (string | undefined
   return `records ${sorted.sort().join()}, cookies ${cookies.map(String).join()}`;
 }
 
+/** The values that the application has put into a session. */
+function valuesOf(data: Uint8Array): Values {
+  const { __session: _, ...values } = Object.fromEntries(devalueCodec.decode(data).values);
+  return values;
+}
+
 /** Does an operation to a session, unless it has no effect there. */
 function attempt(
   session: TrackedSession<Values>,
@@ -430,9 +436,7 @@ async function run(
       commit.end = ++clock;
     }
   }));
-  const records = [...(await store.all()).values()].map((data) =>
-    Object.fromEntries(devalueCodec.decode(data).values)
-  );
+  const records = [...(await store.all()).values()].map((data) => valuesOf(data));
   return { records, result: toText(records, sessions.map(({ cookie }) => cookie?.kind)), commits };
 }
 
