@@ -128,12 +128,23 @@ export class Committer {
     }, options);
     changes.release(other);
     const { record } = session;
-    // If somebody is being signed out everywhere, this session must not stay signed in for having taken over one
-    // that has ended.
-    if (isDone || record === undefined || record.owner === undefined) return;
-    if (record.owner !== other.record.owner || record.owner !== changes.newOwner) return;
+    // Others have ended it, perhaps because its owner is being signed out everywhere: this session must not be
+    // signed in with its values.
+    if (isDone || record === undefined || !this.#isOwnedThrough(other, record, changes)) return;
     await this.#renewals.destroy(record.token, false, options);
-    this.#vanish(session, record.token);
+    this.#vanish(session, other.record.token);
+  }
+
+  /** Whether these changes have made a record somebody's, and only by the values of the session taken over. */
+  #isOwnedThrough(other: Merged, record: SessionRecord, { newOwner }: ChangeLog): boolean {
+    const { owners, decode } = this.#settings;
+    if (owners === undefined || newOwner === undefined || record.owner !== newOwner) return false;
+    const { keys, all } = other.overridden;
+    const values = new Map(decode(record).values);
+    for (const key of decode(other.record).values.keys()) {
+      if (!all && !keys.has(key)) values.delete(key);
+    }
+    return owners.ownerOf(values) !== newOwner;
   }
 
   /** Ends the oldest sessions of an owner if a commit has made them too many. */

@@ -104,7 +104,7 @@ export class Renewals {
    *
    * @param takeOver Called with what others have made of the record meanwhile, to take that over as well. If
    *   it returns `false`, the record stays.
-   * @returns Whether the record stays or was ended: `false` if it is gone without a trace.
+   * @returns Whether the record was ended or stays: `false` if others have ended it.
    * @throws {ConflictError} If others keep changing it.
    */
   async end(
@@ -123,7 +123,7 @@ export class Renewals {
       }, options);
       return isEnded || undefined;
     });
-    return isDone ?? this.isSucceeded(seen.token);
+    return isDone === true;
   }
 
   /** Ends a record that was renewed. Returns `undefined` if it has changed since, and so did not end. */
