@@ -46,7 +46,7 @@ const MESSAGES: readonly [RegExp, ErrorClass][] = [
   // node-postgres about a connection that has gone, Sequelize about a closed pool.
   [/^Connection terminated|not queryable|connection manager was closed/, "connection"],
   [/^SQLITE_ERROR: no such table/, "no-table"],
-  [/^SQLITE_ERROR: .*no such column/, "no-column"],
+  [/^SQLITE_ERROR: .*(no such column|has no column named)/, "no-column"],
   [/^Query read timeout/, "either"], // node-postgres: query_timeout
 ];
 
