@@ -31,7 +31,9 @@ export function toOwner(action: string, name: string, owner: unknown): string {
 export const OWNED_STORE: Rule<
   SessionStore & Pick<OwnedSessionStore, "entriesOf" | "deleteOwned">
 > = {
-  text: "a store with entriesOf and deleteOwned if there is 'owner'",
+  text:
+    "a store with entriesOf and deleteOwned if there is 'owner' (SequelizeStore: `owners: true`)",
   hasType: (value): value is SessionStore & OwnedSessionStore =>
-    hasMethods(value, ["entriesOf", "deleteOwned"]),
+    hasMethods(value, ["entriesOf", "deleteOwned"]) &&
+    (value as OwnedSessionStore).owners !== false,
 };

@@ -100,8 +100,10 @@ Deno.test("a manager with 'owner' needs a store that knows owners", async () => 
   assert.throws(() => newManager({ store: minimal }), {
     name: "TypeError",
     message: "Cannot create the session manager: 'store' must be a store with entriesOf and " +
-      "deleteOwned if there is 'owner': received object",
+      "deleteOwned if there is 'owner' (SequelizeStore: `owners: true`): received object",
   });
+  const off = Object.assign(new MemoryStore(), { owners: false });
+  assert.throws(() => newManager({ store: off }), TypeError);
   assert.throws(() => newManager({ owner: 1 as unknown as typeof owner }), TypeError);
   assert.throws(() => new SessionManager({ maxPerOwner: 1 }), {
     name: "TypeError",

@@ -443,7 +443,9 @@ async function run(
     ...withCalls(store, calls, schedule),
     deleteOwned: (...args: Parameters<MemoryStore["deleteOwned"]>) =>
       schedule("deleteOwned", () => store.deleteOwned(...args)),
-    async *entriesOf(...args: Parameters<MemoryStore["entriesOf"]>) {
+    async *entriesOf(
+      ...args: Parameters<MemoryStore["entriesOf"]>
+    ): AsyncIterableIterator<SessionRecord> {
       yield* await schedule("entriesOf", async () => {
         const page: SessionRecord[] = [];
         for await (const record of store.entriesOf(...args)) page.push(record);
