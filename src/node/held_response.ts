@@ -15,8 +15,10 @@ export interface Target {
   getHeaderNames(): string[];
   setHeader(name: string, value: string | readonly string[]): unknown;
   removeHeader(name: string): void;
+  on: (event: string, listener: () => void) => unknown;
   once(event: string, listener: () => void): unknown;
   emit(event: string): unknown;
+  rawListeners(event: string): unknown[];
   destroy(error?: unknown): unknown;
   /** Of HTTP/2 alone. */
   readonly stream?: { readonly destroyed: boolean };
@@ -82,6 +84,8 @@ export class HeldResponse {
   #calls: [Sending, unknown[]][] = [];
   /** Whether `write` has returned `false`, so that somebody waits for `drain`. */
   #needsDrain = false;
+  /** Those who wait for `drain`; compression would have them wait for that of its own stream. */
+  readonly #drainListeners = new Set<() => void>();
   #ended = false;
   /** Makes the response look as before. */
   #thaw: () => void = () => {};
@@ -93,12 +97,16 @@ export class HeldResponse {
   constructor(response: Target, prepare: () => Promise<Outcome> | undefined) {
     this.#response = response;
     this.#prepare = prepare;
-    const { writeHead, write, end, flushHeaders } = response;
+    const { writeHead, write, end, flushHeaders, on } = response;
     this.#inner = { writeHead, write, end, flushHeaders };
     response.writeHead = (...args) => this.#intercept("writeHead", args);
     response.write = (...args) => this.#intercept("write", args) as boolean;
     response.end = (...args) => this.#intercept("end", args);
     response.flushHeaders = () => void this.#intercept("flushHeaders", []);
+    response.on = (event, listener) => {
+      if (event === "drain" && this.#state !== "released") this.#drainListeners.add(listener);
+      return on.call(response, event, listener);
+    };
     response.once("close", () => {
       if (this.#state === "open") void prepare();
     });
@@ -202,7 +210,18 @@ export class HeldResponse {
       const result = this.#send(name, args);
       if (name === "write") isDrained = result !== false;
     }
-    if (this.#needsDrain && isDrained && !this.#ended) this.#response.emit("drain");
+    if (isDrained) this.#drain();
+    this.#drainListeners.clear();
+  }
+
+  /** Tells whoever got `false` from `write` to go on. */
+  #drain(): void {
+    if (!this.#needsDrain || this.#ended) return;
+    const told = this.#response.rawListeners("drain");
+    this.#response.emit("drain");
+    for (const listener of this.#drainListeners) {
+      if (!told.includes(listener)) listener.call(this.#response);
+    }
   }
 
   #send(name: Sending, args: unknown[]): unknown {
@@ -211,9 +230,17 @@ export class HeldResponse {
 
   #replace(answer: Response, body: Uint8Array): void {
     const response = this.#response;
-    this.#state = "replaced";
     const calls = this.#calls.splice(0);
-    if (response.stream?.destroyed) return;
+    // Meanwhile the inner methods may call one another by the response's own, as those of HTTP/2 do.
+    this.#state = "released";
+    if (!response.stream?.destroyed) this.#sendInstead(answer, body);
+    this.#state = "replaced";
+    for (const [name, args] of calls) this.#ignore(name, args);
+    this.#drain();
+  }
+
+  #sendInstead(answer: Response, body: Uint8Array): void {
+    const response = this.#response;
     for (const name of response.getHeaderNames()) {
       if (OF_THE_RESPONSE.has(name.toLowerCase())) response.removeHeader(name);
     }
@@ -225,8 +252,6 @@ export class HeldResponse {
       : [answer.statusText];
     this.#send("writeHead", [answer.status, ...message]);
     this.#send("end", [body]);
-    for (const [name, args] of calls) this.#ignore(name, args);
-    if (this.#needsDrain && !this.#ended) response.emit("drain");
   }
 
   /** Takes a call of a response that another one was sent in place of. */
