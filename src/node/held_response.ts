@@ -1,7 +1,7 @@
 import process from "node:process";
 import { check, isFunction, isNumber, isString, type Rule } from "../util/check.ts";
 import { printer } from "../util/report.ts";
-import { type Header, isSaid } from "../manager/response_headers.ts";
+import { describesResponse, type Header, isSaid } from "../manager/response_headers.ts";
 
 /** A response of node:http or node:http2, as far as it is used here. */
 export interface Target {
@@ -44,29 +44,6 @@ const CHUNK: Rule<string | Uint8Array> = {
   text: "a string or a Uint8Array",
   hasType: (value): value is string | Uint8Array => isString(value) || value instanceof Uint8Array,
 };
-
-/** What describes a response that is not sent after all, so that it does not fit the one in its place. */
-const OF_THE_RESPONSE = new Set([
-  "accept-ranges",
-  "age",
-  "cache-control",
-  "content-disposition",
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-location",
-  "content-range",
-  "content-type",
-  "etag",
-  "expires",
-  "last-modified",
-  "link",
-  "location",
-  "refresh",
-  "set-cookie",
-  "trailer",
-  "transfer-encoding",
-]);
 
 /**
  * Holds back what would send a response's head until something is done, and then sends everything in its
@@ -242,7 +219,7 @@ export class HeldResponse {
   #sendInstead(answer: Response, body: Uint8Array): void {
     const response = this.#response;
     for (const name of response.getHeaderNames()) {
-      if (OF_THE_RESPONSE.has(name.toLowerCase())) response.removeHeader(name);
+      if (describesResponse(name)) response.removeHeader(name);
     }
     for (const [name, values] of grouped([...answer.headers])) response.setHeader(name, values);
     // Other middlewares that wait for the head belong to the response that is not sent.

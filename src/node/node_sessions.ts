@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { LazySession, Session, SessionManager } from "../manager/mod.ts";
-import { check, FLAG, FUNCTION, hasMethods, type Rule } from "../util/check.ts";
+import { MANAGER } from "../manager/manager_rule.ts";
+import { check, FLAG, FUNCTION, hasMethods } from "../util/check.ts";
 import { readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
 import { HeldResponse, type Outcome, type Target } from "./held_response.ts";
@@ -53,14 +54,6 @@ export interface NodeSessions<S> {
     handler: (request: Request & { session: S }, response: Res) => unknown,
   ): (request: Request, response: Res) => Promise<void>;
 }
-
-// deno-lint-ignore no-explicit-any -- sessions of any values
-const MANAGER: Rule<SessionManager<any>> = {
-  text: "a SessionManager",
-  // deno-lint-ignore no-explicit-any -- sessions of any values
-  hasType: (value): value is SessionManager<any> =>
-    hasMethods(value, ["loadLazily", "commitHeaders", "toErrorResponse"]),
-};
 
 const OPTIONS = { lazy: withDefault(FLAG, false) };
 
