@@ -20,12 +20,7 @@
  * @module
  */
 
-export {
-  type HonoMiddleware,
-  honoSessions,
-  type HonoSessionsOptions,
-  type SessionEnv,
-} from "./hono_sessions.ts";
+export { honoSessions, type HonoSessionsOptions, type SessionEnv } from "./hono_sessions.ts";
 export type {
   CallOptions,
   CookieSource,

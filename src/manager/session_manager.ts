@@ -15,7 +15,12 @@ import { addHeaders, type Header, headersFor } from "./response_headers.ts";
 import type { Session } from "./session.ts";
 import { SessionRows } from "../store/optimistic_writer.ts";
 import { SessionSaver } from "./committer.ts";
-import { type SessionContext, type SessionOrigin, SessionState } from "./session_state.ts";
+import {
+  REMEMBER_ME,
+  type SessionContext,
+  type SessionOrigin,
+  SessionState,
+} from "./session_state.ts";
 import type { CallOptions } from "../store/store.ts";
 import { hashToken, isGenerated } from "../store/token.ts";
 
@@ -24,6 +29,8 @@ const RESPONSE: Rule<Response> = {
   // By its shape: a framework may bring a class of its own.
   hasType: (value): value is Response => (value as Response | undefined)?.headers !== undefined,
 };
+
+const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
 
 const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
 
@@ -422,6 +429,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Returns the cookie that a session needs once it is committed, for frameworks with a cookie jar of their
    * own, such as Next.js and SvelteKit. {@linkcode toSetCookie} returns it as a header.
    *
+   * @param options `always`: whether the cookie is also returned if the client's is right as it is; by default
+   *   `false`. It is `undefined` even then if there is no session and the cookie must stay.
    * @returns Name, value and options; or `undefined` if the client's cookie is right as it is. `maxAge` is in
    *   seconds, as in the cookie itself; `response.cookie()` of Express wants milliseconds.
    * @throws {TypeError} If the session is not one of this manager's.
@@ -447,8 +456,18 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * await signIn({ set: () => {} }, new Headers());
    * ```
    */
-  toCookie(session: Session<Values>): CookieToSet | undefined {
-    const change = this.#own("write the cookie", session).cookie;
+  toCookie(
+    session: Session<Values>,
+    options: { readonly always?: boolean | undefined } = {},
+  ): CookieToSet | undefined {
+    const action = "write the cookie";
+    const { always } = readOptions(action, options, COOKIE_OPTIONS);
+    const state = this.#own(action, session);
+    return this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+  }
+
+  #toCookie(session: SessionState<Values>): CookieToSet | undefined {
+    const { cookie: change } = session;
     const { cookie } = this.#settings;
     if (change?.kind === "clear") {
       return this.#cookieless.has(session) ? undefined : cookie.toForget();
@@ -460,6 +479,16 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     // The expiry is all that has changed, and the browser has not been told the old one.
     if (change.kind === "touch" && !persist) return undefined;
     return cookie.toKeep(change.token, change.expiry, persist);
+  }
+
+  /** The cookie that the client has, or has not. */
+  #toSameCookie({ cookie: change, record, token }: SessionState<Values>): CookieToSet | undefined {
+    const { cookie } = this.#settings;
+    if (change?.kind === "clear") return cookie.toForget();
+    if (record === undefined || token === undefined) return undefined;
+    const { values } = this.#context.decode(record.data);
+    const remember = values.get(REMEMBER_ME) as boolean | undefined;
+    return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
   }
 
   #headersOf(session: Session<Values>): Header[] {

@@ -7,7 +7,7 @@ import type { CallOptions, SessionRecord } from "../store/store.ts";
 import { generateToken } from "../store/token.ts";
 
 /** Where SCS keeps what RememberMe was told. */
-const REMEMBER_ME = "__rememberMe";
+export const REMEMBER_ME = "__rememberMe";
 
 const KEY: Rule<string> = {
   text: `a string other than ${REMEMBER_ME}`,
