@@ -5,16 +5,38 @@
 import { parseArgs } from "node:util";
 import { SequelizeStore } from "@scs/sequelize-store";
 import { SessionManager } from "@scs/sequelize-store/manager";
+import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import { Sequelize } from "sequelize";
 import { createDemo } from "./demo_app.ts";
 import type { Visitor } from "./demo_page.ts";
 
-function connect(database: string): Sequelize {
+/** The driver for each kind of URL. SQLite needs none: the runtime has it. */
+const DRIVERS: Readonly<Record<string, string>> = {
+  postgres: "pg",
+  postgresql: "pg",
+  mariadb: "mariadb",
+  mysql: "mysql2",
+};
+
+/** Imports the driver that a URL needs. Deno installs it then, and no others. */
+async function importDriver(database: string): Promise<object> {
+  const scheme = database.slice(0, database.indexOf(":"));
+  const driver = DRIVERS[scheme];
+  if (driver) return (await import(driver)).default;
+  throw new Error(`not a URL of ${Object.keys(DRIVERS).join(", ")} or sqlite`);
+}
+
+async function connect(database: string): Promise<Sequelize> {
   if (!/^\w+:/.test(database)) throw new Error("not a URL such as postgres://host/name");
   const file = /^sqlite:(?:\/\/)?(.*)$/.exec(database);
   return file
-    ? new Sequelize({ dialect: "sqlite", storage: file[1]!, logging: false })
-    : new Sequelize(database, { logging: false });
+    ? new Sequelize({
+      dialect: "sqlite",
+      storage: file[1]!,
+      dialectModule: nodeSqlite,
+      logging: false,
+    })
+    : new Sequelize(database, { dialectModule: await importDriver(database), logging: false });
 }
 
 /** Removes the user and the password, if any, from a database's URL. */
@@ -31,7 +53,7 @@ function fail(action: string, error: unknown): never {
 
 async function openStore(database: string): Promise<SequelizeStore> {
   try {
-    return await SequelizeStore.open(connect(database));
+    return await SequelizeStore.open(await connect(database));
   } catch (error) {
     fail(`open the database ${redact(database)}`, error);
   }

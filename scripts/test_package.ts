@@ -2,7 +2,7 @@
 // point: with import and require, on several versions of Node and on Bun, and with three of TypeScript's
 // module resolutions.
 //
-//   deno task setup && deno pack --allow-dirty -o package.tgz && deno run -A scripts/test_package.ts package.tgz
+//   deno task setup:sqlite3 && deno task pack package.tgz && deno run -A scripts/test_package.ts package.tgz
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

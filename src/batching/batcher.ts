@@ -1,26 +1,26 @@
-// Natural batching: an operation that finds a free lane goes out at once; operations that arrive while all
-// lanes are busy wait, and leave together as soon as one is free. The batches grow with the load by
-// themselves: nothing waits for a batch to fill, and at rest there is no added latency.
+// Natural batching: an operation that finds a free lane is sent at once; operations that arrive while all
+// lanes are busy wait, and are sent together as soon as a lane is free. So batches grow with the load:
+// no operation waits for a batch to fill up, and an idle batcher adds no latency.
 
 import { abortable } from "../util/abortable.ts";
-import { CallQueue, type CallQueueOptions, type QueuedCall, type Taken } from "./call_queue.ts";
-import { deliver, type DeliveryOptions } from "./delivery.ts";
+import { CallQueue, type CallQueueOptions, type QueuedCall } from "./call_queue.ts";
+import { type BatchEntry, deliver, type DeliveryOptions } from "./delivery.ts";
 import { QueueFullError } from "./queue_full_error.ts";
 
-/** What a {@linkcode Batcher} has to know of its operations. */
+/** How a {@linkcode Batcher} forms and sends its batches. */
 export interface BatcherOptions<Operation, Result>
   extends DeliveryOptions<Operation, Result>, CallQueueOptions<Operation> {
-  /** The most batches in flight at a time, as long as none of them is stuck. */
+  /** The most batches in flight at a time, without those that are stuck. */
   readonly lanes: number;
-  /** The most batches in flight at a time, those that are stuck among them. */
+  /** The most batches in flight at a time, including those that are stuck. */
   readonly maxInFlight: number;
-  /** After how many milliseconds a batch counts as stuck and makes room for another. */
+  /** The milliseconds after which a batch in flight counts as stuck and another may be sent beside it. */
   readonly stuckAfter: number;
-  /** How many operations make a batch at least, before what waits is shared among several free lanes. */
+  /** The fewest operations in a batch when the waiting operations are divided among free lanes. */
   readonly minShare: number;
   /** The most operations in one batch. */
   readonly maxOperations: number;
-  /** The most calls that wait at a time, because they cannot be sent at once; those beyond it are refused. */
+  /** The most calls that may wait; further calls are refused unless they can be sent at once. */
   readonly queueLimit: number;
 }
 
@@ -28,12 +28,12 @@ export interface BatcherOptions<Operation, Result>
 export class Batcher<Operation, Result> {
   readonly #options: BatcherOptions<Operation, Result>;
   readonly #queue: CallQueue<Operation, Result>;
-  /** The calls beyond the limit that the next dispatch either sends or refuses. */
+  /** The calls beyond the limit, which the next dispatch either sends or refuses. */
   #surplus: QueuedCall<Operation, Result>[] = [];
-  /** When each batch in flight has left, the oldest first. */
-  readonly #departures = new Set<{ readonly at: number }>();
+  /** The batches in flight, the oldest first. */
+  readonly #inFlight = new Set<{ readonly sentAt: number }>();
   #isDispatchDue = false;
-  /** Dispatches once a batch counts as stuck, if a call waits for that. */
+  /** Dispatches when a batch begins to count as stuck; set only while a call waits for that. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: BatcherOptions<Operation, Result>) {
@@ -44,8 +44,9 @@ export class Batcher<Operation, Result> {
   /**
    * Sends an operation at once, or as soon as a lane is free.
    *
-   * @param signal Rejects the call; an operation that is still waiting is then never sent.
-   * @throws {QueueFullError} If it cannot be sent at once and too many calls are waiting already.
+   * @param signal Rejects the call when it aborts; an operation that still waits is then never sent.
+   * @returns The operation's result.
+   * @throws {QueueFullError} If it cannot be sent at once and `queueLimit` calls are already waiting.
    */
   add(operation: Operation, signal?: AbortSignal): Promise<Result> {
     const { queueLimit } = this.#options;
@@ -59,26 +60,26 @@ export class Batcher<Operation, Result> {
         operation,
         resolve,
         reject,
-        isWithdrawn: false,
+        isAborted: false,
         run: undefined,
         previous: undefined,
         next: undefined,
       };
     });
     this.#queue.push(call);
-    // Calls of the same tick share the batches that are about to leave: these decide whether it waits.
+    // Whether it has to wait depends on the batches that the next dispatch forms.
     if (isSurplus) this.#surplus.push(call);
     this.#dispatchSoon();
     if (signal === undefined) return promise;
     return abortable(promise, signal, () => {
-      call.isWithdrawn = true;
+      call.isAborted = true;
       this.#queue.remove(call);
     });
   }
 
   /**
-   * Defers to a microtask so that callers resumed together share a batch: those that one batch has answered
-   * call again in the same run of microtasks, and the first of them must not leave alone.
+   * Defers to a microtask so that callers resumed together share a batch: callers whose batch has just
+   * settled often call again in the same run of microtasks.
    */
   #dispatchSoon(): void {
     if (this.#isDispatchDue) return;
@@ -101,15 +102,15 @@ export class Batcher<Operation, Result> {
     while (this.#queue.size > 0) {
       const freeLanes = this.#freeLanes(now);
       if (freeLanes <= 0) return this.#dispatchOnceStuck(now);
-      // So that the database works on one batch while the answers to another are read.
+      // Several batches, so that the database works on one while the results of another are read.
       const share = Math.max(minShare, Math.ceil(this.#queue.keyCount / freeLanes));
       const batch = this.#queue.take(Math.min(share, maxOperations));
       if (batch.length === 0) return;
-      this.#depart(batch, now);
+      this.#send(batch, now);
     }
   }
 
-  /** Refuses the newest of the calls that still wait beyond the limit. */
+  /** Refuses the calls that still wait beyond the limit, the newest first. */
   #refuseSurplus(): void {
     const { queueLimit } = this.#options;
     const surplus = this.#surplus;
@@ -123,37 +124,38 @@ export class Batcher<Operation, Result> {
   #freeLanes(now: number): number {
     const { lanes, maxInFlight } = this.#options;
     let stuck = 0;
-    for (const departure of this.#departures) {
-      if (this.#untilStuck(departure, now) > 0) break;
+    for (const { sentAt } of this.#inFlight) {
+      if (this.#untilStuck(sentAt, now) > 0) break;
       stuck++;
     }
-    return Math.min(lanes + stuck, maxInFlight) - this.#departures.size;
+    return Math.min(lanes + stuck, maxInFlight) - this.#inFlight.size;
   }
 
   /**
-   * Sets a timer only while a call waits: with one call at a time it would be a tenth of the call.
+   * Sets a timer for the next batch that begins to count as stuck. It is set only while a call waits: with
+   * one call at a time, it would take a tenth of the call's time.
    *
-   * @param now The moment at which no lane was free: a batch that is stuck since sets no timer off.
+   * @param now The moment at which no lane was free: batches that were stuck by then need no timer.
    */
   #dispatchOnceStuck(now: number): void {
-    for (const departure of this.#departures) {
-      const wait = this.#untilStuck(departure, now);
+    for (const { sentAt } of this.#inFlight) {
+      const wait = this.#untilStuck(sentAt, now);
       if (wait <= 0) continue;
       this.#timer = setTimeout(() => this.#dispatch(), Math.ceil(wait));
       return;
     }
   }
 
-  /** After how many milliseconds a batch counts as stuck; 0 or less if it does already. */
-  #untilStuck({ at }: { readonly at: number }, now: number): number {
-    return at + this.#options.stuckAfter - now;
+  /** Returns after how many milliseconds a batch counts as stuck; 0 or less if it does already. */
+  #untilStuck(sentAt: number, now: number): number {
+    return sentAt + this.#options.stuckAfter - now;
   }
 
-  #depart(batch: readonly Taken<Operation, Result>[], now: number): void {
-    const departure = { at: now };
-    this.#departures.add(departure);
+  #send(batch: readonly BatchEntry<Operation, Result>[], sentAt: number): void {
+    const sent = { sentAt };
+    this.#inFlight.add(sent);
     deliver(batch, this.#options).finally(() => {
-      this.#departures.delete(departure);
+      this.#inFlight.delete(sent);
       this.#queue.release(batch);
       this.#dispatch();
     });

@@ -1,39 +1,39 @@
-// Sends a batch, and gives each call that waits for it an outcome of its own.
+// Sends a batch, and settles each of its calls with an outcome of its own.
 
-/** What an error is about: the operation that met it, the system as a whole, or either. */
+/** What caused an error: the operation, the system as a whole, or possibly either. */
 export type Fault = "operation" | "system" | "either";
 
 /** How operations are sent, and what their errors mean. */
 export interface DeliveryOptions<Operation, Result> {
-  /** Carries out operations; answers with their results in their order. */
+  /** Carries out operations; resolves to their results in the same order. */
   send(operations: readonly Operation[]): Promise<readonly Result[]>;
-  /** What an error is about, and so whether the operations can be tried one by one. */
+  /** Returns what caused an error of `send`, and so whether to try the operations one by one. */
   faultOf(error: unknown): Fault;
 }
 
-/** Somebody who waits for the outcome of an operation. */
+/** A caller that waits for the outcome of an operation. */
 export interface Call<Operation, Result> {
   readonly operation: Operation;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
-  /** Whether the caller has given up. */
-  isWithdrawn: boolean;
+  /** Whether the caller has aborted the call. */
+  isAborted: boolean;
 }
 
-/** An operation on its way, and the calls that it answers: its own and those that it supersedes. */
-export interface Departure<Operation, Result> {
+/** An operation of a batch, and the calls that it settles: its own and those that it supersedes. */
+export interface BatchEntry<Operation, Result> {
   readonly operation: Operation;
   readonly calls: readonly Call<Operation, Result>[];
 }
 
 /**
- * Sends operations as one batch. Where that fails and the system is not at fault, sends them one by one,
- * so that an operation that fails takes along neither its neighbours nor those that it superseded.
+ * Sends operations as one batch. If the batch fails and the system is not the cause, sends them one by one,
+ * so that a failing operation fails neither the others nor those that it supersedes.
  *
  * @returns A promise that resolves once all calls are settled. It never rejects.
  */
 export async function deliver<Operation, Result>(
-  batch: readonly Departure<Operation, Result>[],
+  batch: readonly BatchEntry<Operation, Result>[],
   options: DeliveryOptions<Operation, Result>,
 ): Promise<void> {
   try {
@@ -41,43 +41,40 @@ export async function deliver<Operation, Result>(
     batch.forEach(({ calls }, i) => calls.forEach((call) => call.resolve(results[i]!)));
   } catch (error) {
     const fault = options.faultOf(error);
-    const parts = fault === "operation" ? batch.flatMap(separate) : batch;
-    if (fault === "system" || parts.length === 1) rejectAll(batch, error);
-    else await deliverOneByOne(parts, options);
+    const entries = fault === "operation" ? batch.flatMap(separate) : batch;
+    if (fault === "system" || entries.length === 1) rejectAll(batch, error);
+    else await deliverOneByOne(entries, options);
   }
 }
 
 async function deliverOneByOne<Operation, Result>(
-  parts: readonly Departure<Operation, Result>[],
+  entries: readonly BatchEntry<Operation, Result>[],
   { send, faultOf }: DeliveryOptions<Operation, Result>,
 ): Promise<void> {
   let lastFault: Fault = "operation";
-  for (const [i, part] of parts.entries()) {
-    // The last one that has not been aborted by now: it stands for those before it.
-    const call = part.calls.findLast(({ isWithdrawn }) => !isWithdrawn);
-    if (call === undefined) continue;
+  for (const [i, { calls }] of entries.entries()) {
+    // The last call that was not aborted meanwhile; its operation supersedes those before it.
+    const last = calls.findLast(({ isAborted }) => !isAborted);
+    if (last === undefined) continue;
     try {
-      const [result] = await send([call.operation]);
-      part.calls.forEach((call) => call.resolve(result!));
+      const [result] = await send([last.operation]);
+      calls.forEach((call) => call.resolve(result!));
       lastFault = "operation";
     } catch (error) {
       const fault = faultOf(error);
-      // Two operations in a row that could be at fault: it is the system rather.
+      // If either may be the cause twice in a row, it is probably the system.
       const isSystem = fault === "system" || (fault === "either" && lastFault === "either");
-      if (isSystem) return rejectAll(parts.slice(i), error);
-      rejectAll([part], error);
+      if (isSystem) return rejectAll(entries.slice(i), error);
+      calls.forEach((call) => call.reject(error));
       lastFault = fault;
     }
   }
 }
 
-/**
- * The operations that a departure stands for, each with its calls; calls with the very same operation
- * stay together.
- */
+/** Returns an entry for each operation of an entry's calls; calls with the same object share an entry. */
 function separate<Operation, Result>(
-  { calls }: Departure<Operation, Result>,
-): Departure<Operation, Result>[] {
+  { calls }: BatchEntry<Operation, Result>,
+): BatchEntry<Operation, Result>[] {
   const byOperation = new Map<Operation, Call<Operation, Result>[]>();
   for (const call of calls) {
     const same = byOperation.get(call.operation);
@@ -88,8 +85,8 @@ function separate<Operation, Result>(
 }
 
 function rejectAll<Operation, Result>(
-  departures: readonly Departure<Operation, Result>[],
+  entries: readonly BatchEntry<Operation, Result>[],
   error: unknown,
 ): void {
-  for (const { calls } of departures) calls.forEach((call) => call.reject(error));
+  for (const { calls } of entries) calls.forEach((call) => call.reject(error));
 }

@@ -2,7 +2,7 @@
  * Thrown if a call cannot be sent at once and `queueLimit` calls are already waiting: see
  * {@linkcode SequelizeStoreOptions}. The database is down, frozen or overloaded.
  *
- * Nothing of the call was queued or sent. A server does well to answer 503 and `Retry-After`.
+ * The call was neither queued nor sent. A server should answer 503 with `Retry-After`.
  *
  * @example Answer with 503
  * ```ts
@@ -24,7 +24,7 @@ export class QueueFullError extends Error {
   /**
    * Makes the error.
    *
-   * @param queueLimit How many calls wait.
+   * @param queueLimit The number of waiting calls.
    */
   constructor(queueLimit: number) {
     super(

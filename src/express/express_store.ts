@@ -3,10 +3,10 @@ import { type Callback, settle } from "./callback.ts";
 import { STORE } from "../store/arguments.ts";
 import { check, FUNCTION, isString, type Rule } from "../util/check.ts";
 import { toConditional } from "../store/conditional_store.ts";
-import { ExpressClasses, type Generate, type SessionRequest } from "./middleware_classes.ts";
+import { type Generate, MiddlewareClasses, type SessionRequest } from "./middleware_classes.ts";
 import { checkExpressOptions, type ExpressSettings, type ExpressStoreOptions } from "./options.ts";
 import { type SavableSession, type StoredSession, toSession } from "./session_data.ts";
-import { ExpressRows } from "./session_writer.ts";
+import { SessionWriter } from "./session_writer.ts";
 import { retry } from "../util/retry.ts";
 import type { FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
 import { hashToken } from "../store/token.ts";
@@ -17,20 +17,20 @@ const SID: Rule<string> = {
   inRange: isSid,
 };
 
-/** How many sessions `clear` deletes together: few enough to leave room for the calls of visitors. */
+/** How many sessions `clear` deletes at a time: few enough to leave room for the calls of visitors. */
 const CLEARED_AT_ONCE = 100;
 
 /**
  * A store for [express-session](https://github.com/expressjs/session) and
  * [@fastify/session](https://github.com/fastify/session) over any {@linkcode SessionStore}.
  *
- * A session that a middleware has loaded is never inserted again: where another request has destroyed it
- * meanwhile, what a slow one saves is dropped. Where others have changed it meanwhile, each request writes
- * the top-level values that it has changed, and no others. A save that changes nothing is a touch.
+ * A session that a middleware has loaded is never inserted again: if another request has destroyed it
+ * meanwhile, a later save is dropped. If other requests have changed it meanwhile, a save writes only the
+ * top-level values that its own request has changed. A save that changes nothing is a touch.
  *
- * Every method that reads or writes sessions takes a callback, as the middlewares give it, and gives a
- * promise as well. An error always means that the store has failed, never that there is no session. Where
- * there is neither a callback nor anybody who awaits the promise, a failure goes unnoticed.
+ * Every method that reads or writes sessions takes a callback, as the middlewares require, and also returns
+ * a promise, except `load` and `regenerate`. An error always means that the store has failed, never that
+ * there is no session. Without a callback, a rejected promise that is not awaited goes unnoticed.
  *
  * @example With express-session
  * ```ts ignore
@@ -61,16 +61,16 @@ const CLEARED_AT_ONCE = 100;
 export class ExpressStore extends EventEmitter {
   readonly #store: SessionStore & Partial<FullSessionStore>;
   readonly #settings: ExpressSettings;
-  readonly #rows: ExpressRows;
-  #classes: ExpressClasses | undefined;
+  readonly #writer: SessionWriter;
+  #classes: MiddlewareClasses | undefined;
 
   /**
-   * Makes a store for a middleware. It holds no timer and no connection, and needs no closing.
+   * Makes a store for a middleware. It holds no timer and no connection, and need not be closed.
    *
-   * @param store Where the sessions are kept. `find`, `commit` and `delete` are enough; without `replace`
-   *   and `touch`, though, a session may come back that another process destroyed a moment ago.
-   * @throws {TypeError} Where an argument has the wrong type.
-   * @throws {RangeError} Where an option is out of range.
+   * @param store Where the sessions are kept. `find`, `commit` and `delete` are enough; but without
+   *   `replace` and `touch`, a session that another process destroys during a save may come back.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If an option is out of range.
    */
   constructor(
     store: SessionStore & Partial<FullSessionStore>,
@@ -80,15 +80,16 @@ export class ExpressStore extends EventEmitter {
     check("create the Express store", "store", store, STORE);
     this.#store = store;
     this.#settings = checkExpressOptions(options);
-    this.#rows = new ExpressRows(toConditional(store), this.#settings);
+    this.#writer = new SessionWriter(toConditional(store), this.#settings);
   }
 
   /**
-   * Finds a session.
+   * Finds the active session of an id.
    *
    * @param sid The session's id.
-   * @returns The session, or `undefined` where the id has none that is active.
-   * @throws What the store says when it fails; an error where the data is of another format.
+   * @param callback Called with an error, or with `null` and what the promise resolves to.
+   * @returns The session, or `undefined` if the id has no active one.
+   * @throws The store's error, or an error if the data has another format.
    */
   get(
     sid: string,
@@ -99,42 +100,55 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Saves a session: inserts it or overwrites what is there; but for one that the store has given out
-   * before, changes it only where it is still there. What is saved is what the session holds at the
-   * moment of the call.
+   * Saves a session as it is at the moment of the call: inserts it or overwrites the stored one. A session
+   * object that was loaded from this store, or that a middleware has saved before, never inserts: it changes
+   * the stored session if that still exists.
    *
-   * @param session Its values, and under `cookie` its cookie. The session expires with it: at its `expires`,
-   *   or else after its `maxAge` or `originalMaxAge`, or else after the `lifetime`.
-   * @throws {TypeError} Where an argument has the wrong type.
-   * @throws {RangeError} Where the id is empty or, with `hashToken: false`, no well-formed token.
-   * @throws What the store says when it fails, or the serializer where it cannot take a value.
+   * @param sid The session's id.
+   * @param session Its values and, under `cookie`, its cookie. It expires at the cookie's `expires`, or else
+   *   after its `maxAge` or `originalMaxAge`, or else after the `lifetime`.
+   * @param callback Called with an error or with `null`.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the id is empty or, with `hashToken: false`, not a well-formed token.
+   * @throws The store's error, or the serializer's if it cannot serialize a value.
    */
   set(sid: string, session: SavableSession, callback?: Callback<void>): Promise<void> {
     return settle(this.#set(sid, session), callback);
   }
 
-  /** Removes a session; does nothing where there is none. */
+  /**
+   * Removes a session; does nothing if there is none.
+   *
+   * @param sid The session's id.
+   * @param callback Called with an error or with `null`.
+   * @throws The store's error.
+   */
   destroy(sid: string, callback?: Callback<void>): Promise<void> {
     return settle(this.#destroy(sid), callback);
   }
 
   /**
    * Records that a session was used: moves its expiry to that of the cookie, unless the last use was
-   * recorded a moment ago. Does nothing where there is no such session.
+   * recorded less than `touchInterval` ago. Does nothing if there is no such session.
    *
-   * @throws {TypeError} Where an argument has the wrong type.
-   * @throws {RangeError} Where the id is empty.
-   * @throws What the store says when it fails.
+   * @param sid The session's id.
+   * @param session The session, as for `set`.
+   * @param callback Called with an error or with `null`.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the id is empty.
+   * @throws The store's error.
    */
   touch(sid: string, session: SavableSession, callback?: Callback<void>): Promise<void> {
     return settle(this.#touch(sid, session), callback);
   }
 
   /**
-   * Reads all active sessions at once.
+   * Reads all active sessions into memory.
    *
-   * @throws {TypeError} Where the store cannot walk its sessions.
-   * @throws What the store says when it fails; an error where the data of one is of another format.
+   * @param callback Called with an error, or with `null` and the sessions.
+   * @returns The sessions, in no particular order; empty if none is active.
+   * @throws {TypeError} If the store has no `entries`.
+   * @throws The store's error, or an error if the data of a session has another format.
    */
   // deno-lint-ignore no-explicit-any -- the middleware's type, which the application extends
   all(callback?: Callback<any[]>): Promise<StoredSession[]> {
@@ -142,26 +156,33 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Counts the active sessions. It walks them page by page.
+   * Counts the active sessions, by reading them page by page.
    *
-   * @throws {TypeError} Where the store cannot walk its sessions.
-   * @throws What the store says when it fails.
+   * @param callback Called with an error, or with `null` and the number.
+   * @returns The number of active sessions.
+   * @throws {TypeError} If the store has no `entries`.
+   * @throws The store's error.
    */
   length(callback?: Callback<number>): Promise<number> {
     return settle(this.#length(), callback);
   }
 
   /**
-   * Removes every session, the expired ones too. It walks them page by page.
+   * Removes all sessions, including the expired ones, page by page.
    *
-   * @throws {TypeError} Where the store cannot walk its sessions.
-   * @throws What the store says when it fails; some may be removed then.
+   * @param callback Called with an error or with `null`.
+   * @throws {TypeError} If the store has no `entries`.
+   * @throws The store's error; some sessions may have been removed by then.
    */
   clear(callback?: Callback<void>): Promise<void> {
     return settle(this.#clear(), callback);
   }
 
-  /** Destroys a request's session and puts a new one into it: `req.session.regenerate()` comes here. */
+  /**
+   * Destroys a request's session and puts a new one into the request. `req.session.regenerate()` calls this.
+   *
+   * @param callback Called with an error, or with `undefined` or `null`.
+   */
   // deno-lint-ignore no-explicit-any -- as applications type it
   regenerate(request: SessionRequest, callback: (error?: any) => void): void {
     this.destroy(request.sessionID, (failure) => {
@@ -176,9 +197,11 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Finds a session outside of a request, on a WebSocket for instance, as one with methods.
+   * Finds a session outside of a request, for instance for a WebSocket, as an object with methods.
    *
-   * @param callback Gets an error, or `undefined` and the session, or nothing where there is none.
+   * @param sid The session's id.
+   * @param callback Called with an error, with `undefined` and the session, or with `undefined` alone if
+   *   there is no session.
    */
   // deno-lint-ignore no-explicit-any -- the middleware's own class, with the application's own values
   load(sid: string, callback: (error?: any, session?: any) => void): void {
@@ -195,20 +218,21 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Puts a session that was found into a request, as one with methods: the middleware calls it.
+   * Puts a session that was found into a request, as an object with methods. The middleware calls this.
    *
-   * @throws {Error} Where no middleware has been made with this store.
+   * @returns The object, an instance of the middleware's class.
+   * @throws {Error} If no middleware has been made with this store.
    */
   // deno-lint-ignore no-explicit-any -- the middleware's own class, with the application's own values
   createSession(request: SessionRequest, session: SavableSession): any {
-    this.#classes ??= new ExpressClasses((another) => this.#generate(another), request);
-    return this.#rows.follow(session, this.#classes.createSession(request, session));
+    this.#classes ??= new MiddlewareClasses((another) => this.#generate(another), request);
+    return this.#writer.trackCopy(session, this.#classes.createSession(request, session));
   }
 
   async #get(sid: string): Promise<StoredSession | undefined> {
     if (!isSid(sid)) return undefined;
     try {
-      return await this.#rows.find(this.#toKey(sid));
+      return await this.#writer.find(this.#toKey(sid));
     } catch (error) {
       throw withoutCode(error);
     }
@@ -216,16 +240,16 @@ export class ExpressStore extends EventEmitter {
 
   async #set(sid: string, session: SavableSession): Promise<void> {
     check("set the session", "sid", sid, SID);
-    await this.#rows.save(this.#toKey(sid), session);
+    await this.#writer.save(this.#toKey(sid), session);
   }
 
   async #destroy(sid: string): Promise<void> {
-    if (isSid(sid)) await this.#rows.delete(this.#toKey(sid));
+    if (isSid(sid)) await this.#writer.delete(this.#toKey(sid));
   }
 
   async #touch(sid: string, session: SavableSession): Promise<void> {
     check("touch the session", "sid", sid, SID);
-    await this.#rows.touch(this.#toKey(sid), session);
+    await this.#writer.touch(this.#toKey(sid), session);
   }
 
   async #all(): Promise<StoredSession[]> {
@@ -251,11 +275,11 @@ export class ExpressStore extends EventEmitter {
     await this.#store.deleteExpired?.();
   }
 
-  /** Deletes sessions together, and one by one those that a store with a bound on waiting calls refuses. */
+  /** Deletes sessions together, and then one by one those that the store refused because of a full queue. */
   async #deleteAll(keys: readonly string[]): Promise<void> {
-    const outcomes = await Promise.allSettled(keys.map((key) => this.#rows.delete(key)));
+    const outcomes = await Promise.allSettled(keys.map((key) => this.#writer.delete(key)));
     for (const [i, { status }] of outcomes.entries()) {
-      if (status === "rejected") await retry(() => this.#rows.delete(keys[i]!), isQueueFull);
+      if (status === "rejected") await retry(() => this.#writer.delete(keys[i]!), isQueueFull);
     }
   }
 
@@ -281,12 +305,12 @@ function isSid(sid: unknown): boolean {
   return isString(sid) && sid !== "";
 }
 
-/** By its name: the store may be of any kind. */
+/** Checks the name, because the store may be of any kind. */
 function isQueueFull(error: unknown): boolean {
   return (error as { name?: unknown } | undefined)?.name === "QueueFullError";
 }
 
-/** Both middlewares take this code, which a database's missing socket has, for "no session". */
+/** Removes the code of a missing database socket, which both middlewares take for "no session". */
 function withoutCode(error: unknown): unknown {
   if ((error as { code?: unknown } | undefined)?.code !== "ENOENT") return error;
   const [message] = String((error as Error).message).split("\n");

@@ -5,9 +5,15 @@
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
  * import { ExpressStore } from "@scs/sequelize-store/express";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await using sessions = await SequelizeStore.open(sequelize);
  * const store = new ExpressStore(sessions); // for session({ store, ... })
  * console.log(await store.length()); // 0
@@ -20,6 +26,7 @@ export { ExpressStore } from "./express_store.ts";
 export type { ExpressStoreOptions, Serializer } from "./options.ts";
 export type { Callback } from "./callback.ts";
 export type { SessionRequest } from "./middleware_classes.ts";
+export { ConflictError } from "../store/conflict_error.ts";
 export type { SavableCookie, SavableSession, StoredCookie, StoredSession } from "./session_data.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
-export type { Duration } from "../util/options.ts";
+export type { Duration } from "../util/duration.ts";

@@ -3,24 +3,23 @@ import {
   type Duration,
   INTERVAL,
   LIFETIME,
-  readOptions,
   toMilliseconds,
   warnIfShort,
-  withDefault,
-} from "../util/options.ts";
+} from "../util/duration.ts";
+import { readOptions, withDefault } from "../util/options.ts";
 
 /** Turns sessions into text and back; `JSON` is one. */
 export interface Serializer {
   /**
-   * Gives the text of a session: its values and, under `cookie`, the cookie's attributes but its expiry.
+   * Returns a session as text: its values and, under `cookie`, the cookie's attributes except its expiry.
    *
-   * @throws Anything where a value cannot be serialized, rather than to lose it.
+   * @throws Any error if a value cannot be serialized: it must not be lost silently.
    */
   stringify(session: Record<string, unknown>): string;
   /**
-   * Gives the session back that `stringify` was given.
+   * Returns the session that `stringify` was called with.
    *
-   * @throws Anything where the text is not in this format.
+   * @throws Any error if the text has another format.
    */
   parse(text: string): unknown;
 }
@@ -28,24 +27,23 @@ export interface Serializer {
 /** How an {@linkcode ExpressStore} is set up. */
 export interface ExpressStoreOptions {
   /**
-   * How long a session whose cookie has no expiry, and so ends with the browser, lasts without being
-   * used, in milliseconds, up to 100 years. Less than a second is refused as a number, because it is likely
-   * meant in seconds; a test writes `{ milliseconds: 5 }`.
+   * How long an unused session lasts if its cookie has no expiry and so ends with the browser, in
+   * milliseconds, up to 100 years. A number below 1000 is refused, because it is probably meant in
+   * seconds; a test can write `{ milliseconds: 5 }`.
    *
    * @default {86_400_000}
    */
   readonly lifetime?: Duration | undefined;
   /**
-   * Whether the store gets the SHA-256 of each session's id in its place, so that what leaks from the
-   * database opens no session. Changing it ends all sessions.
+   * Whether the store gets the SHA-256 of each session's id instead of the id, so that ids cannot be read
+   * from a leaked database. Changing this option ends all sessions.
    *
    * @default {true}
    */
   readonly hashToken?: boolean | undefined;
   /**
-   * A use of a session that comes within so many milliseconds of the last one that was recorded is not
-   * recorded, and costs no query; 0 records each. Whatever it is, a session that is in use never falls
-   * below half of its time.
+   * How long after a recorded use of a session further uses are not recorded and cost no write, in
+   * milliseconds; 0 records every use. A use is always recorded once half of the session's time is over.
    *
    * @default {60_000}
    */
@@ -58,7 +56,7 @@ export interface ExpressStoreOptions {
   readonly serializer?: Serializer | undefined;
 }
 
-/** The options with their defaults in place. */
+/** The options with their defaults filled in. */
 export interface ExpressSettings {
   readonly lifetime: number;
   readonly hashToken: boolean;
@@ -79,7 +77,7 @@ const EXPRESS_OPTIONS = {
 };
 
 /**
- * Checks what an `ExpressStore` was given, and fills in the defaults.
+ * Checks the options of an `ExpressStore`, and fills in the defaults.
  *
  * @throws {TypeError} If an option is unknown or has the wrong type.
  * @throws {RangeError} If a value is out of range.

@@ -1,127 +1,128 @@
 import { Buffer } from "node:buffer";
 import { check, hasMethods, OPTIONS } from "../util/check.ts";
 import type { ConditionalStore } from "../store/conditional_store.ts";
+import { merge, type Merged } from "./merge.ts";
 import type { ExpressSettings } from "./options.ts";
+import { RecordTracker, type TrackedRecord } from "./record_tracker.ts";
 import {
   type Content,
-  merge,
-  type Merged,
   type SavableSession,
   type StoredSession,
   toContent,
   toSession,
 } from "./session_data.ts";
-import { type KnownRow, KnownRows } from "./origins.ts";
-import { SessionRows } from "../store/optimistic_writer.ts";
+import { OptimisticWriter } from "../store/optimistic_writer.ts";
 import { SteadyMaxAge } from "./steady_max_age.ts";
 import type { SessionRecord } from "../store/store.ts";
-import { Turns } from "../util/turns.ts";
+import { KeyedQueue } from "../util/keyed_queue.ts";
 
-/** Saves a middleware's sessions over rows that other requests change at the same time. */
-export class ExpressRows {
+/** Writes a middleware's sessions to the records that they were loaded from. */
+export class SessionWriter {
   readonly #store: ConditionalStore;
   readonly #settings: ExpressSettings;
-  readonly #rows: SessionRows;
-  readonly #known = new KnownRows();
-  /** The saves of one session object take turns, because each goes on from the one before. */
-  readonly #turns = new Turns<KnownRow, never>();
+  readonly #writer: OptimisticWriter;
+  readonly #tracker = new RecordTracker();
+  /** The saves of one session object are queued, because each continues from the one before. */
+  readonly #queue = new KeyedQueue<TrackedRecord>();
 
   constructor(store: ConditionalStore, settings: ExpressSettings) {
     this.#store = store;
     this.#settings = settings;
-    this.#rows = new SessionRows(store);
+    this.#writer = new OptimisticWriter(store);
   }
 
-  /** Finds a session, and remembers which row it is. */
+  /** Finds a session, and remembers its record. */
   async find(key: string): Promise<StoredSession | undefined> {
-    const record = await this.#store.find(key);
-    if (record === undefined) return undefined;
-    const session = toSession(record, this.#settings.serializer);
+    const stored = await this.#store.find(key);
+    if (stored === undefined) return undefined;
+    const session = toSession(stored, this.#settings.serializer);
     const maxAge = new SteadyMaxAge(session.cookie.originalMaxAge);
-    this.#known.handOut(session, { key, record, bases: [record.data], maxAge });
+    this.#tracker.trackLoaded(session, { key, stored, bases: [stored.data], maxAge });
     return session;
   }
 
-  /** Remembers that a session object was made from another one; gives it back. */
-  follow<T extends { cookie: object }>(session: SavableSession, made: T): T {
-    const row = this.#known.find(session);
-    if (row !== undefined) this.#known.set(made, row);
-    return made;
+  /** Remembers the record of a session object that was made from another one; returns the new object. */
+  trackCopy<T extends { cookie: object }>(session: SavableSession, copy: T): T {
+    const record = this.#tracker.find(session);
+    if (record !== undefined) this.#tracker.track(copy, record);
+    return copy;
   }
 
   /**
-   * Saves a session as it is at this moment. One whose row is known is changed where it is still there, and
-   * never inserted again; any other is inserted or overwritten.
+   * Saves a session as it is at the moment of the call. If its record is known, that record is changed if it
+   * still exists, and never inserted again; otherwise the session is inserted or overwritten.
    */
   async save(key: string, session: SavableSession): Promise<void> {
-    const { row, content } = this.#read("set the session", key, session);
-    const known = row ?? this.#adopt(key, session, content);
-    if (known !== undefined) await this.#save(known, content);
-    else await this.#rows.insert({ token: key, ...content }, {});
+    const { record, content } = this.#read("set the session", key, session);
+    const tracked = record ?? this.#trackNew(key, session, content);
+    if (tracked !== undefined) await this.#save(tracked, content);
+    else await this.#writer.insert({ token: key, ...content }, {});
   }
 
-  /** Records the use of a session; where its cookie has other attributes than before, saves it. */
+  /** Records the use of a session; saves it if its cookie has other attributes than before. */
   async touch(key: string, session: SavableSession): Promise<void> {
-    const { row, content } = this.#read("touch the session", key, session);
-    if (row?.record !== undefined) await this.#save(row, content);
+    const { record, content } = this.#read("touch the session", key, session);
+    if (record?.stored !== undefined) await this.#save(record, content);
     else await this.#store.touch(key, content.expiry);
   }
 
-  /** Removes a session, after the saves that are under way. */
+  /** Deletes a session after the saves that are under way. */
   async delete(key: string): Promise<void> {
-    await this.#rows.delete(key, {});
+    await this.#writer.delete(key, {});
   }
 
-  /** What a session holds at this moment, and the row that it is known to stand for. */
+  /** Reads what a session holds at this moment, and the record that it has under this key. */
   #read(
     action: string,
     key: string,
     session: SavableSession,
-  ): { readonly row: KnownRow | undefined; readonly content: Content } {
+  ): { readonly record: TrackedRecord | undefined; readonly content: Content } {
     check(action, "session", session, OPTIONS);
-    const row = this.#known.get(session, key);
-    return { row, content: toContent(action, session, this.#settings, row?.maxAge) };
+    const tracked = this.#tracker.find(session);
+    const record = tracked?.key === key ? tracked : undefined;
+    return { record, content: toContent(action, session, this.#settings, record?.maxAge) };
   }
 
-  async #save(known: KnownRow, content: Content): Promise<void> {
-    await this.#turns.take(known, async () => {
+  /** Tracks a middleware's new session, but no plain data: a caller may insert that again. */
+  #trackNew(key: string, session: SavableSession, { data }: Content): TrackedRecord | undefined {
+    if (!hasMethods(session, ["save"])) return undefined;
+    const maxAge = new SteadyMaxAge(session.cookie?.originalMaxAge);
+    const record: TrackedRecord = { key, stored: undefined, bases: [data], maxAge };
+    this.#tracker.track(session, record);
+    return record;
+  }
+
+  async #save(record: TrackedRecord, content: Content): Promise<void> {
+    await this.#queue.run(record, async () => {
       try {
-        known.record = await this.#write(known, content) ?? known.record;
-        known.bases = [content.data];
+        record.stored = await this.#write(record, content) ?? record.stored;
+        record.bases = [content.data];
       } catch (error) {
-        known.bases = [...known.bases, content.data];
+        record.bases = [...record.bases, content.data];
         throw error;
       }
-      return undefined;
     });
   }
 
-  /** A middleware's new session has no row yet; plain data, which anybody may save anew, is not followed. */
-  #adopt(key: string, session: SavableSession, { data }: Content): KnownRow | undefined {
-    if (!hasMethods(session, ["save"])) return undefined;
-    const maxAge = new SteadyMaxAge(session.cookie?.originalMaxAge);
-    const row: KnownRow = { key, record: undefined, bases: [data], maxAge };
-    this.#known.set(session, row);
-    return row;
-  }
-
-  /** Gives what the row holds then, or `undefined` where it is gone. */
-  async #write(known: KnownRow, content: Content): Promise<SessionRecord | undefined> {
-    const { key, record: seen, bases } = known;
-    if (seen === undefined) {
-      const record = { token: key, ...content };
-      await this.#rows.insert(record, {});
-      return record;
+  /** Returns what the store holds afterwards, or `undefined` if the session is gone. */
+  async #write(
+    { key, stored, bases }: TrackedRecord,
+    content: Content,
+  ): Promise<SessionRecord | undefined> {
+    if (stored === undefined) {
+      const inserted = { token: key, ...content };
+      await this.#writer.insert(inserted, {});
+      return inserted;
     }
     const isTouch = bases.every((base) => isSame(base, content.data));
     const make = (current: SessionRecord): SessionRecord | undefined => {
       const { data, hasOthersCookie } = this.#merge(bases, content.data, current.data);
-      // Who has changed the cookie has chosen how long the session lasts.
+      // The request that has changed the cookie has chosen how long the session lasts.
       const expiry = hasOthersCookie ? current.expiry : content.expiry;
       if (isTouch) return this.#isDue(current.expiry, expiry) ? { ...current, expiry } : undefined;
       return { token: key, data, expiry };
     };
-    return (await this.#rows.change(seen, make, {}))?.record;
+    return await this.#writer.change(stored, make, {});
   }
 
   #merge(bases: readonly Uint8Array[], mine: Uint8Array, current: Uint8Array): Merged {
@@ -129,7 +130,7 @@ export class ExpressRows {
     return merge({ bases, mine, current }, this.#settings.serializer);
   }
 
-  /** Whether a use is far enough from the last one that was recorded. */
+  /** Whether a use is far enough from the last recorded one to be recorded. */
   #isDue(recorded: Date, expiry: Date): boolean {
     const gap = Math.abs(expiry.getTime() - recorded.getTime());
     const half = (expiry.getTime() - Date.now()) / 2;

@@ -1,18 +1,24 @@
 /**
- * Sessions for every handler that takes a `Request` and gives a `Response`: see
+ * Sessions for every handler that takes a `Request` and returns a `Response`: see
  * {@linkcode SessionManager}.
  *
  * @example
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
  * import { SessionManager } from "@scs/sequelize-store/manager";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await using store = await SequelizeStore.open(sequelize);
  * const sessions = new SessionManager<{ visits: number }>({ store });
  *
- * // For Deno.serve, and whatever else takes a Request and gives a Response.
+ * // For Deno.serve, and for everything else that takes such a function.
  * const handler = sessions.loadAndSave((_request, session) => {
  *   session.put("visits", (session.get("visits") ?? 0) + 1);
  *   return new Response(`Visit ${session.get("visits")}`);
@@ -33,4 +39,5 @@ export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
 export type { Session, SessionStatus } from "./session.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
-export type { Duration } from "../util/options.ts";
+export type { Duration } from "../util/duration.ts";
+export { ConflictError } from "../store/conflict_error.ts";

@@ -1,5 +1,5 @@
 import { check, FLAG, FUNCTION, type Rule } from "../util/check.ts";
-import { decodeWith, encodesAlike, encodeWith } from "./codec.ts";
+import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
 import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
 import { type LazySession, OnDemand } from "./lazy_session.ts";
@@ -13,14 +13,9 @@ import { readOptions, withDefault } from "../util/options.ts";
 import { report } from "../util/report.ts";
 import { addHeaders, type Header, headersFor } from "./response_headers.ts";
 import type { Session } from "./session.ts";
-import { SessionRows } from "../store/optimistic_writer.ts";
-import { SessionSaver } from "./committer.ts";
-import {
-  REMEMBER_ME,
-  type SessionContext,
-  type SessionOrigin,
-  SessionState,
-} from "./session_state.ts";
+import { Committer } from "./committer.ts";
+import type { SessionContext, SessionOrigin } from "./session_state.ts";
+import { rememberIn, TrackedSession } from "./tracked_session.ts";
 import type { CallOptions } from "../store/store.ts";
 import { hashToken, isGenerated } from "../store/token.ts";
 
@@ -72,11 +67,11 @@ function checkResponse(response: unknown): asserts response is Response {
  */
 export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #settings: ManagerSettings;
-  readonly #saver: SessionSaver;
+  readonly #committer: Committer;
   readonly #context: SessionContext;
   readonly #sessions = new WeakSet<object>();
   /** The sessions of the requests that are being handled. */
-  readonly #running = new WeakMap<Request, OnDemand<Values, SessionState<Values>>>();
+  readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
   /** The sessions of clients that have brought no cookie, and so have none to clear. */
   readonly #cookieless = new WeakSet<object>();
   readonly #ownSession: Rule<Session<Values>> = {
@@ -97,7 +92,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
     const toKey = settings.hashToken ? hashToken : (token: string): string => token;
     this.#settings = settings;
-    this.#saver = new SessionSaver(new SessionRows(toConditional(store)), {
+    this.#committer = new Committer(toConditional(store), {
       idleTimeout,
       toKey,
       decode,
@@ -361,7 +356,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    */
   async commit(session: Session<Values>, options: CallOptions = {}): Promise<Date | undefined> {
     const state = this.#own("commit the session", session);
-    await this.#saver.save(state, options);
+    await this.#committer.commit(state, options);
     return state.record && new Date(state.record.expiry);
   }
 
@@ -466,7 +461,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
   }
 
-  #toCookie(session: SessionState<Values>): CookieToSet | undefined {
+  #toCookie(session: TrackedSession<Values>): CookieToSet | undefined {
     const { cookie: change } = session;
     const { cookie } = this.#settings;
     if (change?.kind === "clear") {
@@ -482,12 +477,13 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /** The cookie that the client has, or has not. */
-  #toSameCookie({ cookie: change, record, token }: SessionState<Values>): CookieToSet | undefined {
+  #toSameCookie(
+    { cookie: change, record, token }: TrackedSession<Values>,
+  ): CookieToSet | undefined {
     const { cookie } = this.#settings;
     if (change?.kind === "clear") return cookie.toForget();
     if (record === undefined || token === undefined) return undefined;
-    const { values } = this.#context.decode(record.data);
-    const remember = values.get(REMEMBER_ME) as boolean | undefined;
+    const remember = rememberIn(this.#context.decode(record.data));
     return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
   }
 
@@ -498,7 +494,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return headersFor(setCookie);
   }
 
-  #onDemand(source: CookieSource, options: CallOptions): OnDemand<Values, SessionState<Values>> {
+  #onDemand(source: CookieSource, options: CallOptions): OnDemand<Values, TrackedSession<Values>> {
     const { cookie } = this.#settings;
     const header = cookieHeaderOf(source);
     const request = isRequest(source) ? source : undefined;
@@ -514,7 +510,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     tokens: readonly (string | null | undefined)[],
     request: Request | undefined,
     options: CallOptions = {},
-  ): Promise<SessionState<Values>> {
+  ): Promise<TrackedSession<Values>> {
     for (const token of tokens) {
       const record = await this.#context.find(token, options);
       if (record !== undefined) return this.#open({ token: token!, record, request });
@@ -522,8 +518,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return this.#open({ request });
   }
 
-  #open(origin: SessionOrigin): SessionState<Values> {
-    const session = new SessionState<Values>(this.#context, origin);
+  #open(origin: SessionOrigin): TrackedSession<Values> {
+    const session = new TrackedSession<Values>(this.#context, origin);
     this.#sessions.add(session);
     return session;
   }
@@ -545,8 +541,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /** A session of this manager's: another's must not get into this one's store. */
-  #own(action: string, session: Session<Values>): SessionState<Values> {
+  #own(action: string, session: Session<Values>): TrackedSession<Values> {
     check(action, "session", session, this.#ownSession);
-    return session as SessionState<Values>;
+    return session as TrackedSession<Values>;
   }
 }

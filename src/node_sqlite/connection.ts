@@ -1,4 +1,4 @@
-// A connection as `node:sqlite` has it, with `sqlite3`'s behaviour: everything here is synchronous.
+// A connection of `node:sqlite` with the behaviour of `sqlite3`. Everything here is synchronous.
 
 import { Buffer } from "node:buffer";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -16,7 +16,7 @@ export interface Changes {
 }
 
 const COMMIT = /^\s*(?:COMMIT|END)\b/i;
-/** Statements that take no lock which they keep; after `BEGIN IMMEDIATE`, nobody is in the way any more. */
+/** Statements that keep no lock. `BEGIN IMMEDIATE` does, but no other connection can block what follows. */
 const LOCK_FREE = /^\s*(?:BEGIN|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA)\b/i;
 
 /** An open database. */
@@ -32,14 +32,14 @@ export class Connection {
     this.#statements = new StatementCache(database);
   }
 
-  /** For how many milliseconds statements wait for another connection. */
+  /** How long statements wait for another connection, in milliseconds. */
   get busyTimeout(): number {
     return this.#busyTimeout;
   }
 
   /**
-   * Whether a statement that has failed may be tried again: if another connection was in its way, and, as in
-   * SQLite's own waiting, if that one is not waiting for the locks of this transaction in its turn.
+   * Whether a failed statement may be tried again: if another connection blocked it and, as in SQLite's own
+   * waiting, if that connection cannot be waiting for the locks of this transaction.
    */
   mayRetry(sql: string, error: unknown): boolean {
     return isBusy(error) && (this.#fresh || COMMIT.test(sql));
@@ -85,7 +85,7 @@ export class Connection {
     };
     let refused = false;
     try {
-      // Whatever the statement reads or sets there is SQLite's own value.
+      // The statement must read and set SQLite's own value.
       return /\bbusy_timeout\b/i.test(sql) ? this.#lettingSqliteWait(carryOut) : carryOut();
     } catch (error) {
       refused = isBusy(error);
@@ -108,7 +108,7 @@ export class Connection {
   }
 }
 
-/** A row as `sqlite3` gives it: a plain object with numbers, rounded if need be, and buffers. */
+/** Makes a row as `sqlite3` returns it: a plain object with numbers, which may be rounded, and buffers. */
 function rowOf(row: Readonly<Record<string, unknown>>): Row {
   const result = { ...row };
   for (const [name, value] of Object.entries(row)) {

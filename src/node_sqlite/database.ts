@@ -6,27 +6,27 @@ import { nodeSqliteModule, OPEN_CREATE, OPEN_READWRITE, openDatabase } from "./o
 import type { Parameters } from "./parameters.ts";
 import { Queue } from "./queue.ts";
 
-/** Called once a connection is open or closed, or with what went wrong. */
+/** Called once a connection is open or closed, or with an error. */
 export type DoneCallback = (this: Database, error: Error | null) => void;
 
-/** Called once a statement has run, or with what went wrong. */
+/** Called once a statement has run, or with an error. */
 export type RunCallback = (this: Statement, error: Error | null) => void;
 
-/** Called with a statement's rows, or with what went wrong. */
+/** Called with a statement's rows, or with an error. */
 export type RowsCallback = (this: Statement, error: Error | null, rows?: Row[]) => void;
 
-/** What the callbacks of statements are called on. Sequelize looks at the name of its class. */
+/** The `this` of the callbacks of statements. Sequelize reads the name of its class. */
 export class Statement {
   /** The SQL. */
   declare readonly sql: string;
-  /** The rowid of the row that the connection has inserted last; set by `run()`. */
+  /** The rowid of the row that the connection inserted last; set by `run()`. */
   declare lastID?: number;
-  /** How many rows the connection's last change has touched; set by `run()`. */
+  /** How many rows the connection's last change affected; set by `run()`. */
   declare changes?: number;
 
-  /** Makes what a statement's callback is called on. */
+  /** Makes the `this` of a statement's callback. */
   constructor(sql: string) {
-    // Raw queries return this object: whoever prints it sees no SQL, which may hold data.
+    // Not enumerable: raw queries return this object, and printing it must not show the SQL's data.
     Object.defineProperty(this, "sql", { value: sql });
   }
 }
@@ -34,14 +34,14 @@ export class Statement {
 /**
  * A connection to a SQLite database.
  *
- * Statements wait in a queue and are carried out in their order, one in each turn of the event loop. One that
- * finds the database locked by another connection is tried again for a second, or for as long as
- * `PRAGMA busy_timeout` says, while the event loop goes on.
+ * Statements wait in a queue and are carried out in order, one in each turn of the event loop. A statement
+ * that finds the database locked by another connection is tried again for a second, or for the time set by
+ * `PRAGMA busy_timeout`, while the event loop goes on.
  *
- * An error without a callback to take it is thrown, as an uncaught exception.
+ * An error without a callback is thrown as an uncaught exception.
  */
 export class Database {
-  /** The name of the file, as it was given. */
+  /** The name of the file that the constructor was called with. */
   readonly filename: string;
   /** How the file is opened: a sum of constants such as `OPEN_READWRITE`. */
   readonly mode: number;
@@ -54,10 +54,10 @@ export class Database {
   /**
    * Opens a database.
    *
-   * @param filename a file; `:memory:`, or an empty name for a temporary file
-   * @param mode how to open it: by default for reading and writing, and created if missing
-   * @param callback called once it is open, or with what went wrong
-   * @throws {Error} if the runtime has no `node:sqlite`
+   * @param filename A file, `:memory:`, or an empty name for a temporary file.
+   * @param mode How to open it: by default for reading and writing, and created if missing.
+   * @param callback Called once it is open, or with an error.
+   * @throws {Error} If the runtime has no `node:sqlite`.
    */
   constructor(filename: string, mode?: number | DoneCallback, callback?: DoneCallback) {
     const sqlite = nodeSqliteModule();
@@ -77,7 +77,7 @@ export class Database {
     });
   }
 
-  /** Runs a statement, and sets `lastID` and `changes` on what the callback is called on. */
+  /** Runs a statement, and sets `lastID` and `changes` on the `this` of the callback. */
   run(sql: string, parameters?: Parameters | RunCallback, callback?: RunCallback): this {
     const [values, done] = argumentsOf(parameters, callback);
     const statement = new Statement(sql);
@@ -105,14 +105,14 @@ export class Database {
   }
 
   /**
-   * Runs a statement and reads all its rows: {@linkcode Database.all} as a promise, in the same queue.
+   * Runs a statement and reads all its rows: {@linkcode Database.all} with a promise, in the same queue.
    *
-   * It is there for code that sends its own SQL over a connection of Sequelize's pool, and stays as it is
-   * within a major version.
+   * It is for code that sends its own SQL over a connection of Sequelize's pool, and does not change within
+   * a major version.
    *
-   * @param sql one statement, which stays prepared for the next time unless it is long or has a `*`
-   * @param parameters values by position for `?`, `?1` or `$1`, or by name: `{ $id: 1 }`
-   * @returns the rows; none if it is no statement that returns rows
+   * @param sql One statement; it stays prepared for the next call unless it is long or has a `*`.
+   * @param parameters Values by position for `?`, `?1` or `$1`, or by name: `{ $id: 1 }`.
+   * @returns The rows; none if the statement returns no rows.
    */
   execute(sql: string, parameters: Parameters = []): Promise<Row[]> {
     return new Promise((resolve, reject) => {
@@ -126,11 +126,11 @@ export class Database {
 
   /**
    * Runs several statements, up to the first that fails. Sequelize does not use it. If another connection has
-   * locked the database, it is SQLite that waits, and the event loop with it.
+   * locked the database, SQLite itself waits and blocks the event loop.
    */
   exec(sql: string, callback?: DoneCallback): this {
     this.#enqueue(
-      // Not to be run from the start again.
+      // It must not be run again from the start.
       undefined,
       (connection) => connection.exec(sql),
       (error) => this.#done(callback, error),
@@ -138,13 +138,13 @@ export class Database {
     return this;
   }
 
-  /** Calls a function. Statements are carried out in their order with or without it. */
+  /** Calls a function. Statements are always carried out in order. */
   serialize(callback?: () => void): this {
     callback?.();
     return this;
   }
 
-  /** Closes the database once all statements before have been carried out. */
+  /** Closes the database once all earlier statements have been carried out. */
   close(callback?: DoneCallback): this {
     this.#enqueue(
       undefined,
@@ -160,7 +160,7 @@ export class Database {
     return this;
   }
 
-  /** Appends to the queue; `sql` is the statement, if it is one that may be carried out again. */
+  /** Appends a task to the queue; `sql` is its statement if that may be tried again. */
   #enqueue<Result>(
     sql: string | undefined,
     carryOut: (connection: Connection) => Result,
@@ -186,7 +186,7 @@ export class Database {
   }
 }
 
-/** Tells parameters that may be left out from the callback. */
+/** Separates optional parameters from the callback. */
 function argumentsOf<Callback extends (...args: never[]) => void>(
   parameters: Parameters | Callback | undefined,
   callback: Callback | undefined,

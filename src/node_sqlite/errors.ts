@@ -1,4 +1,4 @@
-// Errors as `sqlite3` makes them: Sequelize reads their `code`, and applications read their message.
+// Errors like those of `sqlite3`: Sequelize reads their `code`, and applications read their message.
 
 /** An error of SQLite, as the package `sqlite3` makes it. */
 export interface SqliteError extends Error {
@@ -8,10 +8,10 @@ export interface SqliteError extends Error {
   readonly errno: number;
 }
 
-/** What `node:sqlite` throws. */
+/** An error of `node:sqlite`. */
 interface NodeSqliteError extends Error {
   readonly code?: string;
-  /** SQLite's extended result code. Deno leaves it out of what opening a file and `exec()` throw. */
+  /** SQLite's extended result code. Deno omits it if opening a file or `exec()` fails. */
   readonly errcode?: number;
 }
 
@@ -19,7 +19,7 @@ export const BUSY = 5;
 export const CANTOPEN = 14;
 export const MISUSE = 21;
 export const RANGE = 25;
-/** The extended code of a write in a transaction whose snapshot is out of date: no waiting helps. */
+/** The extended code of a write in a transaction whose snapshot is out of date: waiting does not help. */
 const BUSY_SNAPSHOT = 517;
 
 /** The primary result codes by their numbers: https://sqlite.org/rescode.html */
@@ -53,7 +53,7 @@ const CODES = [
   "SQLITE_NOTADB",
 ];
 
-/** The codes of messages, for errors that Deno gives no number. */
+/** The codes of messages, for Deno's errors without a number. */
 const MESSAGES: readonly (readonly [pattern: RegExp, errno: number])[] = [
   [/^database is locked/, BUSY],
   [/^database (table|schema) is locked/, 6],
@@ -66,13 +66,13 @@ const MESSAGES: readonly (readonly [pattern: RegExp, errno: number])[] = [
   [/^file is not a database/, 26],
 ];
 
-/** An error of SQLite with `sqlite3`'s message. */
+/** Makes an error of SQLite with the message of `sqlite3`. */
 export function sqliteError(errno: number, message: string): SqliteError {
   const code = CODES[errno] ?? "UNKNOWN";
   return Object.assign(new Error(`${code}: ${message}`), { errno, code });
 }
 
-/** Turns what `node:sqlite` throws into the error that `sqlite3` makes of it. */
+/** Converts an error of `node:sqlite` to the one that `sqlite3` would make. */
 export function errorOf(error: unknown): Error {
   const { code, errcode, message } = error as NodeSqliteError;
   if (code !== "ERR_SQLITE_ERROR") return error as Error;
@@ -83,7 +83,7 @@ export function errorOf(error: unknown): Error {
   return sqliteError(errno, message.replace(added, ""));
 }
 
-/** Whether SQLite has refused something because of another connection, which may be done with it soon. */
+/** Whether SQLite has refused a statement because of another connection, which may soon be finished. */
 export function isBusy(error: unknown): boolean {
   const { code, errcode } = error as NodeSqliteError;
   return code === "ERR_SQLITE_ERROR" && errcode !== undefined && (errcode & 0xff) === BUSY &&

@@ -1,10 +1,10 @@
 /**
- * SQLite for Sequelize 6 by the module that the runtime brings along, `node:sqlite`: nothing to install and
- * nothing to compile. It stands in for the package `sqlite3`, as Sequelize's `dialectModule`; any application
- * that uses Sequelize 6 can use it, with or without this package's sessions.
+ * SQLite for Sequelize 6 with the runtime's own module, `node:sqlite`: nothing to install and nothing to
+ * compile. It replaces the package `sqlite3` as Sequelize's `dialectModule`; any application with Sequelize 6
+ * can use it, with or without this package's sessions.
  *
- * It needs Node 22.16, Deno 2.8 or Bun 1.4, or later. It can be imported anywhere; on other runtimes,
- * the first query rejects and says what is missing.
+ * It needs Node 22.16, Deno 2.8 or Bun 1.4, or later. It can be imported anywhere; on other runtimes, the
+ * first query rejects with an error that names what is missing.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export type { Parameters, Value } from "./parameters.ts";
 
 /** What {@linkcode nodeSqlite} offers: the part of the package `sqlite3` that Sequelize 6 uses. */
 export interface NodeSqlite {
-  /** Opens the file for reading only; for Sequelize's `dialectOptions.mode`, as are the others. */
+  /** Opens the file for reading only. This and the others are for Sequelize's `dialectOptions.mode`. */
   readonly OPEN_READONLY: number;
   /** Opens the file for reading and writing. */
   readonly OPEN_READWRITE: number;

@@ -1,4 +1,4 @@
-// Opens a file as `sqlite3` does, with what `node:sqlite` offers.
+// Opens a file with `node:sqlite` as `sqlite3` does.
 
 import { existsSync } from "node:fs";
 import process from "node:process";
@@ -14,10 +14,10 @@ type Sqlite = typeof import("node:sqlite");
 
 let usable: Sqlite | undefined;
 
-/** The runtime's SQLite; loaded late, so that importing this module neither fails nor warns. */
+/** Returns the runtime's SQLite; loaded late, so that importing this module neither fails nor warns. */
 export function nodeSqliteModule(): Sqlite {
   if (usable) return usable;
-  // Older versions lack the function, which the types do not say.
+  // Older versions lack the function, although it is not optional in the types.
   const { getBuiltinModule } = process as Partial<typeof process>;
   const sqlite = getBuiltinModule?.call(process, "node:sqlite") as Sqlite | undefined;
   if (sqlite && isRecent(sqlite)) return usable = sqlite;
@@ -29,7 +29,7 @@ export function nodeSqliteModule(): Sqlite {
   );
 }
 
-/** Whether it tells what is needed here of transactions; Node's class does not have it on its prototype. */
+/** Whether it has `isTransaction`, which is not on the prototype of Node's class. */
 function isRecent({ DatabaseSync }: Sqlite): boolean {
   const database = new DatabaseSync(":memory:");
   try {
@@ -39,7 +39,7 @@ function isRecent({ DatabaseSync }: Sqlite): boolean {
   }
 }
 
-/** Opens a database; with SQLite's own waiting turned off, and its settings as `sqlite3` has them. */
+/** Opens a database with the settings of `sqlite3`, and with SQLite's own waiting turned off. */
 export function openDatabase(
   { DatabaseSync }: Sqlite,
   filename: string,
@@ -57,15 +57,15 @@ export function openDatabase(
   return database;
 }
 
-/** What to open a file by: `node:sqlite` takes every name that starts with `file:` for a URI. */
+/** Returns the name to open: `node:sqlite` takes every name that starts with `file:` for a URI. */
 function locate(filename: string, mode: number): { name: string; mustExist: boolean } {
-  // `node:sqlite` has no such option, and creates what it is to write.
+  // `node:sqlite` has no such option, and creates each file that it opens for writing.
   const mustExist = (mode & (OPEN_READWRITE | OPEN_CREATE)) === OPEN_READWRITE;
-  // In memory, or a temporary file.
+  // In memory or a temporary file.
   if (filename === ":memory:" || filename === "") return { name: filename, mustExist: false };
   if (!filename.startsWith("file:")) return { name: filename, mustExist };
   if (!(mode & OPEN_URI)) return { name: `./${filename}`, mustExist };
-  // Deno refuses URIs unless it may read and write everything; without one of the user's, none is made.
+  // Only if the user gave a URI: Deno refuses URIs unless it may read and write all files.
   const separator = filename.includes("?") ? "&" : "?";
   const asked = !mustExist || /[?&]mode=/.test(filename);
   return { name: asked ? filename : `${filename}${separator}mode=rw`, mustExist: false };

@@ -1,27 +1,27 @@
-// Binds parameters as `sqlite3` does: by position whatever the names, or by name.
+// Binds parameters as `sqlite3` does: by position, even if they have names, or by name.
 
 import { Buffer } from "node:buffer";
 import { RANGE, sqliteError } from "./errors.ts";
 
-/** A value as SQLite gives it. */
+/** A value that SQLite returns. */
 export type Value = string | number | Buffer | null;
 
 /** Values by position, or by name with the prefix: `{ $id: 1 }`. */
 export type Parameters = readonly unknown[] | { readonly [name: string]: unknown };
 
-/** What `node:sqlite` binds. */
+/** A value that `node:sqlite` can bind. */
 export type Bound = string | number | bigint | Uint8Array | null;
 
-/** Arguments of a prepared statement's `run()` and `all()`. */
+/** The arguments of a prepared statement's `run()` and `all()`. */
 export type Arguments = [named: Record<string, Bound>, ...anonymous: Bound[]];
 
-/** What may hold a parameter's letters without being one, and parameters: https://sqlite.org/c3ref/bind_blob.html */
+/** Parameters, and tokens that may contain their characters: https://sqlite.org/c3ref/bind_blob.html */
 const TOKENS =
   /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[^]*?(?:\*\/|$)|[\w\u0080-\uffff][\w$\u0080-\uffff]*|\?\d*|[:@$][\w$\u0080-\uffff]+(?:::[\w$\u0080-\uffff]+)*(?:\([^\s)]*\))?/g;
 
 /** A statement's parameters. */
 export interface ParameterList {
-  /** Their names by their positions, which start with 1; an empty one for `?`. */
+  /** Their names by position, from 1 on; empty for `?`. */
   readonly names: readonly string[];
   readonly positions: ReadonlyMap<string, number>;
 }
@@ -42,7 +42,7 @@ export function parametersOf(sql: string): ParameterList {
   return { names, positions };
 }
 
-/** Arranges values for `node:sqlite`, which takes those of named parameters by name alone. */
+/** Arranges values for `node:sqlite`, which binds named parameters by name only. */
 export function bind({ names, positions }: ParameterList, parameters: Parameters): Arguments {
   const values: Bound[] = [];
   for (const [name, value] of Object.entries(parameters)) {

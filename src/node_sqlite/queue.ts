@@ -1,19 +1,19 @@
-// Tasks one after the other, each in a turn of the event loop of its own.
+// Runs tasks one after another, each in its own turn of the event loop.
 
 import { setImmediate, setTimeout } from "node:timers";
 import { errorOf } from "./errors.ts";
 
-/** Something to carry out. */
+/** A task of a {@linkcode Queue}. */
 export interface Task {
-  /** Does it, at once; called again if it throws and may wait. */
+  /** Carries it out synchronously; called again if it throws and may wait. */
   carryOut(): void;
-  /** Whether to try again later after such an error. */
+  /** Whether to try again later after this error. */
   mayWait(error: unknown): boolean;
-  /** Called once, with what it has thrown at last. */
+  /** Called once, with the last error or `null`. */
   settle(error: Error | null): void;
 }
 
-/** SQLite's own delays: so many milliseconds before the first try again, the second and so on. */
+/** SQLite's own delays before the first retry, the second and so on, in milliseconds. */
 const DELAYS = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
 
 /** A queue of tasks. */
@@ -23,7 +23,7 @@ export class Queue {
   #tries = 0;
   #waited = 0;
 
-  /** `timeout` is for how many milliseconds a task that may wait is tried again. */
+  /** @param timeout Returns for how many milliseconds a task that may wait is tried again. */
   constructor(timeout: () => number) {
     this.#timeout = timeout;
   }
@@ -44,12 +44,12 @@ export class Queue {
     }
     this.#tries = this.#waited = 0;
     this.#tasks.shift();
-    // Before the callback, which may throw.
+    // Scheduled before the callback, which may throw.
     if (this.#tasks.length > 0) setImmediate(this.#next);
     task.settle(error);
   };
 
-  /** Tries the first task again later, unless it has waited for long enough. */
+  /** Schedules a retry of the first task; returns `false` if its time is up. */
   #wait(): boolean {
     const delay = Math.min(DELAYS[this.#tries] ?? 100, this.#timeout() - this.#waited);
     if (delay <= 0) return false;

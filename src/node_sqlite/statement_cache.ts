@@ -1,14 +1,14 @@
-// Prepares statements, and keeps those that are likely to come again.
+// Prepares statements, and keeps those that are likely to be used again.
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { MISUSE, sqliteError } from "./errors.ts";
 import { type ParameterList, parametersOf } from "./parameters.ts";
 
-/** How many statements are kept, and of how many characters at most: they hold memory outside of the heap. */
+/** Limits on the number and length of kept statements, which use memory outside of the heap. */
 const MAX_STATEMENTS = 50;
 const MAX_LENGTH = 1000;
 
-/** Nothing but white space, comments and semicolons. */
+/** SQL with only white space, comments and semicolons. */
 const EMPTY = /^(?:[\s;]|--[^\n]*|\/\*[^]*?(?:\*\/|$))*$/;
 
 /** A prepared statement. */
@@ -22,7 +22,7 @@ export class Prepared {
     this.#sql = sql;
   }
 
-  /** Read only if there is something to bind: most of Sequelize's statements hold their values. */
+  /** Read only if there are values to bind: most of Sequelize's statements contain their values. */
   get parameters(): ParameterList {
     return this.#parameters ??= parametersOf(this.#sql);
   }
@@ -37,7 +37,7 @@ export class StatementCache {
     this.#database = database;
   }
 
-  /** Prepares a statement, or returns the one that is kept. */
+  /** Returns the kept statement for this SQL, or prepares one. */
   prepare(sql: string): Prepared {
     const kept = this.#statements.get(sql);
     if (kept) {
@@ -47,7 +47,7 @@ export class StatementCache {
       return kept;
     }
     const prepared = new Prepared(this.#prepare(sql), sql);
-    // On Deno and Node 22, a statement that is used again never sees the columns that `*` has gained.
+    // On Deno and Node 22, a reused statement does not see new columns of `*`.
     if (sql.length <= MAX_LENGTH && !sql.includes("*")) {
       this.#statements.set(sql, prepared);
       if (this.#statements.size > MAX_STATEMENTS) {
@@ -59,10 +59,10 @@ export class StatementCache {
   }
 
   #prepare(sql: string): StatementSync {
-    // Runtimes disagree on what comes of it, and some throw only when it is run.
+    // Runtimes differ here, and some throw only when the statement is run.
     if (EMPTY.test(sql)) throw sqliteError(MISUSE, "not an error");
     const statement = this.#database.prepare(sql);
-    // Integers that a number cannot hold would throw.
+    // Otherwise integers beyond the safe ones would throw.
     statement.setReadBigInts(true);
     return statement;
   }

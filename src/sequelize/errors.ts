@@ -8,11 +8,20 @@ import type { Fault } from "../batching/delivery.ts";
  * - `transient`: the database undid the statement because of what others did. It may succeed if sent again.
  * - `busy`: the same; but if it does not pass, no other statement gets through either.
  * - `connection`: there is no connection, or it was lost, with or without a statement under way.
- * - `system`: every statement would fail.
+ * - `no-table`, `no-column`: there is no such table or column.
+ * - `system`: every other statement would fail, too.
  * - `either`: the statement's own rows are the reason, or the database as a whole.
  * - `operation`: the statement's own rows are the reason.
  */
-export type ErrorClass = "transient" | "busy" | "connection" | "system" | "either" | "operation";
+export type ErrorClass =
+  | "transient"
+  | "busy"
+  | "connection"
+  | "no-table"
+  | "no-column"
+  | "system"
+  | "either"
+  | "operation";
 
 /** A dialect's errors by their code, SQLSTATE or number. What is not among them is an `operation`. */
 export type ErrorTable = Readonly<Record<string, ErrorClass>>;
@@ -36,7 +45,8 @@ const CONNECTION_CODE =
 const MESSAGES: readonly [RegExp, ErrorClass][] = [
   // node-postgres about a connection that has gone, Sequelize about a closed pool.
   [/^Connection terminated|not queryable|connection manager was closed/, "connection"],
-  [/^SQLITE_ERROR: no such table/, "system"],
+  [/^SQLITE_ERROR: no such table/, "no-table"],
+  [/^SQLITE_ERROR: .*no such column/, "no-column"],
   [/^Query read timeout/, "either"], // node-postgres: query_timeout
 ];
 
@@ -63,6 +73,8 @@ export function isTransient(errorClass: ErrorClass): boolean {
 export function faultOf(errorClass: ErrorClass): Fault {
   switch (errorClass) {
     case "connection":
+    case "no-table":
+    case "no-column":
     case "system":
     case "busy":
       return "system";

@@ -35,3 +35,8 @@ function redactOne(error: Revealing): void {
   // The stack begins with the message as it was.
   error.stack = stack?.replace(message, () => error.message!) as string;
 }
+
+/** Adds what to do about an error to its message. */
+export function addToMessage(error: unknown, advice: string): void {
+  if (error instanceof Error) error.message += `: ${advice}`;
+}

@@ -2,18 +2,12 @@
 
 import type { Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
-import { dialectOf } from "./dialects/mod.ts";
-import { quotedTable } from "./dialects/rows.ts";
-import { classify, driverError } from "./errors.ts";
-import { libraryOf } from "./library.ts";
-import { expiryIndex, type SessionModel } from "./model.ts";
+import { dialectOf, type QueryOptions } from "./dialects/mod.ts";
+import { classify, driverError, type ErrorClass } from "./errors.ts";
+import { expiryIndex } from "./define_model.ts";
+import type { SessionModel } from "./model.ts";
 
-/** Without a transaction of the caller's, no ambient one; and never a replica. */
-interface QueryOptions {
-  readonly transaction: Transaction | null;
-  readonly useMaster: true;
-}
-
+/** Without a transaction of the caller's, no ambient one. */
 const ALONE: QueryOptions = { transaction: null, useMaster: true };
 
 /**
@@ -81,7 +75,7 @@ async function createTable(model: SessionModel, options: QueryOptions): Promise<
 async function addExpiryIndex(model: SessionModel, options: QueryOptions): Promise<void> {
   const queryInterface = model.sequelize!.getQueryInterface();
   const { tableName, schema } = placeOf(model);
-  const index = expiryIndex(model.sequelize!.getDialect(), tableName, schema);
+  const index = expiryIndex(dialectOf(model.sequelize!).schemas, tableName, schema);
   await queryInterface.addIndex(model.getTableName(), { ...index, ...options });
 }
 
@@ -105,11 +99,10 @@ async function missingColumn(
     await model.findByPk("", { raw: true, ...options });
     return undefined;
   } catch (error) {
-    const { code, errno, number, message = "" } = driverError(error);
-    const isColumn = [code, errno, number].some((each) => NO_SUCH_COLUMN.includes(each)) ||
-      SQLITE_NO_SUCH_COLUMN.test(message);
     // In whatever language the message is, it names the column.
-    const [column] = isColumn ? /\b(token|data|expiry)\b/.exec(message) ?? [] : [];
+    const [column] = classOf(model, error) === "no-column"
+      ? /\b(token|data|expiry)\b/.exec(driverError(error).message ?? "") ?? []
+      : [];
     if (column === undefined) throw error;
     return `it has no column '${column}'`;
   }
@@ -125,7 +118,7 @@ async function addMissingIndex(
   model: SessionModel,
   options: QueryOptions,
 ): Promise<string | undefined> {
-  const indexed = await indexedColumns(model, options);
+  const indexed = await dialectOf(model.sequelize!).indexedColumns(model, options);
   if (indexed === undefined) return undefined;
   if (!indexed.has("token")) {
     return "its column 'token' is not the primary key and has no unique index of its own";
@@ -134,103 +127,10 @@ async function addMissingIndex(
   return undefined;
 }
 
-/**
- * Looks at the indexes: "token" is among the results if a unique index is on it alone, and "expiry" if an
- * index begins with it.
- *
- * @returns `undefined` if the user may not look, or there is a synonym in between: the table must then be
- *   taken as it stands.
- */
-async function indexedColumns(
-  model: SessionModel,
-  options: QueryOptions,
-): Promise<Set<string> | undefined> {
-  try {
-    return model.sequelize!.getDialect() === "postgres"
-      ? await postgresIndexedColumns(model, options)
-      : await shownIndexedColumns(model, options);
-  } catch (error) {
-    const { code, number } = driverError(error);
-    // Not in a transaction, which would be left unusable.
-    if (options.transaction || !(CANNOT_LOOK.includes(code) || CANNOT_LOOK.includes(number))) {
-      throw error;
-    }
-    return undefined;
-  }
-}
-
-/** Sequelize's own look-up takes in the tables of that name in all schemas. */
-async function postgresIndexedColumns(
-  model: SessionModel,
-  options: QueryOptions,
-): Promise<Set<string>> {
-  const table = model.sequelize!.escape(quotedTable(model));
-  const isTokenAlone = `"i"."indisunique" AND "i"."indimmediate" AND "i"."indisvalid"` +
-    // One entry for each column of the key, without those that are only included.
-    ` AND "i"."indpred" IS NULL AND array_length("i"."indoption", 1) = 1`;
-  const sql = `SELECT "a"."attname" AS "column" FROM "pg_catalog"."pg_index" AS "i"` +
-    ` JOIN "pg_catalog"."pg_attribute" AS "a"` +
-    ` ON "a"."attrelid" = "i"."indrelid" AND "a"."attnum" = "i"."indkey"[0]` +
-    ` WHERE "i"."indrelid" = CAST(${table} AS regclass)` +
-    ` AND ("a"."attname" = 'expiry' OR "a"."attname" = 'token' AND ${isTokenAlone})`;
-  const type = libraryOf(model.sequelize!).QueryTypes.SELECT;
-  const rows = await model.sequelize!.query<{ column: string }>(sql, {
-    ...options,
-    raw: true,
-    type,
-  });
-  return new Set(rows.map(({ column }) => column));
-}
-
-interface ShownIndex {
-  readonly unique: boolean;
-  /** SQLite's, if the index leaves rows out. */
-  readonly partial?: number;
-  readonly fields: readonly {
-    /** None for an expression. */
-    readonly attribute?: string | null;
-    /** MySQL's and MariaDB's, if the index is on the beginning of the column alone. */
-    readonly length?: number | undefined;
-  }[];
-}
-
-/** The longest token. */
-const TOKEN_LENGTH = 255;
-
-async function shownIndexedColumns(
-  model: SessionModel,
-  options: QueryOptions,
-): Promise<Set<string>> {
-  const queryInterface = model.sequelize!.getQueryInterface();
-  const table = model.getTableName() as string;
-  const indexes = await queryInterface.showIndex(table, options) as ShownIndex[];
-  const columns = new Set<string>();
-  for (const { unique, partial, fields } of indexes) {
-    // These databases take a column whatever the case of its name.
-    const column = fields[0]?.attribute?.toLowerCase();
-    const isWhole = (fields[0]?.length ?? TOKEN_LENGTH) >= TOKEN_LENGTH;
-    if (column === "expiry") columns.add(column);
-    if (column === "token" && unique && !partial && fields.length === 1 && isWhole) {
-      columns.add(column);
-    }
-  }
-  return columns;
-}
-
-const NO_SUCH_COLUMN: readonly unknown[] = [
-  "42703", // PostgreSQL
-  1054, // MySQL, MariaDB
-  207, // SQL Server
-];
-// SQLite has no code for it.
-const SQLITE_NO_SUCH_COLUMN = /no such column/;
-
-const CANNOT_LOOK: readonly unknown[] = [
-  "42501", // PostgreSQL: the catalogs are not for this user
-  229, // SQL Server: likewise
-  15009, // SQL Server: sp_helpindex takes no synonym
-];
-
 function isConnectionError(model: SessionModel, error: unknown): boolean {
-  return classify(error, dialectOf(model.sequelize!).errors) === "connection";
+  return classOf(model, error) === "connection";
+}
+
+function classOf(model: SessionModel, error: unknown): ErrorClass {
+  return classify(error, dialectOf(model.sequelize!).errors);
 }

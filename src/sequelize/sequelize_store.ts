@@ -6,9 +6,10 @@ import type { FullSessionStore, SessionRecord } from "../store/store.ts";
 import { isWellFormed } from "../store/token.ts";
 import { abortable } from "../util/abortable.ts";
 import { CleanupLoop } from "./cleanup_loop.ts";
-import { dialectOf, statementsOn } from "./dialects/mod.ts";
+import { dialectOf } from "./dialects/mod.ts";
 import { driverFor } from "./drivers/mod.ts";
-import { defineSessionModel, type SessionModel } from "./model.ts";
+import { defineSessionModel } from "./define_model.ts";
+import type { SessionModel } from "./model.ts";
 import {
   checkOptions,
   type SequelizeCallOptions,
@@ -40,9 +41,15 @@ const OPENED = Symbol("opened");
  * @example Open a store, and put a session through it
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await using store = await SequelizeStore.open(sequelize);
  *
  * const inAnHour = new Date(Date.now() + 3_600_000);
@@ -71,8 +78,9 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     }
     const sequelize = model.sequelize!;
     this.model = model;
-    const { errors, literal } = dialectOf(sequelize);
-    this.#table = new SessionTable(statementsOn(model, driverFor(sequelize, literal)), errors);
+    const dialect = dialectOf(sequelize);
+    const driver = driverFor(sequelize, settings.driver, dialect.literalFor?.(sequelize));
+    this.#table = new SessionTable(dialect.statements(model, driver), dialect.errors);
     this.#reads = queueReads(this.#table, settings.queueLimit);
     this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize));
     this.#cleanupBatchSize = settings.cleanupBatchSize;

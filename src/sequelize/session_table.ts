@@ -2,7 +2,11 @@ import type { Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
 import type { Statements } from "./dialects/mod.ts";
 import { classify, type ErrorClass, type ErrorTable, isTransient } from "./errors.ts";
-import { redact } from "./redact.ts";
+import { addToMessage, redact } from "./redact.ts";
+
+const NO_TABLE =
+  "create the sessions table with `sync: true` of SequelizeStore.open, or by the migration of" +
+  " @scs/sequelize-store/migration";
 
 /** Carries out a dialect's statements: sends them again if that may help, and redacts their errors. */
 export class SessionTable {
@@ -32,7 +36,9 @@ export class SessionTable {
         (error) => isTransient(this.classify(error)),
       );
     } catch (error) {
-      throw redact(error);
+      const redacted = redact(error);
+      if (this.classify(error) === "no-table") addToMessage(redacted, NO_TABLE);
+      throw redacted;
     }
   }
 

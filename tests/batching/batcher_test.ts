@@ -8,18 +8,18 @@ interface Operation {
   readonly value?: number;
   readonly kind?: string | undefined;
   readonly weight?: number;
-  /** Asks for an answer of its own, so that no other stands for it. */
+  /** Whether it needs a result of its own, so that no other operation supersedes it. */
   readonly asks?: boolean;
 }
 
 const FAULTS: Record<string, Fault> = { down: "system", "timed out": "either" };
 
-/** A batcher whose batches wait until the test lets them go. */
+/** Makes a batcher whose batches stay in flight until the test settles them. */
 function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
   batcher: Batcher<Operation, number>;
   /** The batches that were sent. */
   sent: Operation[][];
-  /** Ends the oldest batch that is under way, or the one that was sent as the `nth`. */
+  /** Settles the oldest batch in flight, or the one that was sent as the `nth`. */
   settle: (error?: unknown, nth?: number) => Promise<void>;
 } {
   const sent: Operation[][] = [];
@@ -56,7 +56,7 @@ function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
   return { batcher, sent, settle };
 }
 
-/** Lets happen what is about to. */
+/** Waits until everything that is due has happened. */
 function tick(ms = 0): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -65,7 +65,7 @@ function keys(sent: Operation[][]): string[] {
   return sent.map((batch) => batch.map(({ key }) => key).join(""));
 }
 
-Deno.test("Batcher.add() sends at once where a lane is free", async () => {
+Deno.test("Batcher.add() sends an operation at once if a lane is free", async () => {
   const { batcher, sent, settle } = setUp();
   const result = batcher.add({ key: "a", value: 7 });
   await Promise.resolve();
@@ -74,7 +74,7 @@ Deno.test("Batcher.add() sends at once where a lane is free", async () => {
   assert.equal(await result, 7);
 });
 
-Deno.test("Batcher.add() gathers what is called at once", async () => {
+Deno.test("Batcher.add() gathers the operations of one tick", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 2 });
   const results = ["a", "b", "c"].map((key, value) => batcher.add({ key, value }));
   await tick();
@@ -83,7 +83,7 @@ Deno.test("Batcher.add() gathers what is called at once", async () => {
   assert.deepEqual(await Promise.all(results), [0, 1, 2]);
 });
 
-Deno.test("Batcher.add() gathers what comes while the lanes are busy", async () => {
+Deno.test("Batcher.add() gathers the operations that arrive while all lanes are busy", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 2 });
   const results: Promise<number>[] = [];
   for (const key of "abcde") {
@@ -98,8 +98,8 @@ Deno.test("Batcher.add() gathers what comes while the lanes are busy", async () 
   assert.deepEqual(await Promise.all(results), [0, 1, 2, 3, 4]);
 });
 
-// So that the database works on one batch while the answers to another are read.
-Deno.test("Batcher.add() shares many calls among the free lanes", async () => {
+// The database then works on one batch while the results of another are read.
+Deno.test("Batcher.add() divides many calls among the free lanes", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 2, minShare: 3, maxOperations: 4 });
   const add = (keys: string): Promise<number>[] => [...keys].map((key) => batcher.add({ key }));
   const calls = [...add("abcde")];
@@ -117,8 +117,8 @@ Deno.test("Batcher.add() shares many calls among the free lanes", async () => {
   await Promise.all(calls);
 });
 
-// Or the first of them would leave alone, and the others would wait for it.
-Deno.test("Batcher.add() gathers the next calls of those whom one batch has answered", async () => {
+// Otherwise the first of them would be sent alone, and the others would wait for it.
+Deno.test("Batcher.add() gathers the next calls of the callers of one batch", async () => {
   const { batcher, sent, settle } = setUp();
   const callers = [..."abc"].map(async (key) => {
     for (let i = 0; i < 3; i++) await batcher.add({ key });
@@ -158,7 +158,7 @@ Deno.test("Batcher.add() sends the last of a key's waiting operations for all of
   await first;
 });
 
-Deno.test("Batcher.add() keeps the order around an operation that asks for an answer", async () => {
+Deno.test("Batcher.add() keeps the order around an operation that needs its own result", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -174,7 +174,7 @@ Deno.test("Batcher.add() keeps the order around an operation that asks for an an
   await first;
 });
 
-Deno.test("Batcher.add() puts operations of one kind together, and those of none alone", async () => {
+Deno.test("Batcher.add() batches operations of one kind, and sends those without a kind alone", async () => {
   const { batcher, sent, settle } = setUp();
   const operations = [
     { key: "a", kind: "write" },
@@ -189,7 +189,7 @@ Deno.test("Batcher.add() puts operations of one kind together, and those of none
   await Promise.all(calls);
 });
 
-Deno.test("Batcher.add() bounds a batch in operations and in weight", async () => {
+Deno.test("Batcher.add() limits a batch in operations and in weight", async () => {
   const { batcher, sent, settle } = setUp({ maxOperations: 3 });
   const weights = { a: 40, b: 60, c: 1, d: 500, e: 1, f: 1, g: 1, h: 1 };
   const calls = Object.entries(weights).map(([key, weight]) => batcher.add({ key, weight }));
@@ -199,7 +199,7 @@ Deno.test("Batcher.add() bounds a batch in operations and in weight", async () =
   await Promise.all(calls);
 });
 
-Deno.test("Batcher.add() lets a busy key wait for its turn", async () => {
+Deno.test("Batcher.add() lets the key of an operation in flight wait for its turn", async () => {
   const { batcher, sent, settle } = setUp({ kindOf: () => undefined });
   const calls = ["a", "a", "a", "b", "c"].map((key) => batcher.add({ key, asks: true }));
   await tick();
@@ -208,7 +208,7 @@ Deno.test("Batcher.add() lets a busy key wait for its turn", async () => {
   await Promise.all(calls);
 });
 
-Deno.test("Batcher.add() holds up no other key while a batch is stuck", async () => {
+Deno.test("Batcher.add() sends other keys while a batch is stuck", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 2 });
   const stuck = batcher.add({ key: "s" });
   await tick();
@@ -226,7 +226,7 @@ Deno.test("Batcher.add() holds up no other key while a batch is stuck", async ()
   await Promise.all([stuck, behind]);
 });
 
-Deno.test("Batcher.add() gives each operation its own outcome where a batch fails", async () => {
+Deno.test("Batcher.add() settles each operation of a failed batch on its own", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -247,7 +247,7 @@ Deno.test("Batcher.add() gives each operation its own outcome where a batch fail
   await first;
 });
 
-Deno.test("Batcher.add() fails the whole batch at once where no operation can succeed", async () => {
+Deno.test("Batcher.add() fails the whole batch at once on a systemic error", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -256,7 +256,7 @@ Deno.test("Batcher.add() fails the whole batch at once where no operation can su
   await settle("down");
   assert.deepEqual(keys(sent), ["x", "ab"]);
   assert.deepEqual((await results).map(({ status }) => status), ["rejected", "rejected"]);
-  // And goes on as before.
+  // Later batches are sent as before.
   const next = batcher.add({ key: "c", value: 3 });
   await tick();
   await settle();
@@ -264,7 +264,7 @@ Deno.test("Batcher.add() fails the whole batch at once where no operation can su
   await first;
 });
 
-Deno.test("Batcher.add() stops trying one by one where the connection is lost", async () => {
+Deno.test("Batcher.add() stops sending one by one when the connection is lost", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -279,8 +279,8 @@ Deno.test("Batcher.add() stops trying one by one where the connection is lost", 
   await first;
 });
 
-// A statement that runs out of time may have met one locked row, or a database that is at a halt.
-Deno.test("Batcher.add() stops trying one by one after two time-outs in a row", async () => {
+// A statement that times out may have met one locked row, or a database that does not respond.
+Deno.test("Batcher.add() stops sending one by one after two time-outs in a row", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -296,8 +296,8 @@ Deno.test("Batcher.add() stops trying one by one after two time-outs in a row", 
   await first;
 });
 
-// What an operation superseded would have succeeded without it.
-Deno.test("Batcher.add() sends what a refused operation superseded", async () => {
+// Without the operation, those that it superseded would have succeeded.
+Deno.test("Batcher.add() sends the operations that a refused one superseded", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -314,7 +314,7 @@ Deno.test("Batcher.add() sends what a refused operation superseded", async () =>
   await first;
 });
 
-Deno.test("Batcher.add() does not take one key's time-outs for the system's", async () => {
+Deno.test("Batcher.add() does not take the time-outs of one key for a systemic failure", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -330,7 +330,7 @@ Deno.test("Batcher.add() does not take one key's time-outs for the system's", as
   await first;
 });
 
-Deno.test("Batcher.add() sends others beside batches that are stuck, up to a number", async () => {
+Deno.test("Batcher.add() sends other batches beside stuck ones, up to maxInFlight", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 1, stuckAfter: 5, maxInFlight: 3 });
   const calls: Promise<number>[] = [];
   for (const key of "abcd") {
@@ -342,9 +342,9 @@ Deno.test("Batcher.add() sends others beside batches that are stuck, up to a num
   assert.deepEqual(keys(sent), ["a", "b", "c", "d"]);
   for (const _ of ["a", "c", "d"]) await settle();
   await Promise.all(calls);
-  // And then as before: one lane.
+  // Then there is one lane, as before.
   const after = batcher.add({ key: "e" });
-  await tick();
+  await Promise.resolve();
   const behind = batcher.add({ key: "f" });
   await Promise.resolve();
   assert.deepEqual(keys(sent).slice(4), ["e"]);
@@ -353,7 +353,7 @@ Deno.test("Batcher.add() sends others beside batches that are stuck, up to a num
   await Promise.all([after, behind]);
 });
 
-Deno.test("Batcher.add() sends what waits as soon as the batch before it counts as stuck", async () => {
+Deno.test("Batcher.add() sends waiting calls as soon as the batch in flight counts as stuck", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 1, stuckAfter: 20, maxInFlight: 2 });
   const first = batcher.add({ key: "a" });
   await tick();
@@ -367,14 +367,14 @@ Deno.test("Batcher.add() sends what waits as soon as the batch before it counts 
   await Promise.all([first, second]);
 });
 
-Deno.test("Batcher.add() sends what waits, though the batch before it gets stuck at that very moment", async () => {
+Deno.test("Batcher.add() sends waiting calls if the batch in flight gets stuck at that very moment", async () => {
   const { now } = performance;
   const { batcher, sent, settle } = setUp({ lanes: 1, stuckAfter: 1000, maxInFlight: 2 });
   try {
     performance.now = () => 0;
     const first = batcher.add({ key: "a" });
     await tick();
-    // A clock that passes the moment from one reading to the next.
+    // A clock that passes that moment between two readings.
     const readings = [999.9];
     performance.now = () => readings.shift() ?? 1000.1;
     const second = batcher.add({ key: "b" });
@@ -388,8 +388,8 @@ Deno.test("Batcher.add() sends what waits, though the batch before it gets stuck
   }
 });
 
-// One would keep a process alive.
-Deno.test("Batcher.add() leaves no timer behind once nothing waits", async () => {
+// A timer would keep the process alive.
+Deno.test("Batcher.add() leaves no timer behind when no call waits", async () => {
   const { setTimeout, clearTimeout } = globalThis;
   const timers = new Set<unknown>();
   let started = 0;
@@ -419,7 +419,7 @@ Deno.test("Batcher.add() leaves no timer behind once nothing waits", async () =>
   }
 });
 
-Deno.test("Batcher.add() never sends what was aborted while it waited", async () => {
+Deno.test("Batcher.add() never sends a call that was aborted while it waited", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();
   const first = batcher.add({ key: "x" });
@@ -439,7 +439,7 @@ Deno.test("Batcher.add() never sends what was aborted while it waited", async ()
   await first;
 });
 
-Deno.test("Batcher.add() never sends what was superseded and then aborted", async () => {
+Deno.test("Batcher.add() never sends a call that was superseded and then aborted", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();
   const first = batcher.add({ key: "x" });
@@ -462,7 +462,7 @@ Deno.test("Batcher.add() never sends what was superseded and then aborted", asyn
   await first;
 });
 
-Deno.test("Batcher.add() never sends what was aborted while others are tried one by one", async () => {
+Deno.test("Batcher.add() never sends a call that was aborted while others are sent one by one", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();
   const first = batcher.add({ key: "x" });
@@ -486,8 +486,8 @@ Deno.test("Batcher.add() never sends what was aborted while others are tried one
   await first;
 });
 
-// The database may have carried out the batch: another try must not write what nobody asks for any more.
-Deno.test("Batcher.add() tries what an aborted operation superseded in its place", async () => {
+// The database may have carried out the batch: a retry must not write what no caller wants any more.
+Deno.test("Batcher.add() retries the operation that an aborted one superseded", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();
   const first = batcher.add({ key: "x" });
@@ -507,7 +507,7 @@ Deno.test("Batcher.add() tries what an aborted operation superseded in its place
   await first;
 });
 
-Deno.test("Batcher.add() rejects what was sent as soon as it is aborted, and lets it end", async () => {
+Deno.test("Batcher.add() rejects a call in flight as soon as it is aborted, and lets its batch finish", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();
   const call = batcher.add({ key: "a" }, controller.signal);
@@ -523,8 +523,8 @@ Deno.test("Batcher.add() rejects what was sent as soon as it is aborted, and let
   assert.equal(await next, 2);
 });
 
-// Or the calls that wait for a database at a halt fill the memory.
-Deno.test("Batcher.add() refuses calls while as many wait as may", async () => {
+// Otherwise the calls that wait for a database that does not respond would fill the memory.
+Deno.test("Batcher.add() refuses calls while queueLimit calls are waiting", async () => {
   const { batcher, sent, settle } = setUp({ queueLimit: 2 });
   const controller = new AbortController();
   const calls = [batcher.add({ key: "x" })];
@@ -550,7 +550,7 @@ Deno.test("Batcher.add() refuses calls while as many wait as may", async () => {
   assert.deepEqual(keys(sent), ["x", "ac", "d"]);
 });
 
-Deno.test("Batcher.add() takes any number of calls that can be sent at once", async () => {
+Deno.test("Batcher.add() accepts any number of calls that can be sent at once", async () => {
   const { batcher, sent, settle } = setUp({
     lanes: 2,
     minShare: 3,
@@ -562,7 +562,7 @@ Deno.test("Batcher.add() takes any number of calls that can be sent at once", as
   const refused = add("h").map((call) => assert.rejects(call, { name: "QueueFullError" }));
   await Promise.all(refused);
   assert.deepEqual(keys(sent), ["abc", "def"]);
-  // The one that waits does not keep those out that need not.
+  // The waiting call keeps out no calls that can be sent.
   await settle();
   assert.deepEqual(keys(sent), ["abc", "def", "g"]);
   await settle();
@@ -574,7 +574,7 @@ Deno.test("Batcher.add() takes any number of calls that can be sent at once", as
   await Promise.all(calls);
 });
 
-Deno.test("Batcher.add() lets the calls of a busy key wait up to the limit, and sends others beside them", async () => {
+Deno.test("Batcher.add() lets the calls of a key in flight wait up to the limit, and sends others beside them", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 2, queueLimit: 2 });
   const add = (keys: string): Promise<number>[] => [...keys].map((key) => batcher.add({ key }));
   const calls = add("a");
@@ -589,7 +589,7 @@ Deno.test("Batcher.add() lets the calls of a busy key wait up to the limit, and 
   await Promise.all(calls);
 });
 
-Deno.test("Batcher.add() does not count a call that is aborted in the tick in which it would be one too many", async () => {
+Deno.test("Batcher.add() does not count a call beyond the limit that is aborted in the same tick", async () => {
   const { batcher, sent, settle } = setUp({ lanes: 1, maxOperations: 1, queueLimit: 1 });
   const controller = new AbortController();
   const calls = [batcher.add({ key: "a" }), batcher.add({ key: "b" })];
@@ -603,7 +603,7 @@ Deno.test("Batcher.add() does not count a call that is aborted in the tick in wh
   assert.deepEqual(keys(sent), ["a", "b"]);
 });
 
-/** A signal, and how many listeners it has and was ever given. */
+/** A signal, and how many listeners it has and has had in total. */
 function counting(signal: AbortSignal): { listeners: number; added: number } {
   const counts = { listeners: 0, added: 0 };
   const add = signal.addEventListener.bind(signal);
@@ -620,7 +620,7 @@ function counting(signal: AbortSignal): { listeners: number; added: number } {
   return counts;
 }
 
-Deno.test("Batcher.add() takes its listener off the signal", async () => {
+Deno.test("Batcher.add() removes its listener from the signal", async () => {
   const { batcher, settle } = setUp();
   const { signal } = new AbortController();
   const counts = counting(signal);
@@ -634,7 +634,7 @@ Deno.test("Batcher.add() takes its listener off the signal", async () => {
   }
 });
 
-// A signal looks through all its listeners whenever one is added.
+// A signal searches all its listeners whenever one is added.
 Deno.test("Batcher.add() adds one listener to a signal that many calls share", async () => {
   const { batcher, sent, settle } = setUp();
   const controller = new AbortController();
@@ -654,8 +654,8 @@ Deno.test("Batcher.add() adds one listener to a signal that many calls share", a
   assert.equal(sent.length, 2);
 });
 
-// As a test runner's sandbox or a polyfill may have it.
-Deno.test("Batcher.add() needs no more of a signal than its state and its listeners", async () => {
+// A test runner's sandbox or a polyfill may have signals of another class.
+Deno.test("Batcher.add() needs only the state and the listeners of a signal", async () => {
   const { batcher, settle } = setUp();
   const { signal, ...controller } = foreignController();
   const call = batcher.add({ key: "a" }, signal);
@@ -684,7 +684,7 @@ function foreignController(): { signal: AbortSignal; abort: (reason: unknown) =>
   return { signal: signal as unknown as AbortSignal, abort };
 }
 
-Deno.test("Batcher.add() takes a hundred thousand calls for one key in its stride", async () => {
+Deno.test("Batcher.add() accepts a hundred thousand calls for one key", async () => {
   const { batcher, sent, settle } = setUp();
   const calls = Array.from({ length: 100_000 }, (_, value) => batcher.add({ key: "a", value }));
   await tick();
@@ -693,7 +693,7 @@ Deno.test("Batcher.add() takes a hundred thousand calls for one key in its strid
   assert.equal(sent.length, 1);
 });
 
-/** The processor's time in milliseconds, which, unlike the clock's, does not pass while others have it. */
+/** The processor time of this process in milliseconds, which does not pass while other processes run. */
 async function processorTime(run: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await run();
@@ -701,7 +701,7 @@ async function processorTime(run: () => Promise<unknown>): Promise<number> {
   return (user + system) / 1000;
 }
 
-// 16 times as many take 16 times the time, or 256 times if each is taken from the front of an array.
+// 16 times as many calls take 16 times the time, or 256 times if each is taken from the front of an array.
 Deno.test("Batcher.add() sends many calls for one key one by one in linear time", async () => {
   const run = async (length: number): Promise<void> => {
     const { batcher } = setUp({ send: (batch) => Promise.resolve(batch.map(() => 0)) });

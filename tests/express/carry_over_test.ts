@@ -1,4 +1,4 @@
-// What the stores of other packages leave behind, carried over as docs/express.md says.
+// Carries over the sessions of other packages' stores as docs/express.md describes.
 
 import connectPgSimple from "connect-pg-simple";
 import connectSessionSequelize from "connect-session-sequelize";
@@ -24,14 +24,14 @@ function plain(maxAge: number | null, values: object = {}): { cookie: { expires:
   };
 }
 
-/** More than a page. */
+/** More sessions than a page has. */
 const MANY = Array.from({ length: 600 }, (_, i) => ({ sid: `many${i}`, session: plain(HOUR) }));
 
 function done(call: (callback: (error?: unknown) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => call((error) => error ? reject(error) : resolve()));
 }
 
-/** Leaves four sessions in an old store, one of them expired; gives the expiry that one was moved to. */
+/** Writes four sessions to an old store, one of them expired; returns the expiry that one was moved to. */
 async function fill(old: OldStore): Promise<Date | null> {
   const sessions = {
     signedIn: plain(HOUR, { user: "Ada" }),
@@ -53,7 +53,7 @@ async function assertCarriedOver(store: ExpressStore, moved: Date | null): Promi
   );
   assert.equal(signedIn?.user, "Ada");
   assert.deepEqual([browser?.cart, browser?.cookie.expires], [[1], null]);
-  // connect-pg-simple rounds to the second, and so does DATETIME of MariaDB.
+  // connect-pg-simple and MariaDB's DATETIME round to the second.
   const gap = used!.cookie.expires!.getTime() - moved!.getTime();
   assert.ok(Math.abs(gap) < 1000, String(gap));
   assert.equal(expired, undefined);

@@ -1,4 +1,4 @@
-// The store behind the real middlewares, over HTTP: express-session in Express 5 and 4, @fastify/session.
+// ExpressStore with the real middlewares over HTTP: express-session in Express 5 and 4, @fastify/session.
 
 import assert from "node:assert/strict";
 import express, { type Express } from "express";
@@ -36,11 +36,11 @@ type Serve = (
 interface Framework {
   readonly name: string;
   readonly serve: Serve;
-  /** Why the tests in it are ignored, or `undefined` where they run. */
+  /** Why its tests are ignored; `undefined` if they run. */
   readonly ignored?: string | undefined;
 }
 
-// The name is deno.json's.
+// A name that only deno.json defines.
 const express4: (() => Express) | undefined = await import("express4").then(
   (module) => module.default,
   () => undefined,
@@ -53,7 +53,7 @@ const expresses: readonly Framework[] = [
   {
     name: "Express 4",
     serve: (options, test) => whileExpressServes(express4!, options, test),
-    ignored: express4 ? undefined : "Node finds no package by that name",
+    ignored: express4 ? undefined : "Node finds no package of that name",
   },
 ];
 const fastify: Framework = { name: "Fastify", serve: whileFastifyServes };
@@ -61,17 +61,17 @@ const frameworks: readonly Framework[] = [...expresses, fastify];
 
 interface Scene {
   readonly inner: SequelizeStore;
-  /** The SQL that was sent since the last time that this was emptied. */
+  /** The SQL statements that were sent since the test last emptied this. */
   readonly statements: string[];
-  /** A new visitor, with cookies from elsewhere or none. */
+  /** Makes a visitor, with cookies from elsewhere or none. */
   visit(cookies?: Record<string, string>): Visitor;
-  /** How many rows there are. */
+  /** Counts the table's rows. */
   count(): Promise<number>;
 }
 
 type Options = Omit<AppOptions, "store"> & { readonly storeOptions?: ExpressStoreOptions };
 
-/** Serves the website in a framework, from a store on a database. */
+/** Serves the website in a framework, with a store on a database. */
 async function onWebsite(
   { serve }: Framework,
   database: Database,
@@ -126,14 +126,14 @@ function cookieOf(visitor: Visitor): string | undefined {
   return [...visitor.cookies].find(([name]) => COOKIE.test(name))?.[1];
 }
 
-/** Whether the answer to a request sets the session's cookie. */
+/** Whether the response to a request sets the session's cookie. */
 async function setsCookie(visitor: Visitor, path = "/"): Promise<boolean> {
   const response = await visitor.fetch(path);
   await response.text();
   return cookiesOf(response).some(({ name }) => COOKIE.test(name));
 }
 
-/** Asserts that there is one session, and that it lasts for so many milliseconds from about now on. */
+/** Asserts that there is one session, and that it lasts for about so many milliseconds from now on. */
 async function assertLasts(inner: SequelizeStore, ms: number): Promise<void> {
   const all = await Array.fromAsync(inner.entries());
   assert.equal(all.length, 1);
@@ -175,10 +175,10 @@ for (const options of combinations) {
   }, resave ? expresses : frameworks);
 }
 
-// express-session reads the clock twice to renew a cookie, which then lasts a millisecond less.
+// express-session reads the clock twice when it renews a cookie, which may lose a millisecond.
 for (const { name, serve, ignored = false } of frameworks) {
   Deno.test({
-    name: `${name}: reads write nothing, whatever the clock does meanwhile`,
+    name: `${name}: requests that only read write nothing, even if the clock moves on meanwhile`,
     ignore: ignored !== false,
     fn: async () => {
       for (const options of combinations) {
@@ -219,10 +219,10 @@ for (const [path, how] of [["sign-out", "signs out"], ["sign-in/Bob", "signs in 
   for (const slowPath of ["/slow/put/a/1", "/slow/"]) {
     for (const framework of frameworks) {
       const name =
-        `${framework.name}: ${slowPath} does not bring back what another tab ${how} from`;
+        `${framework.name}: ${slowPath} does not bring back the session that another tab ${how} from`;
       testIn(framework, SQLITE_AND_POSTGRES, name, async (database) => {
         const slow = { entered: gate(), left: gate() };
-        // So that each request writes, if it can.
+        // With these options, each request writes if it can.
         const options = { slow, rolling: true, resave: true, storeOptions: { touchInterval: 0 } };
         await onWebsite(framework, database, options, async ({ visit, count }) => {
           const visitor = visit();
@@ -244,7 +244,7 @@ for (const [path, how] of [["sign-out", "signs out"], ["sign-in/Bob", "signs in 
   }
 }
 
-testWebsite("a redirect right after save() finds what was saved", {}, async ({ visit }) => {
+testWebsite("a redirect right after save() finds the saved values", {}, async ({ visit }) => {
   for (let n = 0; n < 10; n++) {
     const visitor = visit();
     const response = await visitor.fetch(`/redirect/${n}`);
@@ -255,7 +255,7 @@ testWebsite("a redirect right after save() finds what was saved", {}, async ({ v
 });
 
 testWebsite(
-  "a cookie that ends with the browser",
+  "a session whose cookie ends with the browser lasts for its lifetime",
   { storeOptions: { lifetime: HOUR } },
   async (scene) => {
     const { visit, inner } = scene;
@@ -265,14 +265,14 @@ testWebsite(
     const [cookie] = cookiesOf(response);
     assert.deepEqual([cookie?.expires, cookie?.maxAge], [undefined, undefined]);
     await assertLasts(inner, HOUR);
-    // As if nobody had come for forty minutes.
+    // As if the session had not been used for forty minutes.
     await touchAll(inner, inMs(HOUR / 3));
     assert.deepEqual(await values(visitor), { a: "1" });
     await assertLasts(inner, HOUR);
   },
 );
 
-testWebsite("a session that has expired is gone", { maxAge: HOUR }, async ({ visit, inner }) => {
+testWebsite("an expired session is gone", { maxAge: HOUR }, async ({ visit, inner }) => {
   const visitor = visit();
   await values(visitor, "/put/a/1");
   await touchAll(inner, inMs(-1000));
@@ -280,7 +280,7 @@ testWebsite("a session that has expired is gone", { maxAge: HOUR }, async ({ vis
 });
 
 testWebsite(
-  "a session that is used lasts, though its cookie said otherwise once",
+  "a session in use lasts longer than its cookie said at first",
   { maxAge: HOUR },
   async ({ visit, inner, statements }) => {
     const visitor = visit();
@@ -302,19 +302,19 @@ testWebsite(
     statements.length = 0;
     for (const path of ["/", "/put/a/1", "/reload", "/"]) await values(visitor, path);
     const reads = statements.filter((sql) => sql.includes("SELECT")).length;
-    // One more, if any: a millisecond of its cookie's maxAge gets lost to express-session now and then.
+    // At most one more: express-session loses a millisecond of its cookie's maxAge now and then.
     assert.ok(reads === 5 && statements.length <= 6, statements.join("\n"));
   },
 );
 
-testWebsite("a cookie that is made to last longer", { maxAge: HOUR }, async ({ visit, inner }) => {
+testWebsite("a cookie's time can be extended", { maxAge: HOUR }, async ({ visit, inner }) => {
   const visitor = visit();
   await values(visitor, "/put/a/1");
   await values(visitor, `/last/${10 * HOUR}`);
   await values(visitor);
   await assertLasts(inner, 10 * HOUR);
   const [session] = await new ExpressStore(inner).all();
-  // express-session takes off the time that it takes it to compute this: a millisecond, now and then.
+  // express-session subtracts the time that it needs to compute this: a millisecond now and then.
   assert.ok(session!.cookie.originalMaxAge! > 10 * HOUR - 1000);
 });
 
@@ -325,7 +325,7 @@ testWebsite("unset: destroy", { unset: "destroy" }, async ({ visit, count }) => 
   assert.equal(await count(), 0);
 }, expresses);
 
-/** Requests by the call of the store that they cannot do without. */
+/** Requests by the call of the store that they need. */
 const CALLED_BY = {
   find: ["/", "/put/a/1", "/sign-in/Bob", "/sign-out"],
   replace: ["/put/a/1", "/redirect/a"],
@@ -366,7 +366,7 @@ for (const framework of frameworks) {
     });
   });
 
-  testIn(framework, [databases[0]!], "a store that is down logs nobody out", async () => {
+  testIn(framework, [databases[0]!], "a failing store logs nobody out", async () => {
     const inner = new MemoryStore();
     let down: string | undefined;
     const flaky: SessionStore & Partial<FullSessionStore> = withCalls(
@@ -387,7 +387,7 @@ for (const framework of frameworks) {
         for (const path of paths) {
           const response = await visitor.clone().fetch(path);
           await response.text();
-          // Express has sent the status before the session is saved.
+          // Express sends the status before the session is saved.
           if (call !== "replace") assert.equal(response.status, 500, `${call} ${path}`);
         }
       }

@@ -1,4 +1,4 @@
-// The store's interface as the middlewares call it; express_middlewares_test.ts has the middlewares.
+// ExpressStore's methods as the middlewares call them; express_middlewares_test.ts runs the middlewares.
 
 import assert from "node:assert/strict";
 import type { Request } from "express";
@@ -37,7 +37,7 @@ const MIDDLEWARE = { secret: "keyboard cat", resave: false, saveUninitialized: f
 interface Scene {
   readonly inner: MemoryStore;
   readonly store: ExpressStore;
-  /** The calls that were made of the inner store. */
+  /** The calls of the inner store. */
   readonly calls: string[];
 }
 
@@ -47,13 +47,13 @@ function newScene(options?: ExpressStoreOptions): Scene {
   return { inner, store: new ExpressStore(store, options), calls };
 }
 
-/** A session as plain data, whose cookie lasts for so many milliseconds; `null`: until the browser ends. */
+/** A session as plain data; its cookie lasts for `maxAge` ms, or ends with the browser if that is `null`. */
 function plain(maxAge: number | null, values: object = {}): StoredSession {
   const expires = maxAge === null ? null : inMs(maxAge);
   return { cookie: { originalMaxAge: maxAge, expires, path: "/" }, ...values };
 }
 
-/** When the row of a session expires, in milliseconds from now. */
+/** In how many milliseconds the record of a session expires. */
 async function remaining(inner: FullSessionStore, sid = "sid"): Promise<number> {
   return (await inner.find(hashToken(sid)))!.expiry.getTime() - Date.now();
 }
@@ -62,7 +62,7 @@ function assertNear(actual: number, expected: number): void {
   assert.ok(Math.abs(actual - expected) < 5000, `${actual} is not ${expected}`);
 }
 
-/** Calls a method with a callback; gives what the callback got. */
+/** Calls a method with a callback; returns the callback's arguments. */
 function called(call: (callback: (...args: unknown[]) => void) => unknown): Promise<unknown[]> {
   return new Promise((resolve) => call((...args) => resolve(args)));
 }
@@ -99,7 +99,7 @@ testOn(databases, "ExpressStore keeps sessions", async (database) => {
   });
 });
 
-testOn(databases, "clear() works whatever the queueLimit", async (database) => {
+testOn(databases, "clear() works with any queueLimit", async (database) => {
   await withStore(database, async ({ store: inner }) => {
     const store = new ExpressStore(inner);
     for (let i = 0; i < 250; i++) await store.set(`${i}`, plain(HOUR));
@@ -108,7 +108,7 @@ testOn(databases, "clear() works whatever the queueLimit", async (database) => {
   }, { queueLimit: 1 });
 });
 
-Deno.test("clear() tries again, one by one, what a store with a full queue refuses", async () => {
+Deno.test("clear() retries one by one the deletes that a store with a full queue refuses", async () => {
   const inner = new MemoryStore();
   let underWay = 0;
   let made = 0;
@@ -117,7 +117,7 @@ Deno.test("clear() tries again, one by one, what a store with a full queue refus
   const strict = Object.assign(
     withCalls(store, ALL_CALLS, async (_, make) => {
       if (isDown) throw new Error("down");
-      // As if others' calls came in between.
+      // As if calls of visitors came in between.
       const isFull = underWay >= 2 || ++made % 3 === 0;
       if (isFull) throw Object.assign(new Error("full"), { name: "QueueFullError" });
       underWay++;
@@ -144,7 +144,7 @@ Deno.test("clear() tries again, one by one, what a store with a full queue refus
   assert.equal((await inner.all()).size, 0);
 });
 
-testOn(databases, "ExpressStore never brings back what was destroyed", async (database) => {
+testOn(databases, "ExpressStore never brings back a destroyed session", async (database) => {
   await withStore(database, async ({ store: inner }) => {
     const store = new ExpressStore(inner, { touchInterval: 0 });
     await store.set("sid", plain(HOUR, { n: 1 }));
@@ -154,13 +154,13 @@ testOn(databases, "ExpressStore never brings back what was destroyed", async (da
     same.cookie.expires = inMs(2 * HOUR);
     await store.set("sid", same);
     await store.touch("sid", plain(HOUR));
-    // Not even once it has been noticed that it is gone.
+    // Nor after the store has noticed that the session is gone.
     await store.set("sid", Object.assign(same, { n: 3 }));
     assert.equal(await inner.model.count(), 0);
   });
 });
 
-Deno.test("ExpressStore is an emitter that never says disconnect, and leaves generate() to the middleware", async () => {
+Deno.test("ExpressStore is an emitter that never emits disconnect, and leaves generate() to the middleware", async () => {
   const failing = new ExpressStore(withCalls(new MemoryStore(), MINIMAL, () => {
     return Promise.reject(new Error("down"));
   }));
@@ -173,7 +173,7 @@ Deno.test("ExpressStore is an emitter that never says disconnect, and leaves gen
 });
 
 // connect-typeorm's touch() called back twice; connect-session-sequelize called a throwing callback twice.
-Deno.test("callbacks are called once, with what the promise gives", async () => {
+Deno.test("callbacks are called once, with the value of the promise", async () => {
   const { store } = newScene();
   const session = plain(HOUR, { n: 1 });
   let calls = 0;
@@ -191,7 +191,7 @@ Deno.test("callbacks are called once, with what the promise gives", async () => 
   assert.equal(calls, 8);
 });
 
-Deno.test("a failure goes to the callback, and is no unhandled rejection", async () => {
+Deno.test("an error is passed to the callback, and is no unhandled rejection", async () => {
   const error = new Error("down");
   const store = new ExpressStore(
     withCalls(new MemoryStore(), MINIMAL, () => Promise.reject(error)),
@@ -204,14 +204,14 @@ Deno.test("a failure goes to the callback, and is no unhandled rejection", async
     const [missing] = await called((cb) => store[name](cb));
     assert.match(String(missing), /^TypeError: Cannot .*: 'store.entries' must be a function/);
   }
-  // As req.session.destroy() does; the test runner notices what nobody handles.
+  // As req.session.destroy() does; the test runner reports unhandled rejections.
   store.destroy("sid");
   store.set("sid", plain(HOUR));
   store.touch("sid", plain(HOUR));
   await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
-Deno.test("what a callback throws is its own failure, and not the promise's", async () => {
+Deno.test("an error that a callback throws does not reject the promise", async () => {
   const { store } = newScene();
   const { nextTick } = process;
   const ticks: (() => void)[] = [];
@@ -239,7 +239,7 @@ Deno.test("what a callback throws is its own failure, and not the promise's", as
   assert.deepEqual([own.length, calls], [1, 1]);
 });
 
-Deno.test("callbacks may be left out, and have the caller's asynchronous context", async () => {
+Deno.test("callbacks are optional, and keep the caller's asynchronous context", async () => {
   const { store } = newScene();
   await store.set("sid", plain(HOUR), undefined);
   await store.destroy("sid");
@@ -251,8 +251,8 @@ Deno.test("callbacks may be left out, and have the caller's asynchronous context
   assert.equal(seen, "request");
 });
 
-// express-session and @fastify/session take an error of this code for "no session".
-Deno.test("a missing socket is an error without the code that means no session", async () => {
+// express-session and @fastify/session take an error with this code for "no session".
+Deno.test("the error of a missing socket loses the code that means no session", async () => {
   const error = Object.assign(new Error("connect ENOENT /run/db\nSELECT"), { code: "ENOENT" });
   const store = new ExpressStore(
     withCalls(new MemoryStore(), MINIMAL, () => Promise.reject(error)),
@@ -265,10 +265,10 @@ Deno.test("a missing socket is an error without the code that means no session",
   });
 });
 
-Deno.test("a session expires with its cookie's expires, be that a Date, text or a number", async () => {
+Deno.test("a session expires with its cookie's expires, which may be a Date, a string or a number", async () => {
   const { inner, store } = newScene({ lifetime: 2 * HOUR });
   for (const expires of [inMs(HOUR), inMs(HOUR).toISOString(), inMs(HOUR).getTime()]) {
-    // As express-openid-connect and JSON have it, and with what counts for less.
+    // As in express-openid-connect and JSON; and along with attributes that count less.
     for (const others of [{}, { maxAge: 5 }, { originalMaxAge: 5 }]) {
       await store.set("sid", { cookie: { expires, ...others }, header: { iat: 1 } });
       assertNear(await remaining(inner), HOUR);
@@ -301,7 +301,7 @@ Deno.test("a session whose cookie has no expires lasts for its maxAge, or else i
   assert.equal(await store.get("sid"), undefined);
 });
 
-Deno.test("a session that goes on where a middleware loads it has its maxAge there", async () => {
+Deno.test("a session that was saved as plain data keeps its maxAge when a middleware loads it", async () => {
   const { store } = newScene();
   session({ ...MIDDLEWARE, store });
   await store.set("sid", { cookie: { maxAge: HOUR } });
@@ -310,8 +310,8 @@ Deno.test("a session that goes on where a middleware loads it has its maxAge the
   assertNear(loaded.touch().cookie.expires!.getTime(), Date.now() + HOUR);
 });
 
-// JSON makes null of an invalid Date.
-Deno.test("a session whose cookie has no expiry, and one without a cookie, ends with the browser", async () => {
+// JSON turns an invalid Date into null.
+Deno.test("a session without a cookie, or whose cookie has no expiry, ends with the browser", async () => {
   const { inner, store } = newScene({ lifetime: 2 * HOUR });
   const cookies: (SavableCookie | null | undefined)[] = [undefined, null, {}, plain(null).cookie];
   for (const expires of [false, null, undefined, 0, NaN, "", "tomorrow", new Date(NaN)] as const) {
@@ -334,7 +334,7 @@ Deno.test("a session whose cookie has no expiry, and one without a cookie, ends 
   assertNear(await remaining(inner), 24 * HOUR);
 });
 
-/** A store that takes any Date, and what it has taken last. */
+/** Makes a store that accepts any Date, and a function that returns the last one. */
 function taking(): { readonly store: SessionStore; readonly expiry: () => string | undefined } {
   let last: SessionRecord | undefined;
   const store: SessionStore = {
@@ -348,8 +348,8 @@ function taking(): { readonly store: SessionStore; readonly expiry: () => string
   return { store, expiry: () => last?.expiry.toISOString() };
 }
 
-// "Never" is what applications mean by such a cookie: a save that fails comes after the answer.
-Deno.test("an expiry beyond what a store can keep is moved to the last or first moment that it can", async () => {
+// Applications use such a cookie for "never", and a save that fails comes after the response.
+Deno.test("an expiry that a store cannot keep is moved to the nearest one that it can", async () => {
   const { store: inner, expiry } = taking();
   const store = new ExpressStore(inner);
   const last = "9999-12-31T23:59:59.999Z";
@@ -371,8 +371,8 @@ Deno.test("an expiry beyond what a store can keep is moved to the last or first 
   }
 });
 
-// touch() of express-session reads the clock twice, and the cookie then lasts a millisecond less.
-Deno.test("the drift of a cookie's maxAge is no change", async () => {
+// touch() of express-session reads the clock twice, and the cookie may lose a millisecond.
+Deno.test("a drift of a cookie's maxAge is no change", async () => {
   const { inner, store, calls } = newScene();
   session({ ...MIDDLEWARE, store });
   await store.set("sid", store.createSession({ sessionID: "sid" }, plain(HOUR, { n: 0 })));
@@ -384,7 +384,7 @@ Deno.test("the drift of a cookie's maxAge is no change", async () => {
     for (let i = 0; i < 50; i++) {
       const loaded = await load();
       await store.set("sid", loaded.touch());
-      // On a WebSocket, it adds up.
+      // If a session stays loaded, as for a WebSocket, the drift adds up.
       await store.touch("sid", kept.touch());
     }
     assert.ok(kept.cookie.originalMaxAge! < HOUR - 40);
@@ -399,7 +399,7 @@ Deno.test("the drift of a cookie's maxAge is no change", async () => {
   assert.deepEqual([cookie.originalMaxAge, n], [HOUR, 50]);
 });
 
-Deno.test("a request whose cookie's maxAge drifts undoes no change of it by another", async () => {
+Deno.test("a request whose cookie's maxAge drifts does not undo another request's change of it", async () => {
   for (const n of [0, 1]) {
     const { inner, store } = newScene({ touchInterval: 0 });
     session({ ...MIDDLEWARE, store });
@@ -415,7 +415,7 @@ Deno.test("a request whose cookie's maxAge drifts undoes no change of it by anot
   }
 });
 
-Deno.test("a change of a cookie's maxAge is written, however small the session's time", async () => {
+Deno.test("a change of a cookie's maxAge is written even if the session is short", async () => {
   const { store } = newScene();
   await store.set("sid", plain(1000));
   for (const maxAge of [1050, 900, HOUR, 1000]) {
@@ -426,8 +426,8 @@ Deno.test("a change of a cookie's maxAge is written, however small the session's
   }
 });
 
-// Stores that move the column alone give an old expiry back, and @fastify/session then ends the session.
-Deno.test("a touch moves the expiry that the cookie has when it is found", async () => {
+// Stores that move only the column return an old expiry, and @fastify/session then ends the session.
+Deno.test("a touch moves the expiry of the cookie that is found later", async () => {
   const { inner, store } = newScene({ lifetime: HOUR });
   await store.set("sid", plain(HOUR, { n: 1 }));
   await store.set("browser", plain(null));
@@ -441,7 +441,7 @@ Deno.test("a touch moves the expiry that the cookie has when it is found", async
   assert.equal((await store.get("sid"))?.cookie.originalMaxAge, HOUR);
 });
 
-Deno.test("a touch of a session that is gone succeeds, and makes none", async () => {
+Deno.test("a touch of a session that is gone succeeds, and inserts none", async () => {
   const { inner, store } = newScene();
   await store.touch("missing", plain(HOUR));
   await store.set("sid", plain(HOUR));
@@ -451,7 +451,7 @@ Deno.test("a touch of a session that is gone succeeds, and makes none", async ()
   assert.equal((await inner.all()).size, 0);
 });
 
-Deno.test("a save that changes nothing is a touch, and none where the last one was a moment ago", async () => {
+Deno.test("a save that changes nothing is a touch, which is not written within touchInterval", async () => {
   const { inner, store, calls } = newScene({ touchInterval: 60_000 });
   await store.set("sid", plain(HOUR, { n: 1 }));
   const save = async (ms: number, values: object = {}): Promise<string[]> => {
@@ -468,7 +468,7 @@ Deno.test("a save that changes nothing is a touch, and none where the last one w
   assert.deepEqual(await save(0, { n: 2 }), ["replace"]);
 });
 
-Deno.test("touchInterval: 0 records every use, and Infinity none before half the time is over", async () => {
+Deno.test("touchInterval: 0 records every use, and Infinity none before half of the time is over", async () => {
   for (
     const [touchInterval, ms, expected] of [[0, 10, ["replace"]], [Infinity, HOUR / 3, []], [
       Infinity,
@@ -496,7 +496,7 @@ Deno.test("a cookie with a fixed expiry costs no touch", async () => {
   assert.deepEqual(calls, []);
 });
 
-Deno.test("a session that is made shorter or ended by its cookie is so at once", async () => {
+Deno.test("a session that its cookie shortens or ends is shortened or ended at once", async () => {
   const { inner, store } = newScene({ touchInterval: Infinity });
   for (const [ms, left] of [[60_000, 60_000], [-1000, undefined]] as const) {
     await store.set("sid", plain(HOUR));
@@ -508,8 +508,8 @@ Deno.test("a session that is made shorter or ended by its cookie is so at once",
   }
 });
 
-// Where the application makes a session last longer, the middleware still takes it for unmodified.
-Deno.test("a touch keeps what else has changed of the cookie", async () => {
+// If the application makes a session last longer, the middleware takes it for unmodified.
+Deno.test("a touch saves other changes of the cookie", async () => {
   const { store } = newScene();
   await store.set("sid", plain(HOUR, { n: 1 }));
   const session = (await store.get("sid"))!;
@@ -525,7 +525,7 @@ Deno.test("a touch keeps what else has changed of the cookie", async () => {
   assert.equal(found.n, 1);
 });
 
-Deno.test("what is saved is what the session holds at the moment of the call", async () => {
+Deno.test("a session is saved as it is at the moment of the call", async () => {
   const { store } = newScene();
   const session = plain(HOUR, { list: [1] });
   const saved = store.set("sid", session);
@@ -541,7 +541,7 @@ Deno.test("what is saved is what the session holds at the moment of the call", a
   assert.deepEqual((await store.get("sid"))?.list, [3]);
 });
 
-Deno.test("saves of one session that are not awaited end with the last one", async () => {
+Deno.test("the last of several saves that are not awaited counts", async () => {
   const { store } = newScene();
   await store.set("sid", plain(HOUR, { n: 0 }));
   const session = (await store.get("sid"))!;
@@ -555,7 +555,7 @@ Deno.test("saves of one session that are not awaited end with the last one", asy
 });
 
 for (const [name, managers] of [["in one process", 1], ["of two processes", 2]] as const) {
-  Deno.test(`parallel requests ${name} each write what they have changed`, async () => {
+  Deno.test(`parallel requests ${name} write only their own changes`, async () => {
     const inner = new MemoryStore();
     const stores = Array.from({ length: managers }, () => new ExpressStore(inner));
     await stores[0]!.set("sid", plain(HOUR, { kept: 1, removed: 1, a: { deep: [1] } }));
@@ -576,8 +576,8 @@ for (const [name, managers] of [["in one process", 1], ["of two processes", 2]] 
   });
 }
 
-// A slow request that was loaded before must not take "remember me" back.
-Deno.test("a parallel request leaves the cookie and the expiry that another has chosen", async () => {
+// A slow request that loaded the session earlier must not undo "remember me".
+Deno.test("a parallel request keeps the cookie and the expiry that another has chosen", async () => {
   for (const values of [{}, { slow: 1 }]) {
     for (const [maxAge, ms] of [[HOUR, HOUR / 2], [null, 0]] as const) {
       const { inner, store } = newScene({ touchInterval: 0 });
@@ -596,7 +596,7 @@ Deno.test("a parallel request leaves the cookie and the expiry that another has 
   }
 });
 
-Deno.test("a session object whose row holds others' changes goes on being touched", async () => {
+Deno.test("a session object whose record holds others' changes can still be touched", async () => {
   const { inner, store } = newScene({ touchInterval: 0 });
   await store.set("sid", plain(HOUR));
   const [one, other] = [(await store.get("sid"))!, (await store.get("sid"))!];
@@ -608,7 +608,7 @@ Deno.test("a session object whose row holds others' changes goes on being touche
   assert.equal((await store.get("sid"))?.other, 1);
 });
 
-Deno.test("what a save may have written before it failed is not taken for unchanged", async () => {
+Deno.test("values that a failed save may have written are not taken for unchanged", async () => {
   const inner = new MemoryStore();
   let isLost = false;
   const store = new ExpressStore(withCalls(inner, ALL_CALLS, async (name, make) => {
@@ -627,7 +627,7 @@ Deno.test("what a save may have written before it failed is not taken for unchan
   assert.deepEqual(values, { locked: false, n: 1, other: 1 });
 });
 
-Deno.test("a copy of what was found is followed like the session itself", async () => {
+Deno.test("a copy of a loaded session never inserts either", async () => {
   const { store } = newScene();
   await store.set("sid", plain(HOUR));
   const session = (await store.get("sid"))!;
@@ -636,7 +636,7 @@ Deno.test("a copy of what was found is followed like the session itself", async 
   assert.equal(await store.get("sid"), undefined);
 });
 
-Deno.test("a session object that has met others' changes goes on from its own", async () => {
+Deno.test("a session object that has met others' changes continues from its own", async () => {
   const { store, calls } = newScene();
   await store.set("sid", plain(HOUR));
   const [one, other] = [(await store.get("sid"))!, (await store.get("sid"))!];
@@ -651,7 +651,7 @@ Deno.test("a session object that has met others' changes goes on from its own", 
 
 testOn(
   shared,
-  "ExpressStore loses nothing to eight others that write one session",
+  "eight stores that write one session lose no change",
   async (database) => {
     await withStore(database, async ({ store: inner }) => {
       const stores = Array.from({ length: 8 }, () => new ExpressStore(inner));
@@ -667,7 +667,7 @@ testOn(
   },
 );
 
-Deno.test("what a session object undoes again is undone", async () => {
+Deno.test("a value that a session object sets and removes is removed", async () => {
   const { store } = newScene();
   await store.set("sid", plain(HOUR));
   const session = (await store.get("sid"))!;
@@ -677,12 +677,12 @@ Deno.test("what a session object undoes again is undone", async () => {
   assert.equal("n" in (await store.get("sid"))!, false);
 });
 
-/** A new session as a middleware has it: an instance with methods. */
+/** A middleware's new session: an instance with methods. */
 function fresh(values: object): StoredSession {
   return Object.assign(Object.create({ save(): void {} }), plain(HOUR, values));
 }
 
-Deno.test("a middleware's new session is not brought back either, once it was saved", async () => {
+Deno.test("a middleware's new session is not brought back once it was saved", async () => {
   const { inner, store, calls } = newScene();
   const session = fresh({ n: 1 });
   await store.touch("sid", session);
@@ -694,12 +694,12 @@ Deno.test("a middleware's new session is not brought back either, once it was sa
   await new ExpressStore(inner).destroy("sid");
   await store.set("sid", Object.assign(session, { n: 3 }));
   assert.equal((await inner.all()).size, 0);
-  // Under another id, as after regenerate(), it is another one.
+  // Under another id, as after regenerate(), it is another session.
   await store.set("another", session);
   assert.equal((await store.get("another"))?.n, 3);
 });
 
-Deno.test("a middleware's new session whose save has failed is saved by the next one", async () => {
+Deno.test("a middleware's new session whose first save failed is inserted by the next save", async () => {
   const inner = new MemoryStore();
   let isDown = true;
   const flaky = withCalls(inner, ALL_CALLS, (_, make) => {
@@ -714,7 +714,7 @@ Deno.test("a middleware's new session whose save has failed is saved by the next
   assert.equal((await store.get("sid"))?.n, 1);
 });
 
-Deno.test("plain data overwrites, and may be saved anew once it was destroyed", async () => {
+Deno.test("plain data overwrites, and may be inserted again after it was destroyed", async () => {
   const { store } = newScene();
   const session = plain(HOUR, { n: 1 });
   await store.set("sid", session);
@@ -725,7 +725,7 @@ Deno.test("plain data overwrites, and may be saved anew once it was destroyed", 
   assert.equal((await store.get("sid"))?.n, 1);
 });
 
-Deno.test("ids are hashed, whatever they are, unless that is switched off", async () => {
+Deno.test("ids of all kinds are hashed unless hashToken is false", async () => {
   const { inner, store } = newScene();
   for (const sid of ["sid", "it's \u{1f36a}\0", "x".repeat(1000)]) {
     await store.set(sid, plain(HOUR, { sid }));
@@ -739,7 +739,7 @@ Deno.test("ids are hashed, whatever they are, unless that is switched off", asyn
   await assert.rejects(unhashed.set("it's", plain(HOUR)), RangeError);
 });
 
-Deno.test("a serializer may keep what JSON would change, and fails without losing anything", async () => {
+Deno.test("a serializer may keep values that JSON changes, and its errors lose nothing", async () => {
   const serializer = {
     stringify: (session: object): string =>
       JSON.stringify(session, function (this: Record<string, unknown>, key, value): unknown {
@@ -763,7 +763,7 @@ Deno.test("a serializer may keep what JSON would change, and fails without losin
   assert.deepEqual(calls, []);
 });
 
-Deno.test("data of another format is an error that shows none of it", async () => {
+Deno.test("data of another format is an error that holds none of it", async () => {
   const { inner, store } = newScene();
   for (const data of ["", "hunter2", "null", "[]", '"hunter2"', '{"password":"hunter2"}', "\xff"]) {
     const raw = data === "\xff" ? new Uint8Array([0xff]) : bytes(data);
@@ -781,7 +781,7 @@ Deno.test("data of another format is an error that shows none of it", async () =
   assert.equal(await store.length(), 0);
 });
 
-Deno.test("keys that objects have by nature are values like others, and change nobody's prototype", async () => {
+Deno.test("keys such as __proto__ are ordinary values, and change no prototype", async () => {
   const { inner, store } = newScene();
   const json = '{"cookie":{"originalMaxAge":null},"__proto__":{"admin":true},"constructor":1}';
   await inner.commit(hashToken("sid"), bytes(json), soon());
@@ -794,7 +794,7 @@ Deno.test("keys that objects have by nature are values like others, and change n
   assert.deepEqual(Object.keys(row).sort(), ["__proto__", "constructor", "cookie", "n", "other"]);
 });
 
-Deno.test("wrong arguments are told before anything is sent", async () => {
+Deno.test("wrong arguments are rejected before anything is sent", async () => {
   const { store, calls } = newScene();
   const wrong: [() => Promise<unknown>, string][] = [
     [
@@ -841,7 +841,7 @@ Deno.test("wrong arguments are told before anything is sent", async () => {
   assert.deepEqual(calls, []);
 });
 
-Deno.test("wrong options are told when the store is made", () => {
+Deno.test("wrong options are rejected when the store is made", () => {
   const wrong: [unknown[], string][] = [
     [[{}], "'store' must be a store with find, commit and delete: received object"],
     [[new MemoryStore(), null], "'options' must be an object: received null"],
@@ -865,7 +865,7 @@ Deno.test("wrong options are told when the store is made", () => {
   }
 });
 
-Deno.test("a store with find, commit and delete alone will do", async () => {
+Deno.test("a store with only find, commit and delete is enough", async () => {
   const inner = new MemoryStore();
   const store = new ExpressStore(withCalls(inner, MINIMAL));
   await store.set("sid", plain(HOUR, { n: 1 }));
@@ -878,8 +878,8 @@ Deno.test("a store with find, commit and delete alone will do", async () => {
   assert.equal(await store.get("sid"), undefined);
 });
 
-// By the middleware's own base class, which it does not inherit from.
-Deno.test("createSession() and load() make what express-session's own stores make", async () => {
+// Compared with a store of express-session, whose base class ExpressStore does not extend.
+Deno.test("createSession() and load() make the same sessions as express-session's own stores", async () => {
   const { store } = newScene();
   const theirs = new session.MemoryStore();
   for (const each of [store, theirs]) session({ ...MIDDLEWARE, store: each });
@@ -914,7 +914,7 @@ Deno.test("createSession() and load() make what express-session's own stores mak
   assert.equal((await store.get("sid"))?.n, 2);
 });
 
-Deno.test("load() works before the first request, though the middleware looks into requests", async () => {
+Deno.test("load() works before the first request, even if the middleware's options read requests", async () => {
   for (
     const options of [
       { proxy: true, cookie: { secure: "auto" } },
@@ -934,7 +934,7 @@ Deno.test("load() works before the first request, though the middleware looks in
   }
 });
 
-Deno.test("the middleware's classes are found without touching the request", async () => {
+Deno.test("the middleware's classes are found without changing the request", async () => {
   const { store } = newScene();
   const urls: string[] = [];
   session({ ...MIDDLEWARE, store, genid: ({ url }) => String(urls.push(url)) });
@@ -944,7 +944,7 @@ Deno.test("the middleware's classes are found without touching the request", asy
   assert.deepEqual([request.sessionID, urls], ["sid", ["/"]]);
 });
 
-Deno.test("without its middleware, the store makes no session objects", async () => {
+Deno.test("without a middleware, the store makes no session objects", async () => {
   const { store } = newScene();
   await store.set("sid", plain(HOUR));
   const message = "Cannot create the session: express-session has not been given the store";

@@ -1,4 +1,4 @@
-// Adds one to hot sessions again and again, as a request that changes a session does, and tells how often.
+// Adds one to a few sessions again and again, as requests do, and prints how often.
 //
 //   incrementer.ts ADDRESS TABLE MILLISECONDS
 
@@ -15,7 +15,7 @@ const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval:
 const end = Date.now() + Number(ms);
 let [added, failed, conflicts] = [0, 0, 0];
 
-/** Finds, and replaces what was found; a lost race is run again. */
+/** Finds a session and replaces its data; starts over if it loses a race. */
 async function addOne(token: string): Promise<void> {
   try {
     for (;;) {

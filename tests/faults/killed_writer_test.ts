@@ -1,4 +1,4 @@
-// A process is killed in the middle of a storm of commits: what it was told is done, is done.
+// A process is killed during a storm of commits: every acknowledged write is there afterwards.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { Tally } from "./tally.ts";
 
 const ROUNDS = 3;
 
-/** Lets a writer write, kills it, and puts down what it has been told. */
+/** Lets a writer write, kills it, and records which of its writes were acknowledged. */
 async function killInStorm(address: string, log: string, round: number): Promise<void> {
   const writer = runScript("tests/faults/writer.ts", [address, log, `round${round}`]);
   const acknowledged = async (): Promise<number> =>
@@ -30,7 +30,7 @@ function tallyOf(log: string): Tally {
   for (const line of log.split("\n").filter((line) => /^[?!] \S+ \S+$/.test(line))) {
     const [mark, token, state] = line.split(" ") as [string, string, string];
     const next = state === "gone" ? undefined : state;
-    // What was never answered may be there or not.
+    // A write without an acknowledgement may be there or not.
     if (mark === "?") tally.fail(token, next);
     else tally.acknowledge(token, next);
   }
@@ -42,7 +42,7 @@ async function testKilledWriter(database: Database): Promise<void> {
     await database.connect(async (_, address) => {
       const log = join(folder, "log");
       for (let round = 0; round < ROUNDS; round++) await killInStorm(address, log, round);
-      // What a connection has that was open all along could differ from what is on the disk.
+      // A new connection: one that was open all along could see more than what is on the disk.
       const sequelize = open(address);
       try {
         const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });

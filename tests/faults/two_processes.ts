@@ -1,4 +1,4 @@
-// Two processes change the same few sessions of one database, be it a SQLite file, all the time.
+// Two processes change the same few sessions of one database, which may be a SQLite file.
 
 import assert from "node:assert/strict";
 import { SequelizeStore } from "../../mod.ts";
@@ -7,14 +7,14 @@ import { runScript } from "../support/run_script.ts";
 
 const HOT = ["hot0", "hot1", "hot2", "hot3"];
 
-/** What a process has done. */
+/** The result of a process. */
 export interface Report {
   readonly added: number;
   readonly failed: number;
   readonly conflicts: number;
 }
 
-/** Lets two processes add to the same sessions; no addition may be lost, and none be made twice. */
+/** Lets two processes add to the same sessions, and asserts that each addition was made exactly once. */
 export async function addInTwoProcesses(
   address: string,
   ms: number,

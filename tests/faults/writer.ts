@@ -1,5 +1,5 @@
-// Commits and deletes sessions until it is killed, and writes down what it is about to do and what it was
-// told: `? token state`, then `! token state`. Written for its file, SQLite is told to lose nothing.
+// Commits and deletes sessions until it is killed. It logs `? token state` before each write and
+// `! token state` once the write is acknowledged. SQLite is set to lose nothing in a power failure.
 //
 //   writer.ts ADDRESS LOG NAME
 

@@ -1,4 +1,4 @@
-// Compares the expiries that are there with those that it is given, writes them, and compares once more.
+// Compares the stored expiries with its arguments, writes these, and compares again.
 //
 //   zones.ts ADDRESS EXPIRY...
 

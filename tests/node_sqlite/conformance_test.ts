@@ -1,4 +1,4 @@
-// Sequelize has the same results, and the same errors, on node-sqlite as on the package `sqlite3`.
+// Sequelize has the same results and errors with node-sqlite as with the package `sqlite3`.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -123,7 +123,7 @@ testSame("rows are plain objects, and blobs are buffers", async (connect) => {
   ];
 }, [{ b: Buffer.from([0, 255]), e: Buffer.alloc(0), a: 2 }, true, true, true]);
 
-testSame("NULs are kept in what is written, and in blobs", async (connect) => {
+testSame("NULs are kept in text and in blobs", async (connect) => {
   const sequelize = connect();
   const model = await define(sequelize);
   await model.create({ name: "a", data: Buffer.from("a\0b") });
@@ -218,7 +218,7 @@ testSame("tables, columns, indexes and foreign keys are described", async (conne
     await queries.describeTable("Things"),
     await queries.showIndex("Things"),
     await queries.getForeignKeyReferencesForTable("Children"),
-    // The types lack it.
+    // Sequelize's types lack it.
     await (queries as unknown as { showConstraint(table: string): Promise<unknown> })
       .showConstraint("Children"),
     await sequelize.query("PRAGMA foreign_keys"),
@@ -227,7 +227,7 @@ testSame("tables, columns, indexes and foreign keys are described", async (conne
   ];
 });
 
-testSame("tables are altered, and what is read follows", async (connect) => {
+testSame("tables are altered, and later reads see it", async (connect) => {
   const sequelize = connect();
   const before = sequelize.define("t", { a: DataTypes.STRING }, { timestamps: false });
   await before.sync();
@@ -255,7 +255,7 @@ testSame("tables are altered, and what is read follows", async (connect) => {
   return [seen, await queries.describeTable("ts"), await queries.showIndex("ts")];
 });
 
-testSame("raw queries take replacements and binds", async (connect) => {
+testSame("raw queries accept replacements and binds", async (connect) => {
   const sequelize = connect();
   const select = { type: QueryTypes.SELECT } as const;
   return [
@@ -280,7 +280,7 @@ testSame("raw queries take replacements and binds", async (connect) => {
   ];
 });
 
-testSame("raw statements tell what they have changed", async (connect) => {
+testSame("raw statements return what they have changed", async (connect) => {
   const sequelize = connect();
   await sequelize.query("CREATE TABLE t (id INTEGER PRIMARY KEY, a)");
   const results: unknown[] = [];
@@ -295,7 +295,7 @@ testSame("raw statements tell what they have changed", async (connect) => {
     ]
   ) {
     const result = await sequelize.query(sql);
-    // The second is sqlite3's statement, which holds more.
+    // The second value is sqlite3's statement, which holds more.
     const [rows, statement] = (result ?? []) as [unknown, { lastID?: number; changes?: number }];
     results.push(rows, statement?.constructor.name, statement?.lastID, statement?.changes);
   }
@@ -388,7 +388,7 @@ for (
   });
 }
 
-/** Two instances, as of two processes, on one file in which a table holds one row. */
+/** Two instances, as in two processes, on one file with a table of one row. */
 async function two(connect: Connect, options = {}): Promise<[Sequelize, Sequelize]> {
   const retry = { max: 1 };
   const [one, other] = [
@@ -413,7 +413,7 @@ for (const journal of ["DELETE", "WAL"]) {
     return await other.query("SELECT a FROM t", { type: QueryTypes.SELECT });
   }, [{ a: 20 }]);
 
-  testSame(`whoever waits in vain is busy: ${journal}`, async (connect) => {
+  testSame(`a write that waits too long is busy: ${journal}`, async (connect) => {
     const [one, other] = await two(connect);
     await one.query(`PRAGMA journal_mode = ${journal}`);
     await other.query("PRAGMA busy_timeout = 50");
@@ -445,7 +445,7 @@ for (const journal of ["DELETE", "WAL"]) {
     if (journal === "WAL") {
       await one.query("UPDATE t SET a = 2", { transaction: writer });
       await writer.commit();
-      // The snapshot is out of date.
+      // The transaction's snapshot is out of date.
       failures.push(await failureOf(write()));
       await reader.rollback();
     } else {
@@ -456,7 +456,7 @@ for (const journal of ["DELETE", "WAL"]) {
   });
 }
 
-testSame("a commit waits for those that read", async (connect) => {
+testSame("a commit waits for readers", async (connect) => {
   const [one, other] = await two(connect);
   const reader = await other.transaction();
   await other.query("SELECT a FROM t", { transaction: reader });
@@ -469,7 +469,7 @@ testSame("a commit waits for those that read", async (connect) => {
   return await other.query("SELECT a FROM t", { type: QueryTypes.SELECT });
 }, [{ a: 2 }]);
 
-testSame("a transaction that has done nothing yet waits", async (connect) => {
+testSame("the first statement of a transaction waits", async (connect) => {
   const [one, other] = await two(connect);
   const begin: readonly (readonly string[])[] = [
     ["BEGIN"],
@@ -510,7 +510,7 @@ testSame("a script whose statement is busy is not run again", async (connect) =>
   ];
 }, ["SQLITE_BUSY: database is locked", [{ n: 1 }], [{ timeout: 30 }]]);
 
-testSame("files are opened as the mode says", async (connect) => {
+testSame("files are opened according to the mode", async (connect) => {
   const mode = (mode: number): { dialectOptions: { mode: number } } => ({
     dialectOptions: { mode },
   });
@@ -535,7 +535,7 @@ testSame("files are opened as the mode says", async (connect) => {
   return results;
 });
 
-testSame("what is no database is told", async (connect) => {
+testSame("a file that is not a database is refused", async (connect) => {
   const { writeFile } = await import("node:fs/promises");
   const sequelize = connect("text.sqlite");
   const storage = (sequelize as unknown as { options: { storage: string } }).options.storage;
@@ -570,7 +570,7 @@ testSame("a closed connection refuses statements", async (connect) => {
       resolve();
     });
   });
-  // Nothing is left to be closed.
+  // There is nothing left to close.
   forgetConnections(sequelize);
   return told;
 }, [

@@ -1,4 +1,4 @@
-// Prints what the first query rejects with if the runtime lacks something.
+// Prints the error of the first query if the runtime lacks something.
 
 import process from "node:process";
 import { Sequelize } from "sequelize";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Options, Sequelize } from "sequelize";
-import { open, withoutNodeSqlite } from "../support/databases.ts";
+import { open, withoutNodeSqlite, withoutSqlite3 } from "../support/databases.ts";
 import { withFolder } from "../support/folder.ts";
 
 /** Opens a connection pool on a module's file, or in memory if `file` is `:memory:`; the test closes it. */
@@ -40,25 +40,29 @@ function plain(value: unknown): unknown {
   return value;
 }
 
-/** Lets `close()` of an instance do nothing: `sqlite3` never closes what it could not open. */
+/** Makes an instance's `close()` do nothing: `sqlite3` never closes a file that it could not open. */
 export function forgetConnections(sequelize: Sequelize): void {
   Object.assign(sequelize.connectionManager, { connections: {} });
 }
 
 /** Defines a test for `node:sqlite`; without it, the test is ignored. */
-export function testNodeSqlite(name: string, fn: () => Promise<void>): void {
-  const reason = withoutNodeSqlite ? ` (ignored: ${withoutNodeSqlite})` : "";
-  Deno.test({ name: `node-sqlite: ${name}${reason}`, ignore: withoutNodeSqlite !== undefined, fn });
+export function testNodeSqlite(
+  name: string,
+  fn: () => Promise<void>,
+  ignored: string | undefined = withoutNodeSqlite,
+): void {
+  const reason = ignored ? ` (ignored: ${ignored})` : "";
+  Deno.test({ name: `node-sqlite: ${name}${reason}`, ignore: ignored !== undefined, fn });
 }
 
-/** Tests that a scenario has the same result on both modules, and what it is if that is given. */
+/** Tests that a scenario has the same result on both modules, and the expected one if given. */
 export function testSame(name: string, scenario: Scenario, expected?: unknown): void {
   testNodeSqlite(`as on sqlite3: ${name}`, async () => {
     const [theirs, ours] = [await play("", scenario), await play("node-sqlite:", scenario)];
     assert.notEqual(theirs, undefined);
     assert.deepEqual(ours, theirs);
     if (expected !== undefined) assert.deepEqual(ours, expected);
-  });
+  }, withoutNodeSqlite ?? withoutSqlite3);
 }
 
 interface Failure extends Error {
@@ -68,7 +72,7 @@ interface Failure extends Error {
   readonly parent?: Error & { readonly code?: string; readonly errno?: number };
 }
 
-/** What applications can see of an error. */
+/** The parts of an error that applications can see. */
 export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   const error = await promise.then(() => assert.fail("did not reject"), (e: Failure) => e);
   const { name, message, fields, errors, sql, parent } = error;

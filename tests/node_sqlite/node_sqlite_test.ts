@@ -1,4 +1,4 @@
-// What node-sqlite does beyond what it has in common with the package `sqlite3`.
+// What node-sqlite does beyond the package `sqlite3`.
 
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
@@ -21,7 +21,7 @@ async function withDatabase(
   }
 }
 
-Deno.test("node-sqlite: a runtime without node:sqlite is told so by the first query", async () => {
+Deno.test("node-sqlite: on a runtime without node:sqlite, the first query rejects", async () => {
   for (const lack of ["everything", "the module", "isTransaction"]) {
     const { code, output } = await runScript("tests/node_sqlite/lacking.ts", [lack]).ended;
     assert.match(
@@ -76,7 +76,7 @@ testNodeSqlite(
 );
 
 testNodeSqlite(
-  "more statements than are kept go on working",
+  "more statements than the cache holds still work",
   () =>
     withDatabase(async (database) => {
       for (let round = 0; round < 2; round++) {
@@ -107,8 +107,8 @@ testNodeSqlite(
     }),
 );
 
-testNodeSqlite("parallel transactions on one file all get through", () =>
-  // Not so with sqlite3 on Node: those that wait take the threads that the one needs which could go on.
+testNodeSqlite("parallel transactions on one file all succeed", () =>
+  // Not so with sqlite3 on Node: the waiting transactions occupy all threads, and none can go on.
   withFolder(async (folder) => {
     const sequelize = new Sequelize({
       dialect: "sqlite",
@@ -132,7 +132,7 @@ testNodeSqlite("parallel transactions on one file all get through", () =>
     await sequelize.close();
   }));
 
-testNodeSqlite("a busy_timeout of 0 waits for nobody", () =>
+testNodeSqlite("with a busy_timeout of 0, no statement waits", () =>
   withFolder(async (folder) => {
     const file = join(folder, "file.sqlite");
     await withDatabase(
@@ -142,7 +142,7 @@ testNodeSqlite("a busy_timeout of 0 waits for nobody", () =>
           assert.deepEqual(await one.execute("PRAGMA main.busy_timeout(0)"), [{ timeout: 0 }]);
           assert.deepEqual(await one.execute("PRAGMA busy_timeout"), [{ timeout: 0 }]);
           await other.execute("BEGIN EXCLUSIVE");
-          // Rejects before the statement that comes after in the other queue is carried out.
+          // It rejects before the later statement in the other queue is carried out.
           const order: string[] = [];
           const busy = assert.rejects(one.execute("CREATE TABLE t (a)"), { code: "SQLITE_BUSY" })
             .then(() => order.push("busy"));
@@ -158,7 +158,7 @@ testNodeSqlite("a busy_timeout of 0 waits for nobody", () =>
   }));
 
 testNodeSqlite(
-  "closing leaves nothing but the file, and what is left unopened closes, too",
+  "closing leaves only the file, and a database that was not opened can be closed",
   () =>
     withFolder(async (folder) => {
       await withDatabase(async (database) => {
@@ -202,7 +202,7 @@ testNodeSqlite("URIs are read only if the mode says so", () =>
           this.close(() => resolve(error));
         });
       });
-    // A folder `file:` is missing.
+    // There is no folder `file:`.
     assert.match(String(await open(uri, OPEN_READWRITE | OPEN_CREATE)), /SQLITE_CANTOPEN/);
     assert.match(String(await open(uri, OPEN_READWRITE | OPEN_URI)), /SQLITE_CANTOPEN/);
     assert.equal(await open(uri, OPEN_READWRITE | OPEN_CREATE | OPEN_URI), null);
@@ -223,8 +223,8 @@ testNodeSqlite("errors that no callback takes are thrown, and the queue goes on"
   assert.equal(code, 0);
 });
 
-testNodeSqlite("whole numbers are bound as integers however large they are", () =>
-  // sqlite3 binds those from 2 ** 31 on as floating-point numbers: "2147483648.0".
+testNodeSqlite("whole numbers of any size are bound as integers", () =>
+  // sqlite3 binds 2 ** 31 and more as floating-point numbers: "2147483648.0".
   withDatabase(async (database) => {
     await database.execute("CREATE TABLE t (a TEXT)");
     for (const value of [2 ** 31, -(2 ** 31) - 1, Number.MAX_SAFE_INTEGER, 2n ** 62n]) {

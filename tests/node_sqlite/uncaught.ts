@@ -1,4 +1,4 @@
-// Prints what is thrown where no callback takes an error, and that the queue goes on.
+// Prints the errors that are thrown without a callback, and that the queue goes on.
 
 import process from "node:process";
 import { nodeSqlite } from "../../src/node_sqlite/mod.ts";

@@ -37,19 +37,19 @@ Deno.test("compare() fails if a call finds no row", async () => {
   await assert.rejects(compare([entry], load), /has not found an existing row/);
 });
 
-Deno.test("summarize() gives the median of each round's ratio", () => {
+Deno.test("summarize() returns the median of the rounds' ratios", () => {
   assert.deepEqual(ROWS.map(({ ratio }) => ratio), [1, 2, 10]);
   assert.deepEqual(ROWS.map(({ perSecond }) => perSecond), [100, 50, 10]);
 });
 
-Deno.test("the chart has a bar for each contender, and no markup of theirs", () => {
+Deno.test("the chart has a bar for each contender, and escapes their names", () => {
   const svg = drawChart(REPORT, { verbs: ["find"], callers: [10] });
   assert.equal(svg.match(/<rect x=/g)?.length, NAMES.length);
   assert.match(svg, /a &lt;peer>/);
   assert.match(svg, />2\.0</);
 });
 
-Deno.test("the table has a line for each contender, with how much faster the store is", () => {
+Deno.test("the table has a line for each contender, with the store's speed-up", () => {
   const lines = markdownTable(REPORT).split("\n");
   assert.equal(lines.length, 2 + NAMES.length);
   assert.match(lines[3]!, /^\| find \| bare pg \| 50\/s, 5 µs: \*\*2\.0\*\* \|$/);
@@ -58,7 +58,7 @@ Deno.test("the table has a line for each contender, with how much faster the sto
 const DIALECTS: readonly Dialect[] = ["postgres", "mariadb", "mysql", "sqlite"];
 const ENVIRONMENT = { TEST_POSTGRES_URL: "postgres://a/b", TEST_MYSQL_URL: "mysql://c/d" };
 
-Deno.test("readDatabases() takes URLs, and names of dialects for the URLs in their variables", () => {
+Deno.test("readDatabases() accepts URLs, and names of dialects for the URLs in their variables", () => {
   const names = ["mariadb://user:password@host/name", "postgresql://host/name", ...DIALECTS];
   const environment = { ...ENVIRONMENT, TEST_MARIADB_URL: "mariadb://e/f" };
   assert.deepEqual(readDatabases(names, DIALECTS, environment), [
@@ -71,13 +71,13 @@ Deno.test("readDatabases() takes URLs, and names of dialects for the URLs in the
   ]);
 });
 
-Deno.test("readDatabases() finds every database that a variable names, and SQLite", () => {
+Deno.test("readDatabases() finds SQLite and every database that a variable names", () => {
   const found = ["postgres://a/b", "mysql://c/d", "sqlite"];
   assert.deepEqual(readDatabases(undefined, DIALECTS, ENVIRONMENT), found);
   assert.deepEqual(readDatabases(undefined, ["postgres"], ENVIRONMENT), ["postgres://a/b"]);
 });
 
-Deno.test("readDatabases() refuses what it does not understand, without a URL's password", () => {
+Deno.test("readDatabases() refuses unknown arguments without repeating a URL's password", () => {
   const refused = {
     nonsense: "must be one of postgres, sqlite, or the URL of a server, .*: received 'nonsense'",
     "": "must be one of .*: received ''",

@@ -1,4 +1,4 @@
-// Sessions as a real browser sees them: Debian's Chromium, driven by Playwright.
+// Sessions in a real browser: Debian's Chromium, driven by Playwright.
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -39,7 +39,7 @@ function testInBrowser(name: string, fn: () => Promise<void>): void {
 
 type Handler = (request: Request) => Promise<Response>;
 
-/** Serves `handler` on a free port for the length of a test. */
+/** Serves `handler` on a free port during a test. */
 async function whileServing(handler: Handler, test: (url: string) => Promise<void>): Promise<void> {
   const server = Deno.serve({ port: 0, onListen: () => {} }, handler);
   try {
@@ -49,7 +49,7 @@ async function whileServing(handler: Handler, test: (url: string) => Promise<voi
   }
 }
 
-/** Lends a browser with as many profiles as are asked for. */
+/** Runs a test with a browser, and a function that makes a new profile. */
 async function withBrowser(
   test: (newProfile: () => Promise<BrowserContext>) => Promise<void>,
 ): Promise<void> {
@@ -61,7 +61,7 @@ async function withBrowser(
   }
 }
 
-/** Runs a browser on a profile's folder, and closes it. */
+/** Runs a test with a browser on a profile's folder, and closes the browser. */
 async function withProfile<T>(folder: string, use: (page: Page) => Promise<T>): Promise<T> {
   const context = await chromium.launchPersistentContext(folder, LAUNCH_OPTIONS);
   try {
@@ -76,7 +76,7 @@ function newDemo(): { readonly handler: Handler; readonly sessions: SessionManag
   return { handler: createDemo(sessions), sessions };
 }
 
-/** Serves the demo, and lends pages of it, each in a profile of its own. */
+/** Serves the demo during a test, with a function that opens a page in a profile of its own. */
 async function onDemo(
   test: (url: string, newPage: () => Promise<Page>) => Promise<void>,
 ): Promise<void> {
@@ -99,7 +99,7 @@ async function heading(page: Page, url: string): Promise<string | null> {
   return await page.textContent("h1");
 }
 
-testInBrowser("keeps every cookie that the manager lets through, as it was meant", async () => {
+testInBrowser("keeps every cookie that the manager accepts, with its attributes", async () => {
   const wanted: (SessionCookieOptions & { readonly name: string })[] = [
     { name: "plain" },
     { name: "strict", sameSite: "strict", httpOnly: false, persist: false },
@@ -145,7 +145,7 @@ testInBrowser("keeps every cookie that the manager lets through, as it was meant
       }
       assert.equal(cookies.size, wanted.length);
       await page.goto(`${url}/sub/destroy`);
-      // This one is destroyed and then told to remember: it begins anew.
+      // This session is destroyed and then set to be remembered: it begins anew.
       const left = await profile.cookies(`${url}/sub/put`);
       assert.deepEqual(left.map(({ name }) => name), ["remembered"]);
     }));
@@ -233,14 +233,14 @@ testInBrowser("signing out in one tab is not undone by a slow request in another
       await response;
       assert.equal(await tab.textContent("body"), "slow Ada");
       assert.deepEqual(await profile.cookies(), []);
-      // Not even with the old cookie.
+      // The old cookie does not help either.
       await profile.addCookies([cookie!]);
       assert.equal(await heading(tab, url), "Hello, whoever you are");
       for await (const session of sessions.iterate()) assert.fail(session.keys().join());
     }));
 });
 
-testInBrowser("a restarted browser is signed in where it asked to be remembered", async () => {
+testInBrowser("a restarted browser is signed in if the user asked to be remembered", async () => {
   await whileServing(newDemo().handler, async (url) => {
     for (const remember of [true, false]) {
       await withFolder(async (folder) => {

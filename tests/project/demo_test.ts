@@ -1,4 +1,4 @@
-// The main job, as a visitor sees it: `deno task demo`.
+// The demo, `deno task demo`, as its visitors see it.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { fetchFrom, Visitor } from "../support/visitor.ts";
 const isDeno = "deno" in process.versions;
 const ignored = isDeno ? "" : " (ignored: Deno.serve is Deno's)";
 
-/** Runs the demo; `visit` brings a visitor, with cookies from earlier or none. */
+/** Runs the demo during a test; `visit` makes a visitor, with earlier cookies or none. */
 async function whileServing(
   args: readonly string[],
   test: (visit: (cookies?: Record<string, string>) => Visitor) => Promise<void>,
@@ -50,7 +50,7 @@ Deno.test({
 });
 
 if (isDeno) {
-  testOn(shared, "the demo takes another database", async (database) => {
+  testOn(shared, "the demo can use another database", async (database) => {
     await database.connect(async (sequelize, address) => {
       const url = database.dialect === "sqlite" ? `sqlite:${fileOf(address)}` : address;
       try {
@@ -103,7 +103,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the demo refuses names that are none, and other sites' forms" + ignored,
+  name: "the demo refuses invalid names, and other sites' forms" + ignored,
   ignore: !isDeno,
   fn: () =>
     whileServing(["--database", "sqlite::memory:"], async (visit) => {
@@ -121,7 +121,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the demo says in one line what is wrong" + ignored,
+  name: "the demo reports an error in one line" + ignored,
   ignore: !isDeno,
   fn: async () => {
     const wrong = {

@@ -1,4 +1,4 @@
-// The programs in examples/ as they stand, over HTTP.
+// Runs the programs in examples/ unchanged, over HTTP.
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -6,7 +6,7 @@ import { withFolder } from "../support/folder.ts";
 import { whileExampleRuns } from "../support/run_script.ts";
 import { fetchFrom, Visitor } from "../support/visitor.ts";
 
-/** Defines a test that is for Deno: under Node, the package does not know itself by its name. */
+/** Defines a test for Deno alone: on Node, the package cannot import itself by its name. */
 function testExample(name: string, fn: () => Promise<void>): void {
   const isDeno = "deno" in process.versions;
   const reason = isDeno ? "" : " (ignored: the examples are Deno's)";

@@ -1,4 +1,4 @@
-// The manager around other people's frameworks, as docs/sessions.md shows it.
+// The manager around other frameworks, as docs/sessions.md shows.
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -27,8 +27,8 @@ Deno.test("Hono gets the session as one of its bindings", async () => {
   assert.deepEqual([response.status, response.headers.get("location")], [302, "/count"]);
 });
 
-// Hono answers an error itself, so that the manager would take the request for a success.
-Deno.test("where a Hono app passes its errors on, nothing is saved", async () => {
+// Hono turns an error into a response, so the manager would take the request for a success.
+Deno.test("if a Hono app passes its errors on, nothing is saved", async () => {
   const sessions = new SessionManager<Values>();
   const app = new Hono<{ Bindings: { session: Session<Values> } }>();
   app.onError((error) => {
@@ -43,7 +43,7 @@ Deno.test("where a Hono app passes its errors on, nothing is saved", async () =>
   for await (const session of sessions.iterate()) assert.fail(session.keys().join());
 });
 
-Deno.test("where a Hono app answers its errors and discards the session, nothing is saved", async () => {
+Deno.test("if a Hono app handles its errors and discards the session, nothing is saved", async () => {
   const sessions = new SessionManager<Values>();
   const app = new Hono<{ Bindings: { session: Session<Values> } }>();
   app.onError((_, c) => {

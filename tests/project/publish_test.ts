@@ -15,7 +15,7 @@ async function filesIn(folder: string): Promise<string[]> {
 }
 
 Deno.test({
-  name: `what is published is the sources and their documents, no more${
+  name: `only the sources and their documents are published${
     isDeno ? "" : " (ignored: deno publish is Deno's)"
   }`,
   ignore: !isDeno,

@@ -117,7 +117,7 @@ testOn(databases, "umzug carries the migration out, and takes it back", async (o
 
 // `module.exports = require("@scs/sequelize-store/migration")` is then a migration by itself.
 Deno.test("up() takes the Sequelize class, which sequelize-cli gives, for no options", async () => {
-  const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+  const sequelize = open("node-sqlite::memory:");
   const migrate = up as (queryInterface: QueryInterface, library: unknown) => Promise<void>;
   await migrate(sequelize.getQueryInterface(), Sequelize);
   assert.equal(await sequelize.getQueryInterface().tableExists("sessions"), true);
@@ -125,7 +125,7 @@ Deno.test("up() takes the Sequelize class, which sequelize-cli gives, for no opt
 });
 
 Deno.test("up() and down() refuse wrong arguments before anything is sent", async () => {
-  const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+  const sequelize = open("node-sqlite::memory:");
   const queryInterface = sequelize.getQueryInterface();
   Object.assign(sequelize, { query: () => assert.fail("a query was sent") });
   for (const [act, action] of [[up, "create"], [down, "drop"]] as const) {

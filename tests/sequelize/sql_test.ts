@@ -15,6 +15,15 @@ const SNAPSHOT = new URL("./sql_snapshot.txt", import.meta.url);
 const DIALECTS: Dialect[] = ["postgres", "mysql", "mariadb", "sqlite", "mssql"];
 const EXPIRY = new Date("2030-01-02T03:04:05.678Z");
 
+/** What a row holds besides its token, as each dialect's statements read it. */
+const VALUES: Partial<Record<Dialect, object>> = {
+  postgres: { data: "", expiry: "0" },
+  mysql: { data: bytes(""), expiry: "2030-01-02 03:04:05.678" },
+  mariadb: { data: bytes(""), expiry: "2030-01-02 03:04:05.678" },
+  sqlite: { data: bytes(""), expiry: "2030-01-02 03:04:05.678 +00:00" },
+  mssql: { data: bytes(""), expiry: EXPIRY },
+};
+
 interface Query {
   readonly sql: string | { query: string; bind?: unknown[] };
   readonly options: { type?: string; bind?: unknown[] };
@@ -36,7 +45,7 @@ function fake(dialect: Dialect): { sequelize: Sequelize; queries: Query[]; absen
     if (String(sql).endsWith("FOR UPDATE")) {
       return Promise.resolve([{ token: "a" }, { token: "b" }]);
     }
-    if (type === "SELECT") return Promise.resolve([{ token: "expired", data: "", expiry: 0 }]);
+    if (type === "SELECT") return Promise.resolve([{ token: "expired", ...VALUES[dialect] }]);
     if (type === "BULKUPDATE" || type === "BULKDELETE") return Promise.resolve(1);
     if (type === "UPSERT") return Promise.resolve([{}, null]);
     return Promise.resolve([]);

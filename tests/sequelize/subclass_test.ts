@@ -11,6 +11,7 @@ import {
   inMs,
   open,
   soon,
+  sqliteOptions,
   testOn,
   text,
 } from "../support/databases.ts";
@@ -84,7 +85,7 @@ testOn(databases, "a subclass whose methods have private fields is taken", async
       minifyAliases: true,
     } as unknown as Options;
     const sequelize = plain.getDialect() === "sqlite"
-      ? new Application({ dialect: "sqlite", storage: address, ...options })
+      ? new Application({ ...sqliteOptions(address), ...options })
       : new Application(address, options);
     const tableName = freshTableName();
     try {

@@ -1,7 +1,7 @@
 // What a dialect says: chosen once, when a store is opened.
 
 import type { Buffer } from "node:buffer";
-import type { DataType, DataTypes, Transaction } from "sequelize";
+import type { DataType, DataTypes, Sequelize, Transaction } from "sequelize";
 import type { SessionRecord } from "../../store/store.ts";
 import type { SessionModel } from "../model.ts";
 import type { Driver, Parameter } from "../drivers/driver.ts";
@@ -82,20 +82,45 @@ export interface ColumnTypes {
   readonly data: DataType;
 }
 
+/** How a statement about the table itself is sent. */
+export interface QueryOptions {
+  readonly transaction: Transaction | null;
+  /** Never to a replica. */
+  readonly useMaster: true;
+}
+
 /** A kind of database. */
 export interface Dialect {
   /** The column types, made of the caller's own copy of Sequelize. */
   columnTypes(types: typeof DataTypes): ColumnTypes;
 
+  /**
+   * What Sequelize makes of a schema: a real one; the beginning of the table's name, with a dot after it; or,
+   * with `refused`, one quoted name with a dot in it, which no statement of ours would find.
+   */
+  readonly schemas: "real" | "prefix" | "refused";
+
+  /** Options of the driver that change the shape of all results, and whether a value of theirs does. */
+  readonly reshapingOptions?: Readonly<Record<string, (value: unknown) => boolean>>;
+
+  /**
+   * Looks at the table's indexes: "token" is in the result if a unique index is on it alone, and "expiry" if
+   * an index begins with it.
+   *
+   * @returns `undefined` if the user may not look, or a synonym is in between: the table must then be taken
+   *   as it stands.
+   */
+  indexedColumns(
+    model: SessionModel,
+    options: QueryOptions,
+  ): Promise<ReadonlySet<string> | undefined>;
+
   /** What the errors mean that its drivers report. */
   readonly errors: ErrorTable;
 
-  /** Makes the statements on a table; without it, Sequelize generates them. */
-  readonly statements?: (model: SessionModel, driver: Driver) => Statements;
+  /** Makes the statements on a table. */
+  readonly statements: (model: SessionModel, driver: Driver) => Statements;
 
-  /**
-   * Writes a value as a literal of SQL. Set if bind parameters through Sequelize are no good: then the
-   * generic driver puts literals into the text.
-   */
-  readonly literal?: (value: Parameter) => string;
+  /** How values become literals of SQL, if they cannot be bind parameters of Sequelize's. */
+  readonly literalFor?: (sequelize: Sequelize) => ((value: Parameter) => string) | undefined;
 }

@@ -8,7 +8,7 @@ import type { Row } from "../drivers/mod.ts";
 import { libraryOf } from "../library.ts";
 import type { SessionAttributes, SessionModel } from "../model.ts";
 import type { Commit, InTransaction, Statements, Verb } from "./dialect.ts";
-import { tokensOf, toPage, toRecord } from "./rows.ts";
+import { tokensIn, tokensOf, toPage, toRecord } from "./rows.ts";
 
 /** The statements that Sequelize generates itself. */
 export function genericStatements(model: SessionModel): Statements {
@@ -73,15 +73,15 @@ export function genericStatements(model: SessionModel): Statements {
     },
     findExpired: async (now, limit, transaction) => {
       const options = { attributes: ["token"], order: ["expiry"], limit };
-      return tokensOf(await select(expired(now), transaction, options) as { token: string }[]);
+      return tokensIn({ rows: await select(expired(now), transaction, options) });
     },
     deleteExpired: (tokens, now, transaction) =>
       destroy({ token: [...tokens], ...expired(now) }, transaction),
   };
 }
 
-function toSession(row: Row): SessionRecord {
-  return toRecord(row, () => new Date(row.expiry as Date));
+function toSession({ token, data, expiry }: Row): SessionRecord {
+  return toRecord(token, data, new Date(expiry as Date));
 }
 
 function commitOf(model: SessionModel, queryInterface: QueryInterface): Verb<Commit> {

@@ -15,9 +15,11 @@ import {
 } from "../drivers/driver.ts";
 import type { SessionModel } from "../model.ts";
 import type { Dialect, InTransaction, Replacement, Statements, Touch } from "./dialect.ts";
+import { shownIndexedColumns } from "./indexes.ts";
 import { quotedTable, tokensIn, tokensOf, toPage, toRecord, utc } from "./rows.ts";
 
-export const mysql: Dialect = {
+/** MariaDB through the mariadb driver. */
+export const mariadb: Dialect = {
   columnTypes: ({ BLOB }) => ({
     // The default collations ignore case, so that `abc` would find `ABC`.
     token: "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin",
@@ -30,7 +32,8 @@ export const mysql: Dialect = {
     1044: "system", // access to the database denied
     1047: "system", // Galera: the node is not in the cluster
     1142: "system", // access to the table denied
-    1146: "system", // there is no such table
+    1146: "no-table",
+    1054: "no-column",
     1290: "system", // --read-only
     1792: "system", // read-only transaction
     1836: "system", // read-only mode
@@ -40,8 +43,23 @@ export const mysql: Dialect = {
     1969: "either", // MariaDB: max_statement_time
     3024: "either", // MySQL: max_execution_time
   },
+  schemas: "real",
+  reshapingOptions: { metaAsArray: Boolean, nestTables: Boolean, rowsAsArray: Boolean },
+  indexedColumns: shownIndexedColumns,
   statements,
-  literal,
+  // Sequelize would escape a backslash, whatever the server's `sql_mode` is.
+  literalFor: () => literal,
+};
+
+/** MySQL, and MariaDB through mysql2. */
+export const mysql: Dialect = {
+  ...mariadb,
+  schemas: "refused",
+  reshapingOptions: {
+    nestTables: Boolean,
+    rowsAsArray: Boolean,
+    typeCast: (value) => value === false,
+  },
 };
 
 const OVERWRITE = "ON DUPLICATE KEY UPDATE `data` = VALUES(`data`), `expiry` = VALUES(`expiry`)";
@@ -113,7 +131,8 @@ function statements(model: SessionModel, driver: Driver): Statements {
   ): Promise<boolean> => {
     const parameters = [token, utc(expiry), now()];
     const { count } = await driver.send(TOUCH_ONE, parameters, transaction);
-    return count > 0 || (await driver.send(WAS_TOUCHED, parameters, transaction)).rows.length > 0;
+    return count > 0 ||
+      tokensIn(await driver.send(WAS_TOUCHED, parameters, transaction)).length > 0;
   };
 
   const touchMany = async (
@@ -142,7 +161,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
     const { count } = await driver.send(REPLACE_ONE, parameters, transaction);
     if (count > 0 || !data.equals(current)) return count > 0;
     const unchanged = [token, utc(expiry), data, moment];
-    return (await driver.send(WAS_REPLACED, unchanged, transaction)).rows.length > 0;
+    return tokensIn(await driver.send(WAS_REPLACED, unchanged, transaction)).length > 0;
   };
 
   const replaceMany = (
@@ -267,10 +286,7 @@ function now(): string {
   return utc(new Date());
 }
 
-function toSession(row: Row): SessionRecord {
-  return toRecord(row, toDate);
-}
-
-function toDate(expiry: string): Date {
-  return new Date(`${expiry.replace(" ", "T")}Z`);
+/** The expiry comes as text. */
+function toSession({ token, data, expiry }: Row): SessionRecord {
+  return toRecord(token, data, new Date(`${String(expiry).replace(" ", "T")}Z`));
 }

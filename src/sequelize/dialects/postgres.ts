@@ -3,10 +3,14 @@
 // application's type parsers change what is read; both ends also convert that faster.
 
 import { Buffer } from "node:buffer";
+import type { Sequelize } from "sequelize";
 import type { SessionRecord } from "../../store/store.ts";
+import { isString } from "../../util/check.ts";
 import { type Driver, fixed, type Parameter, type Row, type Statement } from "../drivers/driver.ts";
+import { driverError } from "../errors.ts";
+import { libraryOf } from "../library.ts";
 import type { SessionModel } from "../model.ts";
-import type { Dialect, InTransaction, Statements } from "./dialect.ts";
+import type { Dialect, InTransaction, QueryOptions, Statements } from "./dialect.ts";
 import { quotedTable, tokensIn, tokensOf, toPage, toRecord } from "./rows.ts";
 
 export const postgres: Dialect = {
@@ -18,14 +22,18 @@ export const postgres: Dialect = {
   errors: {
     "40001": "transient", // serialization failure; CockroachDB's, too
     "40P01": "transient", // deadlock detected
-    "42P01": "system", // there is no such table
+    "42P01": "no-table",
+    "42703": "no-column",
     "42501": "system", // insufficient privilege
     "25006": "system", // read-only transaction, as on a standby
     "53100": "either", // disk full
     "57014": "either", // statement_timeout
     "55P03": "either", // lock_timeout
   },
+  schemas: "real",
+  indexedColumns,
   statements,
+  literalFor: (sequelize) => prependsSearchPath(sequelize) ? literal : undefined,
 };
 
 const OVERWRITE =
@@ -34,7 +42,7 @@ const OVERWRITE =
 function statements(model: SessionModel, driver: Driver): Statements {
   const table = quotedTable(model);
   const select = `SELECT "token", encode("data", 'base64') AS "data",` +
-    ` date_part('epoch', "expiry")::text AS "expiry" FROM ${table}`;
+    ` (date_part('epoch', "expiry") * 1000)::bigint::text AS "expiry" FROM ${table}`;
   const insert = `INSERT INTO ${table} ("token", "data", "expiry")`;
   const FIND_ONE = fixed("rows", `${select} WHERE "token" = $1 AND "expiry" > $2`);
   const FIND = fixed("rows", `${select} WHERE "token" = ANY($1) AND "expiry" > $2`);
@@ -162,11 +170,50 @@ function expiryOf({ expiry }: { readonly expiry: Date }): string {
   return expiry.toISOString();
 }
 
-/** The expiry comes in seconds. */
-function toSession({ data, ...row }: Row): SessionRecord {
-  const bytes = typeof data === "string" ? Buffer.from(data, "base64") : data;
-  return toRecord(
-    { ...row, data: bytes },
-    (seconds) => new Date(Math.round(Number(seconds) * 1000)),
-  );
+/** The data comes in base64, the expiry in milliseconds. */
+function toSession({ token, data, expiry }: Row): SessionRecord {
+  const bytes = isString(data) ? Buffer.from(data, "base64") : data;
+  return toRecord(token, bytes, new Date(Number(expiry)));
+}
+
+/** Sequelize's own look-up takes in the tables of that name in all schemas. */
+async function indexedColumns(
+  model: SessionModel,
+  options: QueryOptions,
+): Promise<Set<string> | undefined> {
+  const table = model.sequelize!.escape(quotedTable(model));
+  const isTokenAlone = `"i"."indisunique" AND "i"."indimmediate" AND "i"."indisvalid"` +
+    // One entry for each column of the key, without those that are only included.
+    ` AND "i"."indpred" IS NULL AND array_length("i"."indoption", 1) = 1`;
+  const sql = `SELECT "a"."attname" AS "column" FROM "pg_catalog"."pg_index" AS "i"` +
+    ` JOIN "pg_catalog"."pg_attribute" AS "a"` +
+    ` ON "a"."attrelid" = "i"."indrelid" AND "a"."attnum" = "i"."indkey"[0]` +
+    ` WHERE "i"."indrelid" = CAST(${table} AS regclass)` +
+    ` AND ("a"."attname" = 'expiry' OR "a"."attname" = 'token' AND ${isTokenAlone})`;
+  const type = libraryOf(model.sequelize!).QueryTypes.SELECT;
+  try {
+    const query = { ...options, raw: true, type } as const;
+    const rows = await model.sequelize!.query<{ column: string }>(sql, query);
+    return new Set(rows.map(({ column }) => column));
+  } catch (error) {
+    // The catalogs are not for this user. In a transaction, which is unusable now, that is an error.
+    if (!options.transaction && driverError(error).code === "42501") return undefined;
+    throw error;
+  }
+}
+
+/** With a search path before it a statement is two, and PostgreSQL takes bind parameters for one only. */
+function prependsSearchPath(sequelize: Sequelize): boolean {
+  const { options } = sequelize as unknown as {
+    options: { dialectOptions?: { prependSearchPath?: boolean } };
+  };
+  return options.dialectOptions?.prependSearchPath === true;
+}
+
+function literal(value: Parameter): string {
+  if (typeof value === "string") {
+    // With E, whatever `standard_conforming_strings` is. No value has a quote.
+    return value.includes("\\") ? `E'${value.replaceAll("\\", "\\\\")}'` : `'${value}'`;
+  }
+  return `ARRAY[${(value as readonly string[]).map(literal).join(", ")}]`;
 }

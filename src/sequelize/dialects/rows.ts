@@ -1,7 +1,8 @@
 // What the dialects' statements have in common.
 
-import { Buffer } from "node:buffer";
+import { types } from "node:util";
 import type { SessionRecord } from "../../store/store.ts";
+import { check, isString, type Rule } from "../../util/check.ts";
 import type { Outcome, Row } from "../drivers/driver.ts";
 import type { SessionModel } from "../model.ts";
 import type { Page } from "./dialect.ts";
@@ -18,28 +19,42 @@ export function tokensOf(rows: readonly { readonly token: string }[]): string[] 
   return rows.map(({ token }) => token);
 }
 
-/** The tokens of rows that were read. */
-export function tokensIn({ rows }: Outcome): string[] {
-  return (rows as readonly { readonly token: string }[]).map(({ token }) => token);
+/**
+ * The tokens of rows that were read.
+ *
+ * @throws {TypeError} If one is not a string: the session must not seem to be missing then.
+ */
+export function tokensIn({ rows }: Pick<Outcome, "rows">): string[] {
+  return rows.map(({ token }) => {
+    check(ACTION, "token", token, TOKEN);
+    return token;
+  });
 }
 
+const ACTION = "read the session";
+const TOKEN: Rule<string> = { text: "a string", hasType: isString };
+const DATA: Rule<Uint8Array> = { text: "bytes", hasType: types.isUint8Array };
+const EXPIRY: Rule<Date> = {
+  text: "a date",
+  hasType: types.isDate,
+  inRange: (value) => !Number.isNaN(value.getTime()),
+};
+const NO_DATA = new Uint8Array();
+
 /**
- * Makes a record of a row.
+ * Makes a record of a row's values.
  *
- * @throws {Error} If the expiry or the data cannot be read: a session must not seem to be missing because
- *   somebody else has made the table or set up the driver.
+ * @throws {TypeError} If one has another type, because somebody else has made the table or set up the driver:
+ *   a session must not seem to be missing then.
+ * @throws {RangeError} If the expiry is not a date.
  */
-export function toRecord(
-  { token, data, expiry }: Row,
-  toDate: (expiry: string) => Date,
-): SessionRecord {
-  const date = toDate(String(expiry));
-  // Without data is an empty session: somebody else has made the table, and the row.
-  const isData = data === null || typeof data === "string" || data instanceof Uint8Array;
-  if (typeof token !== "string" || !isData || Number.isNaN(date.getTime())) {
-    throw new Error("Cannot read a session's row: its token, data or expiry has another type");
-  }
-  return { token, data: toBytes(data), expiry: date };
+export function toRecord(token: unknown, data: unknown, expiry: Date): SessionRecord {
+  // Somebody else has made the table, and the row: it is an empty session.
+  const bytes = data ?? NO_DATA;
+  check(ACTION, "token", token, TOKEN);
+  check(ACTION, "data", bytes, DATA);
+  check(ACTION, "expiry", expiry, EXPIRY);
+  return { token, data: bytes, expiry };
 }
 
 /** Makes a page of the rows that were read, some of which may be no sessions. */
@@ -48,11 +63,9 @@ export function toPage(
   limit: number,
   records: readonly SessionRecord[],
 ): Page {
-  return { records, last: rows.length < limit ? undefined : rows.at(-1)!.token as string };
-}
-
-function toBytes(data: string | Uint8Array | null): Uint8Array {
-  return typeof data === "string" ? Buffer.from(data) : data ?? new Uint8Array();
+  const last = rows.length < limit ? undefined : rows.at(-1)!.token;
+  // SQLite has blobs after all texts: no session follows.
+  return { records, last: isString(last) ? last : undefined };
 }
 
 /** A date in UTC as MySQL, MariaDB and SQLite take and return it, without the time zone. */

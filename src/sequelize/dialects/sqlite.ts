@@ -1,8 +1,10 @@
 // SQLite, which returns the rows that an UPDATE wrote since version 3.35. Its columns hold values of any type,
-// and it compares dates as text.
+// and it compares dates as text. Its parameters are numbered by where they first stand, whatever their names:
+// the texts have them in order.
 
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { SessionRecord } from "../../store/store.ts";
+import { isString } from "../../util/check.ts";
 import {
   type Driver,
   fixed,
@@ -13,6 +15,7 @@ import {
 } from "../drivers/driver.ts";
 import type { SessionModel } from "../model.ts";
 import type { Dialect, InTransaction, Statements } from "./dialect.ts";
+import { shownIndexedColumns } from "./indexes.ts";
 import { quotedTable, tokensIn, tokensOf, toPage, toRecord, utc } from "./rows.ts";
 
 export const sqlite: Dialect = {
@@ -26,6 +29,8 @@ export const sqlite: Dialect = {
     SQLITE_READONLY: "system",
     SQLITE_FULL: "either", // disk full
   },
+  schemas: "prefix",
+  indexedColumns: shownIndexedColumns,
   statements,
 };
 
@@ -46,35 +51,33 @@ function statements(model: SessionModel, driver: Driver): Statements {
   );
   const find = sized(
     "rows",
-    (n) => `${select} WHERE \`token\` IN ${list(n, 2)} AND \`expiry\` > $1`,
+    (n) => `${select} WHERE \`token\` IN ${list(n)} AND \`expiry\` > $${n + 1}`,
   );
-  const remove = sized("count", (n) => `DELETE FROM ${table} WHERE \`token\` IN ${list(n, 1)}`);
+  const remove = sized("count", (n) => `DELETE FROM ${table} WHERE \`token\` IN ${list(n)}`);
   const removeExpired = sized(
     "count",
-    (n) => `DELETE FROM ${table} WHERE \`token\` IN ${list(n, 2)} AND \`expiry\` <= $1`,
+    (n) => `DELETE FROM ${table} WHERE \`token\` IN ${list(n)} AND \`expiry\` <= $${n + 1}`,
   );
   const commit = sized(
     "count",
     (n) =>
-      `INSERT INTO ${table} (\`token\`, \`data\`, \`expiry\`) VALUES ${
-        lists(n, 3, 1)
-      } ${OVERWRITE}`,
+      `INSERT INTO ${table} (\`token\`, \`data\`, \`expiry\`) VALUES ${lists(n, 3)} ${OVERWRITE}`,
   );
   // The unary plus keeps the planner to the token's index: https://sqlite.org/optoverview.html#uplus
   const update = (columns: readonly string[], set: string, where: string) =>
     sized(
       "rows",
       (n) =>
-        `WITH \`new\` (${columns.join(", ")}) AS (VALUES ${lists(n, columns.length, 2)})` +
+        `WITH \`new\` (${columns.join(", ")}) AS (VALUES ${lists(n, columns.length)})` +
         ` UPDATE ${table} AS \`old\` SET ${set} FROM \`new\`` +
         ` WHERE \`old\`.\`token\` = \`new\`.\`token\`${where}` +
-        " AND +`old`.`expiry` > $1 RETURNING `token`",
+        ` AND +\`old\`.\`expiry\` > $${n * columns.length + 1} RETURNING \`token\``,
     );
   const touch = update(["`token`", "`expiry`"], "`expiry` = `new`.`expiry`", "");
   const replace = update(
     ["`token`", "`expiry`", "`data`", "`current`"],
     "`expiry` = `new`.`expiry`, `data` = `new`.`data`",
-    " AND +`old`.`data` = `new`.`current`",
+    " AND CAST(`old`.`data` AS BLOB) = `new`.`current`",
   );
 
   const read = async (
@@ -89,7 +92,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
     values: readonly (string | Buffer)[],
     transaction: InTransaction,
   ): Promise<Set<string>> =>
-    new Set(tokensIn(await driver.send(statement, [now(), ...values], transaction)));
+    new Set(tokensIn(await driver.send(statement, [...values, now()], transaction)));
 
   return {
     commit: {
@@ -119,7 +122,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
     delete: async (tokens, transaction) => {
       await driver.send(remove(tokens.length), tokens, transaction);
     },
-    find: (tokens, transaction) => read(find(tokens.length), [now(), ...tokens], transaction),
+    find: (tokens, transaction) => read(find(tokens.length), [...tokens, now()], transaction),
     findAll: (transaction) => read(FIND_ALL, [now()], transaction),
     findPage: async (after, limit, transaction) => {
       const parameters = [after, now(), String(limit)];
@@ -129,7 +132,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
     findExpired: async (now, limit, transaction) =>
       tokensIn(await driver.send(FIND_EXPIRED, [text(now), String(limit)], transaction)),
     deleteExpired: async (tokens, now, transaction) => {
-      const parameters = [text(now), ...tokens];
+      const parameters = [...tokens, text(now)];
       return (await driver.send(removeExpired(tokens.length), parameters, transaction)).count;
     },
   };
@@ -144,14 +147,14 @@ function sized(
   return (rows) => rows === 1 ? one : unfixed(returns, textFor(rows));
 }
 
-/** A list of parameters: `($2, $3)`. */
-function list(length: number, first: number): string {
+/** A list of parameters: `($1, $2)`. */
+function list(length: number, first = 1): string {
   return `(${Array.from({ length }, (_, i) => `$${first + i}`).join(", ")})`;
 }
 
 /** Lists of parameters for rows of so many columns: `($1, $2), ($3, $4)`. */
-function lists(rows: number, columns: number, first: number): string {
-  return Array.from({ length: rows }, (_, i) => list(columns, first + columns * i)).join(", ");
+function lists(rows: number, columns: number): string {
+  return Array.from({ length: rows }, (_, i) => list(columns, 1 + columns * i)).join(", ");
 }
 
 function now(): string {
@@ -163,18 +166,22 @@ function text(date: Date): string {
   return `${utc(date)} +00:00`;
 }
 
-/** A row with an expiry that is no date is no session. */
+/** A row whose token is not text, or whose expiry is not a date, is no session. */
 function toSessions(rows: readonly Row[]): SessionRecord[] {
-  return rows.filter(({ expiry }) => isDate(expiry)).map((row) => toRecord(row, toDate));
+  return rows.flatMap(({ token, data, expiry }) => {
+    const date = toDate(expiry);
+    if (!isString(token) || date === undefined) return [];
+    // Another program may have stored the data as text.
+    return [toRecord(token, isString(data) ? Buffer.from(data) : data, date)];
+  });
 }
 
 const DATE = /^(\S+)[ T]([\d:.]+) ?([+-]\d\d):?(\d\d)?$/;
 
-function isDate(expiry: unknown): boolean {
-  return typeof expiry === "string" && !Number.isNaN(toDate(expiry).getTime());
-}
-
-function toDate(expiry: string): Date {
-  const [, day, time, hours, minutes = "00"] = DATE.exec(expiry) ?? [];
-  return new Date(`${day}T${time}${hours}:${minutes}`);
+function toDate(expiry: unknown): Date | undefined {
+  const match = isString(expiry) ? DATE.exec(expiry) : null;
+  if (match === null) return undefined;
+  const [, day, time, hours, minutes = "00"] = match;
+  const date = new Date(`${day}T${time}${hours}:${minutes}`);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }

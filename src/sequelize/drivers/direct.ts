@@ -22,6 +22,7 @@ export interface SequelizeInternals {
   };
   readonly options: {
     readonly native?: boolean;
+    readonly logQueryParameters?: boolean;
     readonly dialectOptions?: { readonly prependSearchPath?: boolean };
     readonly logging: false | ((sql: string, timing?: number) => void);
   };
@@ -37,6 +38,8 @@ export abstract class DirectDriver<Connection> implements Driver {
   readonly #sequelize: Sequelize;
   readonly #internals: SequelizeInternals;
   readonly #generic: GenericDriver;
+  /** The instance's own method, as long as nobody replaces it. */
+  readonly #query: unknown;
   /** Whether statements are prepared; no longer once a pooler was found to mix up their names. */
   #prepares = true;
 
@@ -45,6 +48,7 @@ export abstract class DirectDriver<Connection> implements Driver {
     this.#sequelize = sequelize;
     this.#internals = sequelize as unknown as SequelizeInternals;
     this.#generic = generic;
+    this.#query = sequelize.query;
   }
 
   /**
@@ -70,8 +74,11 @@ export abstract class DirectDriver<Connection> implements Driver {
     parameters: readonly Parameter[],
     transaction: Transaction | null,
   ): Promise<Outcome> {
-    // Sequelize rolls a transaction back after some errors, and an error of preparing would spoil it.
-    if (transaction) return await this.#generic.send(statement, parameters, transaction);
+    // In a transaction, because Sequelize rolls it back after some errors, and an error of preparing would
+    // spoil it. And if `query` was replaced: whoever did so wants to see each statement.
+    if (transaction || this.#sequelize.query !== this.#query) {
+      return await this.#generic.send(statement, parameters, transaction);
+    }
     const { connectionManager } = this.#internals;
     const connection = await connectionManager.getConnection({ useMaster: true }) as Connection;
     try {
@@ -99,8 +106,21 @@ export abstract class DirectDriver<Connection> implements Driver {
       this.onError(connection, error);
       throw this.#toSequelizeError(connection, error);
     } finally {
-      if (logging) logging(`Executed (default): ${statement.text}`, performance.now() - start);
+      if (logging) this.#log(logging, statement, parameters, performance.now() - start);
     }
+  }
+
+  #log(
+    logging: (sql: string, timing?: number) => void,
+    { text }: Statement,
+    parameters: readonly Parameter[],
+    ms: number,
+  ): void {
+    const isWanted = this.#internals.options.logQueryParameters && parameters.length > 0;
+    const values = isWanted
+      ? `; ${parameters.map((value) => JSON.stringify(value)).join(", ")}`
+      : "";
+    logging(`Executed (default): ${text}${values}`, ms);
   }
 
   /** The error that `sequelize.query` would have thrown. */

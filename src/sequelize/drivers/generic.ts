@@ -1,6 +1,6 @@
 import type { Sequelize, Transaction } from "sequelize";
 import { libraryOf } from "../library.ts";
-import { isNumber } from "../../util/check.ts";
+import { check, isNumber, type Rule } from "../../util/check.ts";
 import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
 
 /** Writes a value as a literal of SQL. */
@@ -10,6 +10,8 @@ type Literal = (value: Parameter) => string;
 const QUOTED = /"[^"]*"|`[^`]*`/g;
 /** The same, or a parameter. */
 const PARAMETER = /"[^"]*"|`[^`]*`|\$(\d+)/g;
+
+const COUNT: Rule<number> = { text: "a number", hasType: isNumber };
 
 const NO_ROWS: readonly Row[] = [];
 
@@ -50,8 +52,8 @@ export class GenericDriver implements Driver {
       tableNames: [],
     };
     const result = await this.#sequelize.query(sql, options) as unknown;
-    return isNumber(result)
-      ? { rows: NO_ROWS, count: result }
-      : { rows: result as readonly Row[], count: 0 };
+    if (returns === "rows") return { rows: result as readonly Row[], count: 0 };
+    check("read the result", "the number of changed rows", result, COUNT);
+    return { rows: NO_ROWS, count: result };
   }
 }

@@ -1,5 +1,5 @@
 import { hasMethods } from "../../util/check.ts";
-import { type ConnectionManager, DirectDriver } from "./direct.ts";
+import { DirectDriver } from "./direct.ts";
 import type { Outcome, Parameter, Row, Statement } from "./driver.ts";
 import { isAboutPreparing } from "./mysql2.ts";
 import { toPositional } from "./positional.ts";
@@ -23,9 +23,9 @@ const PLAIN = {
 
 /** Sends statements over connections of the mariadb driver: prepared if they are fixed, else as text. */
 export class MariadbDriver extends DirectDriver<Connection> {
-  /** Whether a connection manager's connections are those of the mariadb driver. */
-  static fits({ lib }: ConnectionManager): boolean {
-    return hasMethods(lib, ["createConnection", "importFile"]);
+  /** Whether a module is the mariadb driver. */
+  static fits(module: unknown): boolean {
+    return hasMethods(module, ["createConnection", "importFile"]);
   }
 
   protected override async sendOver(

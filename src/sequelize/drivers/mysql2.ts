@@ -1,5 +1,5 @@
 import { hasMethods } from "../../util/check.ts";
-import { type ConnectionManager, DirectDriver } from "./direct.ts";
+import { DirectDriver } from "./direct.ts";
 import type { Outcome, Parameter, Row, Statement } from "./driver.ts";
 import { toPositional } from "./positional.ts";
 
@@ -26,9 +26,9 @@ const PLAIN = {
 
 /** Sends statements over connections of mysql2: prepared if they are fixed, else as text. */
 export class Mysql2Driver extends DirectDriver<Connection> {
-  /** Whether a connection manager's connections are those of mysql2. */
-  static fits({ lib }: ConnectionManager): boolean {
-    const { Connection } = (lib ?? {}) as { Connection?: { prototype?: unknown } };
+  /** Whether a module is mysql2. */
+  static fits(module: unknown): boolean {
+    const { Connection } = (module ?? {}) as { Connection?: { prototype?: unknown } };
     return hasMethods(Connection?.prototype, ["execute", "query"]);
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { hasMethods } from "../../util/check.ts";
-import { type ConnectionManager, DirectDriver } from "./direct.ts";
+import { DirectDriver } from "./direct.ts";
 import type { Outcome, Parameter, Row, Statement } from "./driver.ts";
 
 /** As much of a client of node-postgres as is used. */
@@ -15,8 +15,8 @@ interface Client {
   _invalid?: boolean;
 }
 
-/** As text, whatever parsers the application has set. */
-const AS_TEXT = { getTypeParser: () => (value: string): string => value };
+/** As text, whatever parsers the application has set; as bytes of it if it has set `binary`. */
+const AS_TEXT = { getTypeParser: () => String };
 
 // Errors that come before the statement is carried out.
 const PREPARING = new Set<unknown>([
@@ -33,9 +33,9 @@ const LOST_MESSAGE = /^Query read timeout$|SSL SYSCALL error: EOF detected/;
 export class PgDriver extends DirectDriver<Client> {
   readonly #names = new Map<string, string>();
 
-  /** Whether a connection manager's clients are those of node-postgres. */
-  static fits({ lib }: ConnectionManager): boolean {
-    const { Client } = (lib ?? {}) as { Client?: { prototype?: unknown } };
+  /** Whether a module is node-postgres. */
+  static fits(module: unknown): boolean {
+    const { Client } = (module ?? {}) as { Client?: { prototype?: unknown } };
     return hasMethods(Client?.prototype, ["query", "connect"]);
   }
 

@@ -2,7 +2,8 @@ import type { QueryInterface, Transaction } from "sequelize";
 import { check, hasMethods, isFunction, type Rule } from "../../util/check.ts";
 import { checkDialect, SEQUELIZE, TABLE_OPTIONS } from "../options.ts";
 import { readOptions, withDefault } from "../../util/options.ts";
-import { defineSessionModel, type SessionModel } from "../model.ts";
+import { defineSessionModel } from "../define_model.ts";
+import type { SessionModel } from "../model.ts";
 import { createSessionTable, createSessionTableIn, dropSessionTable } from "../schema.ts";
 
 /** @ignore so that the documentation does not take Sequelize's own type for an undocumented one */
@@ -61,9 +62,15 @@ const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTI
  * @example A migration
  * ```ts
  * import { down, up } from "@scs/sequelize-store/migration";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await up(sequelize.getQueryInterface(), { tableName: "app_sessions" });
  * await down(sequelize.getQueryInterface(), { tableName: "app_sessions" });
  * ```

@@ -1,5 +1,5 @@
 import { hasMethods } from "../../util/check.ts";
-import { type ConnectionManager, DirectDriver } from "./direct.ts";
+import { DirectDriver } from "./direct.ts";
 import type { Outcome, Parameter, Row, Statement } from "./driver.ts";
 
 type Callback = (
@@ -19,18 +19,19 @@ interface Prepared {
 interface Database {
   all(text: string, values: readonly Parameter[], callback: Callback): void;
   run(text: string, values: readonly Parameter[], callback: Callback): void;
-  prepare(text: string, callback: (error: unknown) => void): Prepared;
+  /** Missing if the module keeps prepared statements by itself, as `./node-sqlite` does. */
+  prepare?(text: string, callback: (error: unknown) => void): Prepared;
   close(callback?: (error: unknown) => void): unknown;
 }
 
-/** Sends statements over databases of sqlite3. */
-export class Sqlite3Driver extends DirectDriver<Database> {
+/** Sends statements over databases of sqlite3, or of what has its interface. */
+export class SqliteDriver extends DirectDriver<Database> {
   readonly #prepared = new WeakMap<Database, Map<string, Prepared>>();
 
-  /** Whether a connection manager's connections are those of sqlite3. */
-  static fits({ lib }: ConnectionManager): boolean {
-    const { Database } = (lib ?? {}) as { Database?: { prototype?: unknown } };
-    return hasMethods(Database?.prototype, ["all", "prepare", "serialize"]);
+  /** Whether a module is sqlite3, or has its interface. */
+  static fits(module: unknown): boolean {
+    const { Database } = (module ?? {}) as { Database?: { prototype?: unknown } };
+    return hasMethods(Database?.prototype, ["all", "run"]);
   }
 
   protected override sendOver(
@@ -46,8 +47,9 @@ export class Sqlite3Driver extends DirectDriver<Database> {
       };
       // `all` does not tell how many rows were changed, and `run` reads none.
       const method = returns === "rows" ? "all" : "run";
-      if (prepare) this.#prepare(connection, text, reject)[method](parameters, done);
-      else connection[method](text, parameters, done);
+      if (prepare && connection.prepare) {
+        this.#prepare(connection, text, reject)[method](parameters, done);
+      } else connection[method](text, parameters, done);
     });
   }
 
@@ -64,7 +66,7 @@ export class Sqlite3Driver extends DirectDriver<Database> {
     let prepared = all.get(text);
     if (prepared === undefined) {
       const known = all;
-      prepared = connection.prepare(text, (error) => {
+      prepared = connection.prepare!(text, (error) => {
         if (!error) return;
         known.delete(text);
         onError(error);
