@@ -16,5 +16,6 @@
 
 export { type KoaCall, type KoaSession, KoaStore } from "./koa_store.ts";
 export type { ExpressStoreOptions, Serializer } from "./options.ts";
+export type { StoreSource } from "../store/resolve_store.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
 export type { Duration } from "../util/duration.ts";

@@ -1,6 +1,5 @@
-import { STORE } from "../store/arguments.ts";
+import { resolveStore, type StoreSource } from "../store/resolve_store.ts";
 import { toConditional } from "../store/conditional_store.ts";
-import type { FullSessionStore, SessionStore } from "../store/store.ts";
 import { hashToken } from "../store/token.ts";
 import { check, isNumber, isString, OPTIONS, type Rule } from "../util/check.ts";
 import { checkExpressOptions, type ExpressStoreOptions } from "./options.ts";
@@ -37,8 +36,8 @@ const NO_VALUE: Rule<undefined> = {
 };
 
 /**
- * A store for [koa-session](https://github.com/koajs/session) over any {@linkcode SessionStore}, which keeps
- * to what {@linkcode ExpressStore} keeps to: of parallel requests each writes the top-level values that it has
+ * A store for [koa-session](https://github.com/koajs/session) over any `SessionStore`, which keeps
+ * to what `ExpressStore` keeps to: of parallel requests each writes the top-level values that it has
  * changed, a session that was destroyed does not come back, and a save that changes nothing is a touch.
  *
  * koa-session saves a session also if the request has failed. New applications are better off with a
@@ -53,7 +52,7 @@ const NO_VALUE: Rule<undefined> = {
  * import { Sequelize } from "sequelize";
  *
  * const sequelize = new Sequelize("postgres://user:password@host/name");
- * const store = new KoaStore(await SequelizeStore.open(sequelize));
+ * const store = new KoaStore(SequelizeStore.open(sequelize));
  *
  * const app = new Koa();
  * app.keys = ["keyboard cat"];
@@ -94,18 +93,18 @@ export class KoaStore {
   /**
    * Makes a store for koa-session. It holds no timer and no connection, and needs no closing.
    *
-   * @param store Where the sessions are kept.
+   * @param store Where the sessions are kept, or a promise of it.
    * @param options Those of an `ExpressStore`.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If an option is out of range.
    */
   constructor(
-    store: SessionStore & Partial<FullSessionStore>,
+    store: StoreSource,
     options: ExpressStoreOptions = {},
   ) {
-    check("create the Koa store", "store", store, STORE);
+    const resolved = resolveStore("create the Koa store", store);
     const settings = checkExpressOptions(options, "create the Koa store");
-    const writer = new SessionWriter(toConditional(store), settings);
+    const writer = new SessionWriter(toConditional(resolved), settings);
     const toKey = (key: string): string => settings.hashToken ? hashToken(key) : key;
     // The writer knows a session by its cookie, and koa-session keeps only the context.
     const cookies = new WeakMap<object, Map<string, StoredCookie>>();
