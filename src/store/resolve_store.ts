@@ -14,7 +14,7 @@ export type StoreSource =
 /** A store, or a promise of anything: what it resolves to is checked then. */
 export const STORE_SOURCE: Rule<StoreSource> = {
   text: STORE.text,
-  hasType: (value): value is StoreSource => isPromise(value) || STORE.hasType(value),
+  hasType: (value): value is StoreSource => STORE.hasType(value) || isPromise(value),
 };
 
 /**
@@ -26,7 +26,7 @@ export const STORE_SOURCE: Rule<StoreSource> = {
  */
 export function resolveStore(action: string, source: StoreSource): Store {
   check(action, "store", source, STORE_SOURCE);
-  return isPromise(source) ? waitingFor(toStore(action, source)) : source as Store;
+  return STORE.hasType(source) ? source : waitingFor(toStore(action, source));
 }
 
 async function toStore(action: string, source: PromiseLike<unknown>): Promise<Store> {
