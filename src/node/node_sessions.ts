@@ -194,7 +194,14 @@ export function nodeSessions<Values extends object>(
 
 /** Whether a response sends its head when it is told to; what stands for it in an upgrade does not. */
 function canWait(response: NodeResponse): boolean {
-  return hasMethods(response, ["writeHead", "write", "end", "once"]);
+  return hasMethods(response, [
+    "writeHead",
+    "write",
+    "end",
+    "flushHeaders",
+    "getHeaderNames",
+    "once",
+  ]);
 }
 
 /** The request as `onError` gets it, without its body; `undefined` if it cannot be one. */

@@ -543,7 +543,12 @@ Deno.test("in an upgrade, the session is loaded and nothing waits", async () => 
     url: "/",
   }) as unknown as Request;
   const nothing = (): void => {};
-  const response = { setHeader: nothing, writeHead: nothing, write: nothing, end: nothing };
+  const response = Object.assign(new EventEmitter(), {
+    setHeader: nothing,
+    writeHead: nothing,
+    write: nothing,
+    end: nothing,
+  });
   const nexts: string[] = [];
   await nodeSessions(store.sessions)(
     request,
