@@ -34,4 +34,4 @@ export { QueueFullError } from "./src/batching/queue_full_error.ts";
 export type { DriverChoice } from "./src/sequelize/drivers/mod.ts";
 export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/sequelize/options.ts";
 export type { SessionAttributes, SessionModel } from "./src/sequelize/model.ts";
-export type { Duration } from "./src/util/options.ts";
+export type { Duration } from "./src/util/duration.ts";

@@ -26,6 +26,7 @@ export { ExpressStore } from "./express_store.ts";
 export type { ExpressStoreOptions, Serializer } from "./options.ts";
 export type { Callback } from "./callback.ts";
 export type { SessionRequest } from "./middleware_classes.ts";
+export { ConflictError } from "../store/conflict_error.ts";
 export type { SavableCookie, SavableSession, StoredCookie, StoredSession } from "./session_data.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
-export type { Duration } from "../util/options.ts";
+export type { Duration } from "../util/duration.ts";

@@ -3,11 +3,10 @@ import {
   type Duration,
   INTERVAL,
   LIFETIME,
-  readOptions,
   toMilliseconds,
   warnIfShort,
-  withDefault,
-} from "../util/options.ts";
+} from "../util/duration.ts";
+import { readOptions, withDefault } from "../util/options.ts";
 
 /** Turns sessions into text and back; `JSON` is one. */
 export interface Serializer {

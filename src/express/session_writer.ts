@@ -11,24 +11,24 @@ import {
   toContent,
   toSession,
 } from "./session_data.ts";
-import { SessionRows } from "../store/optimistic_writer.ts";
+import { OptimisticWriter } from "../store/optimistic_writer.ts";
 import { SteadyMaxAge } from "./steady_max_age.ts";
 import type { SessionRecord } from "../store/store.ts";
-import { Turns } from "../util/turns.ts";
+import { KeyedQueue } from "../util/keyed_queue.ts";
 
 /** Writes a middleware's sessions to the records that they were loaded from. */
 export class SessionWriter {
   readonly #store: ConditionalStore;
   readonly #settings: ExpressSettings;
-  readonly #rows: SessionRows;
+  readonly #writer: OptimisticWriter;
   readonly #tracker = new RecordTracker();
-  /** The saves of one session object take turns, because each continues from the one before. */
-  readonly #turns = new Turns<TrackedRecord, never>();
+  /** The saves of one session object are queued, because each continues from the one before. */
+  readonly #queue = new KeyedQueue<TrackedRecord>();
 
   constructor(store: ConditionalStore, settings: ExpressSettings) {
     this.#store = store;
     this.#settings = settings;
-    this.#rows = new SessionRows(store);
+    this.#writer = new OptimisticWriter(store);
   }
 
   /** Finds a session, and remembers its record. */
@@ -56,7 +56,7 @@ export class SessionWriter {
     const { record, content } = this.#read("set the session", key, session);
     const tracked = record ?? this.#trackNew(key, session, content);
     if (tracked !== undefined) await this.#save(tracked, content);
-    else await this.#rows.insert({ token: key, ...content }, {});
+    else await this.#writer.insert({ token: key, ...content }, {});
   }
 
   /** Records the use of a session; saves it if its cookie has other attributes than before. */
@@ -68,7 +68,7 @@ export class SessionWriter {
 
   /** Deletes a session after the saves that are under way. */
   async delete(key: string): Promise<void> {
-    await this.#rows.delete(key, {});
+    await this.#writer.delete(key, {});
   }
 
   /** Reads what a session holds at this moment, and the record that it has under this key. */
@@ -93,7 +93,7 @@ export class SessionWriter {
   }
 
   async #save(record: TrackedRecord, content: Content): Promise<void> {
-    await this.#turns.take(record, async () => {
+    await this.#queue.run(record, async () => {
       try {
         record.stored = await this.#write(record, content) ?? record.stored;
         record.bases = [content.data];
@@ -101,7 +101,6 @@ export class SessionWriter {
         record.bases = [...record.bases, content.data];
         throw error;
       }
-      return undefined;
     });
   }
 
@@ -112,7 +111,7 @@ export class SessionWriter {
   ): Promise<SessionRecord | undefined> {
     if (stored === undefined) {
       const inserted = { token: key, ...content };
-      await this.#rows.insert(inserted, {});
+      await this.#writer.insert(inserted, {});
       return inserted;
     }
     const isTouch = bases.every((base) => isSame(base, content.data));
@@ -123,7 +122,7 @@ export class SessionWriter {
       if (isTouch) return this.#isDue(current.expiry, expiry) ? { ...current, expiry } : undefined;
       return { token: key, data, expiry };
     };
-    return (await this.#rows.change(stored, make, {}))?.record;
+    return await this.#writer.change(stored, make, {});
   }
 
   #merge(bases: readonly Uint8Array[], mine: Uint8Array, current: Uint8Array): Merged {

@@ -1,11 +1,17 @@
 import type { SessionContent } from "./codec.ts";
 import type { SessionRecord } from "../store/store.ts";
 
-/** What stands in the log for a value that was removed. */
+/** Stands in the log for a value that was removed. */
 const REMOVED = Symbol("removed");
 
-/** Whether two values of a key are the same once they are encoded. */
+/** Whether two values of a key are encoded alike. */
 export type IsSame = (key: string, one: unknown, other: unknown) => boolean;
+
+/** What a session holds, as a copy that can be changed. */
+export interface MutableContent {
+  deadline: Date;
+  readonly values: Map<string, unknown>;
+}
 
 /** Another session whose values this one has taken over, and which then has to end. */
 export interface Merged {
@@ -13,43 +19,43 @@ export interface Merged {
   record: SessionRecord;
   /** Whether the store has acknowledged these values as part of this session. */
   written: boolean;
-  /** Whether this session was destroyed after that: then the other one ends, whatever it holds. */
+  /** Whether this session was destroyed after that: the other one then ends, whatever it holds. */
   dropped: boolean;
-  /** What the request has set after that: these keys, or all of them, or the deadline. */
+  /** What the request has set after that: values of these keys, all values, the deadline. */
   readonly overridden: { readonly keys: Set<string>; all: boolean; deadline: boolean };
 }
 
 /**
  * The log of what was done to a session. It can be carried out on whatever the store holds by then, so
- * that two requests that change different keys of one session both count.
+ * that the changes of two requests both count if they change different keys of one session.
  */
-export class Changes {
-  /** The session was destroyed; all else in the log came after that. */
+export class ChangeLog {
+  /** Whether the session was destroyed; all else in the log came after that. */
   destroyed = false;
-  /** All values were removed; those in the log came after that. */
+  /** Whether all values were removed; those in the log came after that. */
   #cleared = false;
   #values = new Map<string, unknown>();
   #deadline: Date | undefined;
-  /** The token that the session has to get in the place of the one it has, if any. */
+  /** The new token that the session has to get, if any. */
   token: string | undefined;
-  /** The token that a row was made under, or may have been, if the store's reply was lost. */
+  /** The token under which a record was inserted; or may have been, if the store's reply was lost. */
   firstToken: string | undefined;
-  /** The rows that are useless from now on: to be deleted, by their keys, once the session is written. */
+  /** The keys of records that are useless: they are to be deleted once the session is written. */
   readonly obsolete = new Set<string>();
-  /** The sessions that were taken over, in their order. */
+  /** The sessions that were taken over, in this order. */
   merged: readonly Merged[] = [];
-  /** A commit of some of it has failed, so that nobody knows how much of it the store holds. */
+  /** Whether a commit of it has failed, so that it is not known how much of it the store holds. */
   uncertain = false;
-  /** The session was told to drop these changes while they were being carried out. */
+  /** Whether the changes were discarded while they were being carried out. */
   discarded = false;
 
-  /** Whether nothing was done except, perhaps, to destroy the session. */
+  /** Whether nothing was done, except perhaps that the session was destroyed. */
   get empty(): boolean {
     return !this.#cleared && this.#values.size === 0 && this.#deadline === undefined &&
       !this.token && !this.takesOver;
   }
 
-  /** Whether this session has to take over another one's values, even if it has the same already. */
+  /** Whether this session has to take over another one's values, even if it has the same ones already. */
   get takesOver(): boolean {
     return this.merged.some(({ written, dropped }) => !written && !dropped);
   }
@@ -98,7 +104,7 @@ export class Changes {
   }
 
   /**
-   * Takes over what others have made of a merged session meanwhile. What was set after the merge stays.
+   * Takes over what others have made of a merged session meanwhile, except what was set after the merge.
    *
    * @param deadline This session's own deadline.
    */
@@ -126,13 +132,13 @@ export class Changes {
     if (!other.overridden.deadline && after.deadline > deadline) this.#deadline = after.deadline;
   }
 
-  /** Forgets a session that was taken over, by default all: they have ended, or go on. */
+  /** Forgets a session that was taken over, by default all of them. */
   release(other?: Merged): void {
     this.merged = this.merged.filter((each) => other !== undefined && each !== other);
   }
 
-  /** What a session holds after the changes, if it held `base` before; it shares nothing with `base`. */
-  applyTo(base: SessionContent): { deadline: Date; values: Map<string, unknown> } {
+  /** What a session that held `base` holds after the changes; a copy, which shares the values. */
+  applyTo(base: SessionContent): MutableContent {
     const values = new Map(this.#cleared || this.destroyed ? [] : base.values);
     for (const [key, value] of this.#values) {
       if (value === REMOVED) values.delete(key);
@@ -142,10 +148,10 @@ export class Changes {
   }
 
   /** These changes without those that leave a session that holds `base` as it is. */
-  without(base: SessionContent, isSame: IsSame): Changes {
-    // After a failure, the store may hold something else than `base`.
+  without(base: SessionContent, isSame: IsSame): ChangeLog {
+    // After a failure the store may not hold `base`.
     if (this.#cleared || this.destroyed || this.uncertain) return this;
-    // What is put along with a new token must be what the session then holds, whoever shared the old one.
+    // A session with a new token must hold what was put along with it, whoever shared the old one.
     if (this.token !== undefined) return this;
     const rest = this.#copy();
     for (const [key, value] of this.#values) {
@@ -158,7 +164,7 @@ export class Changes {
     return rest;
   }
 
-  /** All is written: nothing is left to do but to end what is obsolete or taken over. */
+  /** Forgets what is written: what is left is to end what is obsolete or was taken over. */
   reduce(): void {
     this.#cleared = this.destroyed = this.uncertain = false;
     this.#values.clear();
@@ -166,10 +172,10 @@ export class Changes {
     for (const other of this.merged) other.written = true;
   }
 
-  /** Nothing, except what is left to do because of what was written before. */
-  discard(): Changes {
-    const rest = new Changes();
-    // With these, what may have been written is written over by the next commit.
+  /** A log without the changes, which keeps what has to be done because of earlier writes. */
+  discard(): ChangeLog {
+    const rest = new ChangeLog();
+    // With these two, the next commit overwrites what may have been written.
     rest.firstToken = this.firstToken;
     rest.uncertain = this.uncertain;
     for (const key of this.obsolete) rest.obsolete.add(key);
@@ -178,7 +184,7 @@ export class Changes {
   }
 
   /** These changes and then the later ones, as one log. */
-  followedBy(later: Changes): Changes {
+  followedBy(later: ChangeLog): ChangeLog {
     const both = this.#copy();
     if (later.destroyed) both.destroy();
     if (later.#cleared) both.clear();
@@ -194,8 +200,8 @@ export class Changes {
     return both;
   }
 
-  #copy(): Changes {
-    const copy = new Changes();
+  #copy(): ChangeLog {
+    const copy = new ChangeLog();
     copy.destroyed = this.destroyed;
     copy.#cleared = this.#cleared;
     copy.#values = new Map(this.#values);

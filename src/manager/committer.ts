@@ -1,29 +1,33 @@
 import { Buffer } from "node:buffer";
-import type { Changes, IsSame, Merged } from "./change_log.ts";
-import { isActive, type SessionContent } from "./codec.ts";
-import type { SessionRows } from "../store/optimistic_writer.ts";
-import type { SessionState } from "./session_state.ts";
+import type { ChangeLog, IsSame, Merged } from "./change_log.ts";
+import type { SessionContent } from "./codec.ts";
+import { isActive } from "./encoding.ts";
+import { Renewals } from "./renewals.ts";
+import type { TrackedSession } from "./tracked_session.ts";
+import type { ConditionalStore } from "../store/conditional_store.ts";
+import { OptimisticWriter } from "../store/optimistic_writer.ts";
 import type { CallOptions, SessionRecord } from "../store/store.ts";
 import { generateToken } from "../store/token.ts";
-import { Turns } from "../util/turns.ts";
+import { KeyedQueue } from "../util/keyed_queue.ts";
 
-/** How a session is written. */
-export interface SaverSettings {
+/** How sessions are committed. */
+export interface CommitterSettings {
   /** How long a session lasts without being used, in milliseconds; `undefined`: no limit. */
   readonly idleTimeout: number | undefined;
-  /** The key in the store of a client's token. */
+  /** Returns the key in the store of a client's token. */
   toKey(token: string): string;
   encode(content: SessionContent): Uint8Array;
   decode(data: Uint8Array): SessionContent;
   readonly isSame: IsSame;
 }
 
-/** What of a session does not depend on the type of its values. */
+/** What does not depend on the type of a session's values. */
 type AnySession = Pick<
-  SessionState<object>,
+  TrackedSession<object>,
   | "record"
   | "abandoned"
   | "deadline"
+  | "open"
   | "takeChanges"
   | "restoreChanges"
   | "committed"
@@ -32,64 +36,66 @@ type AnySession = Pick<
   | "vanished"
 >;
 
-/** An unused session's expiry is moved only once this part of the idle timeout has passed. */
+/** The expiry of a session that is only used is moved once this part of the idle timeout has passed. */
 const TOUCH_AFTER = 0.1;
 
 /** Carries out in the store what was done to sessions. */
-export class SessionSaver {
-  readonly #rows: SessionRows;
-  readonly #settings: SaverSettings;
-  /** The commits of one request's session take turns, because each goes on from the one before. */
-  readonly #turns = new Turns<AnySession, never>();
-  /** The commits that take over sessions take turns as well, by the sessions' keys. */
-  readonly #merges = new Turns<string, never>();
+export class Committer {
+  readonly #writer: OptimisticWriter;
+  readonly #renewals: Renewals;
+  readonly #settings: CommitterSettings;
+  /** The commits of one request's session are queued, because each goes on from the one before. */
+  readonly #commits = new KeyedQueue<AnySession>();
+  /** The commits that take over sessions are queued as well, by the sessions' keys. */
+  readonly #merges = new KeyedQueue<string>();
 
-  constructor(rows: SessionRows, settings: SaverSettings) {
-    this.#rows = rows;
+  constructor(store: ConditionalStore, settings: CommitterSettings) {
+    this.#writer = new OptimisticWriter(store);
+    this.#renewals = new Renewals(store, this.#writer);
     this.#settings = settings;
   }
 
   /**
    * Commits a session: writes what was changed, deletes what was destroyed, or moves the expiry.
    *
-   * @throws What the store says when it fails; what was not carried out then stays in the session, to be
+   * @throws The store's error if it fails; what was not carried out then stays in the session, to be
    *   committed again.
    */
-  async save(session: AnySession, options: CallOptions): Promise<void> {
-    await this.#turns.take(session, async () => {
+  commit(session: AnySession, options: CallOptions): Promise<void> {
+    return this.#commits.run(session, async () => {
       const changes = session.takeChanges();
       const endsAbandoned = changes.destroyed || changes.token !== undefined;
-      const commit = async (): Promise<void> => {
+      const carryOut = async (): Promise<void> => {
         await this.#write(session, changes, options);
         if (session.abandoned && endsAbandoned) changes.obsolete.add(session.abandoned);
-        for (const key of changes.obsolete) await this.#rows.delete(key, options);
+        for (const key of changes.obsolete) await this.#writer.delete(key, options);
         for (const other of changes.merged) await this.#end(other, session, changes, options);
       };
       try {
-        await this.#inMergeOrder(keysOf(session, changes), commit, options);
+        await this.#inMergeOrder(keysOf(session, changes), carryOut, options);
       } catch (error) {
         session.restoreChanges(changes);
         throw error;
       }
-      return undefined;
     }, options.signal);
   }
 
-  /** Runs a task while no other one takes over any of the sessions; two may want to take over each other. */
+  /** Runs a task while no other one takes over any of the sessions: two may take over each other. */
   async #inMergeOrder(
     [key, ...others]: readonly string[],
     task: () => Promise<void>,
     options: CallOptions,
   ): Promise<void> {
     if (key === undefined) return await task();
-    await this.#merges.take(key, async () => {
-      await this.#inMergeOrder(others, task, options);
-      return undefined;
-    }, options.signal);
+    await this.#merges.run(
+      key,
+      () => this.#inMergeOrder(others, task, options),
+      options.signal,
+    );
   }
 
   /** Carries the changes out. If the session is gone, the sessions that it was to take over go on. */
-  async #write(session: AnySession, changes: Changes, options: CallOptions): Promise<void> {
+  async #write(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<void> {
     if (!await this.#carryOut(session, changes, options)) changes.release();
     changes.reduce();
   }
@@ -98,12 +104,12 @@ export class SessionSaver {
   async #end(
     other: Merged,
     session: AnySession,
-    changes: Changes,
+    changes: ChangeLog,
     options: CallOptions,
   ): Promise<void> {
     const { decode, isSame } = this.#settings;
     if (!changes.merged.includes(other)) return;
-    await this.#rows.end(other.record, async (current) => {
+    await this.#renewals.end(other.record, async (current) => {
       const [before, after] = [decode(other.record.data), decode(current.data)];
       if (current.token === session.record?.token || !isActive(after)) return false;
       changes.mergeAgain(other, current, { before, after, deadline: session.deadline, isSame });
@@ -113,12 +119,12 @@ export class SessionSaver {
     changes.release(other);
   }
 
-  /** Gives `false` if the session is gone. */
-  async #carryOut(session: AnySession, changes: Changes, options: CallOptions): Promise<boolean> {
+  /** Returns `false` if the session is gone. */
+  async #carryOut(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
     if (changes.destroyed) {
       const key = session.record?.token;
-      // What was done after the end begins another session.
-      if (key !== undefined) await this.#rows.destroy(key, !changes.empty, options);
+      // What was done after `destroy` begins another session.
+      if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options);
       session.deleted();
     }
     const { record } = session;
@@ -127,23 +133,23 @@ export class SessionSaver {
     return !this.#isDue(session, record) || await this.#touch(session, record, options);
   }
 
-  async #insert(session: AnySession, changes: Changes, options: CallOptions): Promise<boolean> {
+  async #insert(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
     const content = changes.applyTo({ deadline: session.deadline, values: new Map() });
     // Empty sessions are not stored.
     if (content.values.size === 0) return true;
-    // Kept in the log, so that to try again after a lost reply makes no second row.
+    // Kept in the log, so that another attempt after a lost reply inserts no second record.
     const token = changes.firstToken ??= changes.token ?? generateToken();
     const record = this.#encode(this.#settings.toKey(token), content);
-    await this.#rows.insert(record, options);
+    await this.#writer.insert(record, options);
     session.committed(record, content, token);
     return true;
   }
 
-  /** Writes the changes over what the row holds by then; under the new token, if it gets one. */
+  /** Writes the changes over what the record holds by then; under the new token, if there is one. */
   async #update(
     session: AnySession,
     seen: SessionRecord,
-    changes: Changes,
+    changes: ChangeLog,
     options: CallOptions,
   ): Promise<boolean> {
     const { token, takesOver } = changes;
@@ -154,24 +160,28 @@ export class SessionSaver {
       const record = this.#encode(key, content);
       if (!takesOver || Buffer.compare(record.data, data) !== 0) return record;
       // Two sessions may take over each other. Each must see that the other one has, or both would end: so
-      // this row has to change, even if it has all the values already.
+      // this record has to change, even if it has all the values already.
       content = { ...content, deadline: new Date(content.deadline.getTime() - 1) };
       return this.#encode(key, content);
     };
-    const written = token === undefined
-      ? await this.#rows.change(seen, make, options)
-      : await this.#rows.move(seen, make, options);
-    if (written === undefined) return this.#vanish(session, seen.token);
-    session.committed(written.record, content, token);
-    if (written.failure === undefined) return true;
-    // The client gets the new token. The old row, if it has survived, is deleted by the next commit.
+    if (token === undefined) {
+      const record = await this.#writer.change(seen, make, options);
+      if (record === undefined) return this.#vanish(session, seen.token);
+      session.committed(record, content);
+      return true;
+    }
+    const renewed = await this.#renewals.renew(seen, make, options);
+    if (renewed === undefined) return this.#vanish(session, seen.token);
+    session.committed(renewed.record, content, token);
+    if (renewed.failure === undefined) return true;
+    // The client gets the new token. If the old record has survived, the next commit deletes it.
     changes.reduce();
     changes.obsolete.add(seen.token);
-    throw written.failure;
+    throw renewed.failure;
   }
 
   async #touch(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {
-    const record = await this.#rows.touch(seen, (current) => {
+    const record = await this.#writer.touch(seen, (current) => {
       return this.#isDue(session, current) ? this.#toExpiry(session.deadline) : undefined;
     }, options);
     if (record === undefined) return this.#vanish(session, seen.token);
@@ -179,10 +189,10 @@ export class SessionSaver {
     return true;
   }
 
-  /** The row has gone while the request ran, and what the request did to the session goes with it. */
+  /** Called if others have ended the session meanwhile: what this request did to it is dropped. */
   #vanish(session: AnySession, key: string): false {
-    // The client's newer cookie, if it has got one, must stay.
-    session.vanished(this.#rows.isSucceeded(key) ? undefined : { kind: "clear" });
+    // If the client has got a newer cookie, that one must stay.
+    session.vanished(this.#renewals.isSucceeded(key) ? undefined : { kind: "clear" });
     return false;
   }
 
@@ -191,10 +201,10 @@ export class SessionSaver {
     if (idleTimeout === undefined) return false;
     const isFar = (other: number): boolean =>
       Math.abs(other - expiry.getTime()) >= idleTimeout * TOUCH_AFTER;
-    // The deadline is in the data, which is decoded only where it can make a difference.
+    // The deadline is in the data, which is decoded only if it can make a difference.
     if (!isFar(Date.now() + idleTimeout)) return false;
-    const due = isFar(this.#toExpiry(session.deadline).getTime());
-    return due && session.record !== undefined;
+    session.open();
+    return session.record !== undefined && isFar(this.#toExpiry(session.deadline).getTime());
   }
 
   #toExpiry(deadline: Date): Date {
@@ -208,8 +218,8 @@ export class SessionSaver {
   }
 }
 
-/** The keys of the sessions that a merge is about; sorted, so that two commits cannot wait for each other. */
-function keysOf({ record }: AnySession, { merged }: Changes): string[] {
+/** The keys of the sessions of a merge; sorted, so that two commits never wait for each other. */
+function keysOf({ record }: AnySession, { merged }: ChangeLog): string[] {
   if (merged.length === 0) return [];
   const keys = new Set(merged.map((other) => other.record.token));
   if (record !== undefined) keys.add(record.token);

@@ -6,13 +6,13 @@ import { isGenerated } from "../store/token.ts";
 /** The session cookie's attributes. */
 export interface SessionCookieOptions {
   /**
-   * The cookie's name: a token of RFC 9110. One that begins with `__Host-` or `__Secure-` has to keep the
-   * conditions of that prefix, or browsers drop the cookie.
+   * The cookie's name: a token of RFC 9110. If it begins with `__Host-` or `__Secure-`, the other options
+   * must meet the conditions of that prefix, or browsers drop the cookie.
    *
    * @default {"session"}
    */
   readonly name?: string | undefined;
-  /** The domain whose subdomains get the cookie too; by default only the host that set it gets it. */
+  /** The domain whose subdomains also get the cookie; by default only the host that set it gets it. */
   readonly domain?: string | undefined;
   /**
    * The path below which the cookie is sent, beginning with `/`.
@@ -21,34 +21,34 @@ export interface SessionCookieOptions {
    */
   readonly path?: string | undefined;
   /**
-   * Whether scripts in the page are kept from reading the cookie.
+   * Whether the cookie is hidden from scripts in the page.
    *
    * @default {true}
    */
   readonly httpOnly?: boolean | undefined;
   /**
-   * Whether the cookie goes over HTTPS alone. Set it wherever you serve HTTPS.
+   * Whether the cookie is sent only over HTTPS. Set it wherever you serve HTTPS.
    *
    * @default {false}
    */
   readonly secure?: boolean | undefined;
   /**
-   * Whether the cookie comes along with requests that other sites cause: `"strict"`: never, `"lax"`: where
-   * a link is followed, `"none"`: always, which needs `secure`.
+   * Whether the cookie comes along with requests that other sites cause: `"strict"`: never; `"lax"`: if a
+   * link is followed; `"none"`: always, which needs `secure`.
    *
    * @default {"lax"}
    */
   readonly sameSite?: "lax" | "strict" | "none" | undefined;
   /**
-   * Whether a page embedded in another site has a cookie of its own for each such site (CHIPS); needs
+   * Whether a page that is embedded in other sites has a cookie of its own for each of them (CHIPS); needs
    * `secure`.
    *
    * @default {false}
    */
   readonly partitioned?: boolean | undefined;
   /**
-   * Whether the cookie outlives the browser, until the session expires, where
-   * {@linkcode Session.rememberMe} has not said otherwise. Browsers keep no cookie longer than 400 days.
+   * Whether the cookie outlives the browser, until the session expires, unless
+   * {@linkcode Session.rememberMe} says otherwise. Browsers keep no cookie longer than 400 days.
    *
    * @default {true}
    */
@@ -57,7 +57,7 @@ export interface SessionCookieOptions {
 
 // A token of RFC 9110, which RFC 6265 asks a name to be; the length leaves room for the value in the
 // 4096 bytes that browsers keep.
-const NAME: Rule<string> = {
+const COOKIE_NAME: Rule<string> = {
   text: "1 to 255 characters of those that HTTP allows in a token",
   hasType: isString,
   inRange: (value) => /^[\w!#$%&'*+.^`|~-]{1,255}$/.test(value),
@@ -74,7 +74,7 @@ const DOMAIN: Rule<string> = {
 const PATH: Rule<string> = {
   text: "a path that begins with '/', of at most 1024 characters without ';'",
   hasType: isString,
-  // RFC 6265bis, section 5.6: browsers ignore a longer one, and one that begins otherwise.
+  // RFC 6265bis, section 5.6: browsers ignore other paths.
   inRange: (value) => /^\/.{0,1023}$/.test(value) && isSerializable({ path: value }),
   describe: JSON.stringify,
 };
@@ -89,7 +89,7 @@ const SAME_SITE: Rule<SameSite> = {
 };
 
 const COOKIE_OPTIONS = {
-  name: withDefault(NAME, "session"),
+  name: withDefault(COOKIE_NAME, "session"),
   domain: optional(DOMAIN),
   path: withDefault(PATH, "/"),
   httpOnly: withDefault(FLAG, true),
@@ -102,7 +102,7 @@ const COOKIE_OPTIONS = {
 const EXPIRY_HINT = "the cookie ends with the session, which the manager's 'lifetime' decides";
 const COOKIE_HINTS = { maxAge: EXPIRY_HINT, expires: EXPIRY_HINT };
 
-/** How many cookies of one name a request may have looked up; a browser sends one, rarely two. */
+/** The most cookies of one name that are looked up for a request; a browser sends one, rarely two. */
 const MAX_CANDIDATES = 3;
 
 const ACTION = "create the session manager";
@@ -124,8 +124,8 @@ export class SessionCookie {
   readonly persist: boolean;
 
   /**
-   * @throws {TypeError} Where an option has the wrong type.
-   * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
+   * @throws {TypeError} If an option has the wrong type.
+   * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
    */
   constructor(options: SessionCookieOptions = {}) {
     const values = readOptions(ACTION, options, COOKIE_OPTIONS, "cookie", COOKIE_HINTS);
@@ -179,12 +179,12 @@ function untilExpiry(expiry: Date): Pick<Required<SetCookie>, "expires" | "maxAg
   return { expires, maxAge: Math.max(seconds, 0) };
 }
 
-/** Refuses what browsers drop without a word: RFC 6265bis, section 5.7, and CHIPS for `Partitioned`. */
+/** Refuses cookies that browsers ignore: RFC 6265bis, section 5.7, and CHIPS for `Partitioned`. */
 function assertKept(name: string, attributes: Omit<SetCookie, "name" | "value">): void {
   const { domain, path, httpOnly, secure, sameSite, partitioned } = attributes;
   const require = (option: string, value: unknown, required: unknown, reason: string): void =>
     check(ACTION, `cookie.${option}`, value, {
-      text: `${required} where ${reason}`,
+      text: `${required} if ${reason}`,
       hasType: (_): _ is unknown => true,
       inRange: () => value === required,
     });

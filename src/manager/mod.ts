@@ -1,5 +1,5 @@
 /**
- * Sessions for every handler that takes a `Request` and gives a `Response`: see
+ * Sessions for every handler that takes a `Request` and returns a `Response`: see
  * {@linkcode SessionManager}.
  *
  * @example
@@ -18,7 +18,7 @@
  * await using store = await SequelizeStore.open(sequelize);
  * const sessions = new SessionManager<{ visits: number }>({ store });
  *
- * // For Deno.serve, and whatever else takes a Request and gives a Response.
+ * // For Deno.serve, and for everything else that takes such a function.
  * const handler = sessions.loadAndSave((_request, session) => {
  *   session.put("visits", (session.get("visits") ?? 0) + 1);
  *   return new Response(`Visit ${session.get("visits")}`);
@@ -36,4 +36,5 @@ export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
 export type { Session, SessionStatus } from "./session.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
-export type { Duration } from "../util/options.ts";
+export type { Duration } from "../util/duration.ts";
+export { ConflictError } from "../store/conflict_error.ts";

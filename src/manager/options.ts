@@ -3,39 +3,32 @@ import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule } from "../util/check.ts
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "../store/memory_store.ts";
-import {
-  type Duration,
-  LIFETIME,
-  optional,
-  readOptions,
-  toMilliseconds,
-  warnIfShort,
-  withDefault,
-} from "../util/options.ts";
+import { type Duration, LIFETIME, toMilliseconds, warnIfShort } from "../util/duration.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
 import type { FullSessionStore, SessionStore } from "../store/store.ts";
 
 /** How a {@linkcode SessionManager} is set up. */
 export interface SessionManagerOptions {
   /**
-   * Where the sessions are kept. `find`, `commit` and `delete` are enough; without `replace` and `touch`,
-   * though, the last of several processes that write one session at the same time wins, and a session may
-   * come back that another process destroyed a moment ago. By default a {@linkcode MemoryStore}, whose
-   * sessions end with the process.
+   * Where the sessions are kept: by default in a {@linkcode MemoryStore}, whose sessions end with the process.
+   * `find`, `commit` and `delete` are enough. If a store has no `replace` and `touch`, the last of several
+   * processes that write one session at the same time wins, and a session may come back that another process
+   * has just destroyed.
    */
   readonly store?: (SessionStore & Partial<FullSessionStore>) | undefined;
   /**
    * How long a session lasts from its beginning, or from its last `renewToken` on, in milliseconds, up to
-   * 100 years. Less than a second is refused as a number, because it is likely meant in seconds; a test
-   * writes `{ milliseconds: 5 }`.
+   * 100 years. A number below 1000 is refused, because it is most likely meant in seconds; a test writes
+   * `{ milliseconds: 5 }`.
    *
    * @default {86_400_000}
    */
   readonly lifetime?: Duration | undefined;
   /**
-   * How long a session lasts without being used, in milliseconds; by default there is no such limit. A
-   * use is recorded only once a tenth of the time has passed since the last one that was, so that a
-   * session may end up to a tenth early.
+   * How long a session lasts without being used, in milliseconds; by default there is no such limit. A use
+   * is recorded only if a tenth of the time has passed since the last recorded one, so that a session may
+   * end up to a tenth early.
    */
   readonly idleTimeout?: Duration | undefined;
   /** The session cookie's attributes. */
@@ -47,19 +40,19 @@ export interface SessionManagerOptions {
    */
   readonly codec?: Codec | undefined;
   /**
-   * Whether the store gets the SHA-256 of each token in its place, so that what leaks from the database
-   * opens no session. Changing it ends all sessions; delete them all before it becomes `false`, because
-   * from then on the old hashes themselves are tokens.
+   * Whether the store gets the SHA-256 of each token instead of the token, so that data that leaks from the
+   * database opens no session. Changing it ends all sessions. Delete them all before it becomes `false`,
+   * because from then on the old hashes themselves are tokens.
    *
    * @default {true}
    */
   readonly hashToken?: boolean | undefined;
   /**
-   * Told where the store fails or a session cannot be read or written. `loadAndSave` answers with the
-   * `Response` that it gives, or else with 500; what it throws passes on. It is also told, and its answer
-   * ignored, where a session's data cannot be decoded, with no request where the session came by `load` or
-   * `iterate`. By default the first line of the message goes to `console.error`: another store's
-   * errors may hold a statement, and with it the session's data.
+   * Called if the store fails, or if a session cannot be loaded or committed. `loadAndSave` answers with the
+   * `Response` that it returns, or else with 500; what it throws passes on. It is also called if a session's
+   * data cannot be decoded: what it returns is then ignored, and there is no request if the session comes
+   * from `load` or `iterate`. By default the first line of the message goes to `console.error`: the errors
+   * of other stores may hold a statement, and with it the session's data.
    */
   readonly onError?:
     | ((error: unknown, request: Request | undefined) => Response | void | Promise<Response | void>)
@@ -93,7 +86,7 @@ const MANAGER_OPTIONS = {
 };
 
 /**
- * Checks what a session manager was given, and fills in the defaults.
+ * Checks the options of a session manager, and fills in the defaults.
  *
  * @throws {TypeError} If an option is unknown or has the wrong type.
  * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.

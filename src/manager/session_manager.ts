@@ -1,5 +1,5 @@
 import { check, FUNCTION, hasMethods, isObject, type Rule } from "../util/check.ts";
-import { decodeWith, encodesAlike, encodeWith } from "./codec.ts";
+import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
 import { toConditional } from "../store/conditional_store.ts";
 import {
   checkManagerOptions,
@@ -9,9 +9,9 @@ import {
 import { report } from "../util/report.ts";
 import { addHeaders } from "./response_headers.ts";
 import type { Session } from "./session.ts";
-import { SessionRows } from "../store/optimistic_writer.ts";
-import { SessionSaver } from "./committer.ts";
-import { type SessionContext, type SessionOrigin, SessionState } from "./session_state.ts";
+import { Committer } from "./committer.ts";
+import type { SessionContext, SessionOrigin } from "./session_state.ts";
+import { TrackedSession } from "./tracked_session.ts";
 import type { CallOptions } from "../store/store.ts";
 import { hashToken, isGenerated } from "../store/token.ts";
 
@@ -78,11 +78,11 @@ function checkResponse(response: unknown): asserts response is Response {
  */
 export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #settings: ManagerSettings;
-  readonly #saver: SessionSaver;
+  readonly #committer: Committer;
   readonly #context: SessionContext;
   readonly #sessions = new WeakSet<object>();
   /** The sessions of the requests that are being handled. */
-  readonly #running = new WeakMap<Request, SessionState<Values>>();
+  readonly #running = new WeakMap<Request, TrackedSession<Values>>();
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
@@ -101,7 +101,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
     const toKey = settings.hashToken ? hashToken : (token: string): string => token;
     this.#settings = settings;
-    this.#saver = new SessionSaver(new SessionRows(toConditional(store)), {
+    this.#committer = new Committer(toConditional(store), {
       idleTimeout,
       toKey,
       decode,
@@ -167,7 +167,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return async (request, ...rest) => {
       checkRequest(request);
       const outer = this.#running.get(request);
-      let session: SessionState<Values>;
+      let session: TrackedSession<Values>;
       try {
         session = outer ?? await this.#load(this.#settings.cookie.read(request), request);
       } catch (error) {
@@ -230,7 +230,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    */
   async commit(session: Session<Values>, options: CallOptions = {}): Promise<Date | undefined> {
     const state = this.#own("commit the session", session);
-    await this.#saver.save(state, options);
+    await this.#committer.commit(state, options);
     return state.record && new Date(state.record.expiry);
   }
 
@@ -316,7 +316,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     tokens: readonly (string | null | undefined)[],
     request: Request | undefined,
     options: CallOptions = {},
-  ): Promise<SessionState<Values>> {
+  ): Promise<TrackedSession<Values>> {
     for (const token of tokens) {
       const record = await this.#context.find(token, options);
       if (record !== undefined) return this.#open({ token: token!, record, request });
@@ -324,8 +324,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return this.#open({ request });
   }
 
-  #open(origin: SessionOrigin): SessionState<Values> {
-    const session = new SessionState<Values>(this.#context, origin);
+  #open(origin: SessionOrigin): TrackedSession<Values> {
+    const session = new TrackedSession<Values>(this.#context, origin);
     this.#sessions.add(session);
     return session;
   }
@@ -333,7 +333,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /** Saves a session, and adds its cookie to a response. */
   async #answer(
     request: Request,
-    session: SessionState<Values>,
+    session: TrackedSession<Values>,
     response: Response,
   ): Promise<Response> {
     // Who has sent no cookie has none to clear.
@@ -352,9 +352,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /** A session of this manager's: another's must not get into this one's store. */
-  #own(action: string, session: Session<Values>): SessionState<Values> {
+  #own(action: string, session: Session<Values>): TrackedSession<Values> {
     check(action, "session", session, this.#ownSession);
-    return session as SessionState<Values>;
+    return session as TrackedSession<Values>;
   }
 
   async #fail(error: unknown, request: Request, setCookie?: string): Promise<Response> {

@@ -21,6 +21,8 @@ const NO_RETRY = { max: 1 };
 export function isolate(sequelize: Sequelize, logging: SessionModelOptions["logging"]): Sequelize {
   const { options: shared } = sequelize as unknown as { options: SharedOptions };
   const options = derive(shared, {
+    // So that `logging` gets each statement with its time.
+    benchmark: true,
     attributeBehavior: "throw",
     define: {},
     hooks: {},
@@ -84,6 +86,7 @@ function queryOn(
       ...noDefaults,
       ...options,
       logging: options.logging ?? logging,
+      benchmark: true,
       retry: NO_RETRY,
     });
 }

@@ -11,14 +11,8 @@ import {
   isString,
   type Rule,
 } from "../util/check.ts";
-import {
-  type Duration,
-  INTERVAL,
-  optional,
-  readOptions,
-  toMilliseconds,
-  withDefault,
-} from "../util/options.ts";
+import { type Duration, INTERVAL, toMilliseconds } from "../util/duration.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
 import type { DriverChoice } from "./drivers/mod.ts";
 import { DIALECT_NAMES, dialectOf } from "./dialects/mod.ts";

@@ -1,14 +1,14 @@
-// What the arguments of a store's calls must be: every store checks them alike, before it does anything.
+// The rules for the arguments of a store's calls, which every store checks before it does anything else.
 
 import { types } from "node:util";
 import { check, hasMethods, isNumber, isString, type Rule } from "../util/check.ts";
 import type { SessionStore } from "./store.ts";
 import { isWellFormed } from "./token.ts";
 
-/** The most rows in a page or in a cleanup statement: their tokens travel in the statement's text. */
+/** The most sessions in a page or in a cleanup statement, whose text holds all their tokens. */
 const MAX_ROWS = 10_000;
 
-/** How many sessions one statement may handle. */
+/** A number of sessions that one statement handles. */
 export const ROW_COUNT: Rule<number> = {
   text: `an integer from 1 to ${MAX_ROWS}`,
   hasType: isNumber,
@@ -24,19 +24,19 @@ const TOKEN: Rule<string> = {
 
 const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
 
-// What DATETIME of MySQL and MariaDB can hold.
+// The range of DATETIME in MySQL and MariaDB.
 const MIN_EXPIRY = Date.UTC(1000, 0, 1);
 /** The latest moment at which a session may expire. */
 export const MAX_EXPIRY: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** When a session expires. */
+/** The moment at which a session expires. */
 export const EXPIRY: Rule<Date> = {
   text: "a valid Date between the years 1000 and 9999",
   hasType: types.isDate,
   inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
 };
 
-/** Where sessions are kept. */
+/** A store of sessions. */
 export const STORE: Rule<SessionStore> = {
   text: "a store with find, commit and delete",
   hasType: (value): value is SessionStore => hasMethods(value, ["find", "commit", "delete"]),

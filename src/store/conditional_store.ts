@@ -1,15 +1,15 @@
 import { Buffer } from "node:buffer";
 import type { FullSessionStore, SessionStore } from "./store.ts";
 
-/** What a session is saved through. */
+/** The calls that a session is loaded and committed with. */
 export type ConditionalStore = Pick<
   FullSessionStore,
   "find" | "commit" | "delete" | "replace" | "touch"
 >;
 
 /**
- * Adds `replace` and `touch` to a store that lacks them. They are then several calls and not one: what
- * another process writes in between is overwritten, and what it deletes comes back.
+ * Adds `replace` and `touch` to a store that lacks them. They then make two calls instead of one: what
+ * another process writes in between is overwritten, and a session that it deletes comes back.
  */
 export function toConditional(store: SessionStore & Partial<FullSessionStore>): ConditionalStore {
   const replace: FullSessionStore["replace"] = async (token, current, next, expiry, options) => {

@@ -1,6 +1,6 @@
 /**
- * Thrown if a session could not be written because other requests changed it again and again meanwhile, for
- * seconds. What was done to the session is still in it, and can be committed again.
+ * Thrown if a session could not be written because other processes kept changing it, for some five seconds.
+ * What was done to the session is not lost: it can be committed again.
  *
  * @example Answer with 503
  * ```ts
@@ -19,7 +19,7 @@ export class ConflictError extends Error {
   /**
    * Makes the error.
    *
-   * @param attempts How often the session was tried to be written.
+   * @param attempts How many attempts there were.
    */
   constructor(attempts: number) {
     super(`Cannot commit the session: others changed it ${attempts} times meanwhile`);

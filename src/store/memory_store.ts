@@ -1,19 +1,20 @@
-// deno-lint-ignore-file require-await -- so that what is thrown rejects
+// deno-lint-ignore-file require-await -- async, so that errors reject
 
 import { Buffer } from "node:buffer";
 import { checkCommit, checkPageSize, checkReplace, checkTouch } from "./arguments.ts";
 import type { CallOptions, FullSessionStore, SessionRecord } from "./store.ts";
 
-/** Expired sessions are looked for at most this often, and only while sessions are committed. */
+/** The time between two removals of expired sessions, which only a commit can cause. */
 const SWEEP_INTERVAL_MS = 60_000;
 
-/** A session as it is kept; never changed in place, so that a record that was given out stays as it is. */
+/** What is kept of a session; replaced, and never changed in place. */
 type Entry = Pick<SessionRecord, "data" | "expiry">;
 
 /**
  * Keeps sessions in this process's memory, for tests and first steps: they end with the process.
  *
- * It runs no timer: what has expired is removed as new sessions are committed.
+ * It runs no timer: expired sessions are removed as new ones are committed. It has no bound on the number
+ * of active sessions.
  *
  * @example Sessions without a database
  * ```ts
@@ -29,13 +30,27 @@ export class MemoryStore implements FullSessionStore {
   readonly #sessions = new Map<string, Entry>();
   #lastSweep = Date.now();
 
-  /** Finds the active session of a token: see {@linkcode SessionStore.find}. */
+  /**
+   * Finds the active session of a token.
+   *
+   * @param token The session's token. A malformed one is never found.
+   * @returns The session, or `undefined` if the token is missing, expired or malformed.
+   */
   async find(token: string, { signal }: CallOptions = {}): Promise<SessionRecord | undefined> {
     signal?.throwIfAborted();
     return this.#record(token);
   }
 
-  /** Inserts or overwrites a session: see {@linkcode SessionStore.commit}. */
+  /**
+   * Inserts a session, or overwrites data and expiry of the one that has this token.
+   *
+   * @param token The session's token.
+   * @param data The encoded values; copied, so that the caller may reuse the array at once.
+   * @param expiry An absolute time; one in the past makes a session that is never found.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
+   *   1000 and 9999.
+   */
   async commit(
     token: string,
     data: Uint8Array,
@@ -48,7 +63,19 @@ export class MemoryStore implements FullSessionStore {
     this.#sessions.set(token, copy({ data, expiry }));
   }
 
-  /** Compare-and-swap of an active session's data: see {@linkcode FullSessionStore.replace}. */
+  /**
+   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
+   * `current`, so that of two requests that change one session neither undoes the other.
+   *
+   * @param token The session's token.
+   * @param current The data that the caller has seen, compared byte for byte.
+   * @param next The data to write; copied, as with `commit`.
+   * @param expiry An absolute time.
+   * @returns Whether it was written: `false` if the data is another one by now, or the session is missing
+   *   or expired. It never inserts, so that a session that was destroyed stays destroyed.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   */
   async replace(
     token: string,
     current: Uint8Array,
@@ -64,7 +91,15 @@ export class MemoryStore implements FullSessionStore {
     return true;
   }
 
-  /** Moves the expiry of an active session: see {@linkcode FullSessionStore.touch}. */
+  /**
+   * Moves the expiry of an active session and leaves its data alone.
+   *
+   * @param token The session's token.
+   * @param expiry An absolute time; one in the past ends the session.
+   * @returns Whether there was an active session: `false` if it is missing or expired. It never inserts.
+   * @throws {TypeError} If the expiry is not a `Date`.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   */
   async touch(token: string, expiry: Date, { signal }: CallOptions = {}): Promise<boolean> {
     checkTouch(expiry);
     signal?.throwIfAborted();
@@ -74,20 +109,34 @@ export class MemoryStore implements FullSessionStore {
     return true;
   }
 
-  /** Removes a session: see {@linkcode SessionStore.delete}. */
+  /**
+   * Removes a session; does nothing if there is none.
+   *
+   * @param token The session's token. A malformed one has no session.
+   */
   async delete(token: string, { signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
     this.#sessions.delete(token);
   }
 
-  /** Reads the data of all active sessions: see {@linkcode FullSessionStore.all}. */
+  /**
+   * Reads the data of all active sessions by their tokens.
+   *
+   * @returns A map, which is empty if no session is active.
+   */
   async all(options?: CallOptions): Promise<Map<string, Uint8Array>> {
     const all = new Map<string, Uint8Array>();
     for await (const { token, data } of this.entries(options)) all.set(token, data);
     return all;
   }
 
-  /** Walks the active sessions: see {@linkcode FullSessionStore.entries}. */
+  /**
+   * Walks the active sessions in the order of their tokens. A session that is there from beginning to end is
+   * met exactly once; one that goes meanwhile, at most once; one that comes meanwhile is not met.
+   *
+   * @param options `pageSize` has no effect except that it is checked, as every store checks it.
+   * @throws {RangeError} On the first step, if `pageSize` is not an integer from 1 to 10 000.
+   */
   async *entries(
     { signal, pageSize = 1000 }: CallOptions & { readonly pageSize?: number | undefined } = {},
   ): AsyncIterableIterator<SessionRecord> {
@@ -100,7 +149,11 @@ export class MemoryStore implements FullSessionStore {
     }
   }
 
-  /** Deletes the sessions that have expired: see {@linkcode FullSessionStore.deleteExpired}. */
+  /**
+   * Deletes the expired sessions.
+   *
+   * @returns How many sessions were deleted.
+   */
   async deleteExpired({ signal }: CallOptions = {}): Promise<number> {
     signal?.throwIfAborted();
     return this.#sweep();
@@ -126,7 +179,7 @@ export class MemoryStore implements FullSessionStore {
   }
 }
 
-/** What the caller may go on changing, and what it may change once it has it. */
+/** Copies what callers may change: the data and the date that they pass or get. */
 function copy({ data, expiry }: Entry): Entry {
   return { data: new Uint8Array(data), expiry: new Date(expiry) };
 }

@@ -1,19 +1,19 @@
-/** What to call once a signal aborts, and the one listener on it that does so. */
+/** The callbacks of one signal, and the listener that calls them. */
 interface Aborts {
   readonly all: Set<() => void>;
   readonly listener: () => void;
 }
 
 /**
- * By the signals that are being listened to. One listener each, because a signal that many calls share
- * looks through all its listeners whenever one is added or removed.
+ * The callbacks by signal. Each signal gets one listener only: if many calls share a signal, it would look
+ * through all its listeners whenever one is added or removed.
  */
 const abortsOf = new WeakMap<AbortSignal, Aborts>();
 
 /**
  * Settles as `promise` does, or rejects with `signal.reason` as soon as `signal` aborts.
  *
- * @param onAbort Called if the signal comes first, to withdraw what has not begun.
+ * @param onAbort Called if the signal aborts first, to withdraw what has not begun.
  */
 export function abortable<T>(
   promise: Promise<T>,

@@ -1,12 +1,12 @@
-// Checks of arguments, before anything is sent.
+// Checks arguments before anything is sent.
 
-/** What an argument has to be. */
+/** What an argument must be. */
 export interface Rule<T> {
   /** Completes "must be ...". */
   readonly text: string;
   hasType(value: unknown): value is T;
   inRange?(value: T): boolean;
-  /** What a message may say of a value that is out of range; by default the value itself. */
+  /** Describes a value that is out of range for the message; by default, as the value itself. */
   describe?(value: T): string;
 }
 
@@ -14,10 +14,10 @@ export interface Rule<T> {
 // deno-lint-ignore no-explicit-any -- a function of any signature
 export const FUNCTION: Rule<(...args: any[]) => any> = { text: "a function", hasType: isFunction };
 
-/** A bag of options. */
+/** An object of options. */
 export const OPTIONS: Rule<object> = { text: "an object", hasType: isObject };
 
-/** A choice of two. */
+/** A boolean. */
 export const FLAG: Rule<boolean> = {
   text: "a boolean",
   hasType: (value) => typeof value === "boolean",
@@ -71,7 +71,7 @@ export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** Whether a value is a promise, or is used like one. */
+/** Whether a value is a promise, or has a `then` as one has. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return hasMethods(value, ["then"]);
 }

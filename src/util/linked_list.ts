@@ -1,16 +1,16 @@
-/** What a {@linkcode LinkedList} holds: an object that knows its neighbours, and is in one list at a time. */
+/** An item of a {@linkcode LinkedList}. It holds its neighbours, and so is in one list at a time. */
 export interface Linked<T> {
   previous: T | undefined;
   next: T | undefined;
 }
 
-/** A list that any of its items can leave in constant time. */
+/** A list from which any item can be removed in constant time. */
 export class LinkedList<T extends Linked<T>> {
   first: T | undefined;
   last: T | undefined;
   size = 0;
 
-  /** Puts an item at the end. */
+  /** Adds an item at the end. */
   push(item: T): void {
     item.previous = this.last;
     item.next = undefined;
@@ -20,7 +20,7 @@ export class LinkedList<T extends Linked<T>> {
     this.size++;
   }
 
-  /** Takes an item out; it must be in this list. */
+  /** Removes an item, which must be in this list. */
   remove({ previous, next }: T): void {
     if (previous === undefined) this.first = next;
     else previous.next = next;

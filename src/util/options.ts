@@ -1,18 +1,17 @@
-// Reads a bag of options: refuses unknown ones, fills in the defaults, and checks each against its rule.
+// Reads an object of options: refuses unknown ones, checks each against its rule, and fills in the defaults.
 
-import process from "node:process";
-import { check, isNumber, isObject, isPromise, OPTIONS, type Rule } from "./check.ts";
+import { check, isPromise, OPTIONS, type Rule } from "./check.ts";
 
-/** What an option must be, and what it is if it is left out. */
+/** The rule of an option, and its default. */
 export interface Option<T, Default> {
   readonly rule: Rule<T>;
   readonly fallback: Default;
 }
 
-/** Options that do not exist and that users expect, and what to do instead. */
+/** Options that users expect and that do not exist, and what to do instead. */
 type Hints = Readonly<Record<string, string>>;
 
-/** What options come in. What has methods is something else that was passed in their place, a store for one. */
+/** An object of options. An instance with methods, such as a store, was passed in the wrong place. */
 const BAG: Rule<object> = {
   text: OPTIONS.text,
   hasType: (value): value is object =>
@@ -48,9 +47,9 @@ export type ValuesOf<Known extends Options> = {
  * Reads options.
  *
  * @param action Completes "Cannot ...".
- * @param known All options that there are.
- * @param path The name of the option that these belong to; none for those of the function itself.
- * @param hints What to do instead of setting an option that users expect and that does not exist.
+ * @param known All options that exist.
+ * @param path The name of the option that holds these; left out for the options of a function.
+ * @param hints What to do instead of setting an option that does not exist.
  * @throws {TypeError} If one is unknown, `null` or has the wrong type.
  * @throws {RangeError} If a value is out of range.
  */
@@ -84,7 +83,7 @@ function nearest(prefix: string, name: string, known: readonly string[]): string
   return `, the nearest is '${prefix}${first}' (all: ${known.join(", ")})`;
 }
 
-/** How many letters have to be inserted, removed or replaced; a name that begins with the other is near. */
+/** The number of letters to insert, remove or replace; 1 if one name begins with the other. */
 function distance(one: string, other: string): number {
   const [a, b] = [one.toLowerCase(), other.toLowerCase()];
   if (a.startsWith(b) || b.startsWith(a)) return 1;
@@ -97,60 +96,4 @@ function distance(one: string, other: string): number {
     row = next;
   }
   return row.at(-1)!;
-}
-
-/**
- * A time: a number of milliseconds. One below a second is likely meant in seconds and is refused; if it is
- * meant, as in a test, `{ milliseconds: 5 }` says so.
- */
-export type Duration = number | { readonly milliseconds: number };
-
-const MAX_DURATION_MS = 100 * 365.25 * 86_400_000;
-
-/** How long a session lasts. */
-export const LIFETIME: Rule<Duration> = {
-  text: "a number of milliseconds, more than 0 and at most 100 years",
-  hasType: isDuration,
-  inRange: (value) =>
-    isPlausible(value) && toMilliseconds(value) > 0 && toMilliseconds(value) <= MAX_DURATION_MS,
-  describe: describeDuration,
-};
-
-/** How much time has to pass between two events. */
-export const INTERVAL: Rule<Duration> = {
-  text: "a number of milliseconds, 0 or more",
-  hasType: isDuration,
-  inRange: (value) => isPlausible(value) && toMilliseconds(value) >= 0,
-  describe: describeDuration,
-};
-
-/** The milliseconds of a duration. */
-export function toMilliseconds(duration: Duration): number {
-  return isNumber(duration) ? duration : duration.milliseconds;
-}
-
-function isDuration(value: unknown): value is Duration {
-  return isNumber(value) ||
-    isObject(value) && isNumber((value as { milliseconds?: unknown }).milliseconds);
-}
-
-function isPlausible(duration: Duration): boolean {
-  return !isNumber(duration) || !(duration > 0 && duration < 1000);
-}
-
-function describeDuration(duration: Duration): string {
-  if (isPlausible(duration)) return String(toMilliseconds(duration));
-  return `${duration}: milliseconds, not seconds? If it is meant, write { milliseconds: ${duration} }`;
-}
-
-/** Warns of a session that ends within a minute of its beginning or of its last use. */
-export function warnIfShort(name: string, duration: Duration | undefined): void {
-  if (!isNumber(duration) || duration >= 60_000) return;
-  process.emitWarning(
-    `Sessions end after ${
-      duration / 1000
-    } s, as '${name}' is ${duration}: milliseconds, not seconds?` +
-      ` If it is meant, write { milliseconds: ${duration} }`,
-    "SessionWarning",
-  );
 }

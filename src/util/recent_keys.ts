@@ -1,8 +1,8 @@
-/** Remembers something of keys, for a while, and of only so many of them. */
+/** Maps keys to values for a limited time, and only a limited number of them. */
 export class RecentKeys<T> {
   readonly #maxAge: number;
   readonly #maxSize: number;
-  /** The oldest first. */
+  /** In the order in which they were set. */
   readonly #entries = new Map<string, { readonly value: T; readonly since: number }>();
 
   /** @param limits `maxAge` in milliseconds, `maxSize` in keys. */

@@ -1,22 +1,22 @@
-// Telling of failures that nobody waits for.
+// Reports failures of work that no caller awaits.
 
 /**
- * Makes a handler that prints what has failed.
+ * Makes a handler that prints an error.
  *
  * @param action Completes "Cannot ...".
  */
 export function printer(action: string): (error: unknown) => void {
   return (error) => {
-    // The first line only: a driver may put the statement, and with it tokens, into the second.
+    // Only the first line: a driver may put the statement, and with it tokens, into the second one.
     const [message] = String(error).split("\n");
     console.error(`Cannot ${action}: ${message}`);
   };
 }
 
-/** Tells a handler; where that fails itself, what it was told about goes on all the same. */
-export async function report(tell: () => unknown): Promise<void> {
+/** Calls a handler. If the handler itself fails, its error is printed, and the caller goes on. */
+export async function report(callHandler: () => unknown): Promise<void> {
   try {
-    await tell();
+    await callHandler();
   } catch (handlerError) {
     console.error(handlerError);
   }

@@ -4,9 +4,9 @@ const ATTEMPTS = 6;
 const FIRST_DELAY_MS = 5;
 
 /**
- * Tries `attempt` again, a few times and ever later, as long as it fails in a way that may pass.
+ * Calls `attempt`, and calls it again a few times, with growing waits, if it fails in a way that may pass.
  *
- * @param mayPass Whether an error is worth another attempt.
+ * @param mayPass Returns whether another attempt may succeed after this error.
  * @throws The last attempt's error.
  */
 export async function retry<T>(
@@ -24,10 +24,10 @@ export async function retry<T>(
 }
 
 /**
- * Waits before another attempt: ever longer, and at random, so that those that collided do not meet again.
+ * Waits before another attempt: longer each time, and at random, so that callers that collided spread out.
  *
- * @param n How many attempts there were.
- * @param unit Up to `unit * 2 ** n` milliseconds.
+ * @param n How many attempts there were: the wait is at most `unit * 2 ** n`.
+ * @param unit A time in milliseconds.
  */
 export async function backOff(n: number, unit: number): Promise<void> {
   await setTimeout(Math.random() * unit * 2 ** n);

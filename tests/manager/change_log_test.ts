@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
-import { Changes } from "../../src/manager/change_log.ts";
+import { ChangeLog } from "../../src/manager/change_log.ts";
 
 const deadline = new Date("2030-01-01T00:00:00Z");
 const other = { token: "other", data: new Uint8Array(), expiry: deadline };
 const base = { deadline, values: new Map<string, unknown>([["a", 1], ["b", 2]]) };
 
-/** The values that come of a log, as an object. */
-function valuesAfter(changes: Changes): Record<string, unknown> {
+/** The values after a log was carried out, as an object. */
+function valuesAfter(changes: ChangeLog): Record<string, unknown> {
   return Object.fromEntries(changes.applyTo(base).values);
 }
 
-function log(record: (changes: Changes) => void): Changes {
-  const changes = new Changes();
+function log(record: (changes: ChangeLog) => void): ChangeLog {
+  const changes = new ChangeLog();
   record(changes);
   return changes;
 }
 
-Deno.test("Changes.applyTo() carries out the log, and leaves the base as it was", () => {
+Deno.test("ChangeLog.applyTo() carries out the log, and leaves the base as it was", () => {
   const changes = log((changes) => {
     changes.put("a", 3);
     changes.put("c", 4);
@@ -35,7 +35,7 @@ Deno.test("Changes.applyTo() carries out the log, and leaves the base as it was"
   assert.deepEqual(changes.applyTo(base).deadline, new Date(0));
 });
 
-Deno.test("Changes of a destroyed session start from nothing", () => {
+Deno.test("the log of a destroyed session starts from nothing", () => {
   const changes = log((changes) => {
     changes.put("b", 1);
     changes.token = "token";
@@ -47,13 +47,13 @@ Deno.test("Changes of a destroyed session start from nothing", () => {
   assert.deepEqual([changes.token, changes.deadline], [undefined, undefined]);
 });
 
-Deno.test("Changes.empty is false once anything but an end was logged", () => {
+Deno.test("ChangeLog.empty is false once anything except destroy() was logged", () => {
   const idle = log((changes) => {
     changes.destroy();
     changes.obsolete.add("x");
   });
   assert.equal(idle.empty, true);
-  const acts: ((changes: Changes) => void)[] = [
+  const acts: ((changes: ChangeLog) => void)[] = [
     (changes) => changes.put("a", undefined),
     (changes) => changes.remove("a"),
     (changes) => changes.clear(),
@@ -79,7 +79,7 @@ Deno.test("Changes.empty is false once anything but an end was logged", () => {
   assert.deepEqual(valuesAfter(changes), { a: 1, b: 2 });
 });
 
-Deno.test("Changes.without() leaves what changes nothing out, unless it may have been written", () => {
+Deno.test("ChangeLog.without() leaves out what changes nothing, unless it may have been written", () => {
   const isSame = (_: string, one: unknown, other: unknown): boolean => Object.is(one, other);
   const changes = log((changes) => {
     changes.put("a", 1);
@@ -98,7 +98,7 @@ Deno.test("Changes.without() leaves what changes nothing out, unless it may have
   const nothing = log((changes) => changes.put("a", 1));
   assert.equal(nothing.without(base, isSame).empty, true);
   assert.equal(nothing.empty, false);
-  const acts: ((changes: Changes) => void)[] = [
+  const acts: ((changes: ChangeLog) => void)[] = [
     (changes) => changes.uncertain = true,
     (changes) => changes.clear(),
     (changes) => changes.destroy(),
@@ -113,7 +113,7 @@ Deno.test("Changes.without() leaves what changes nothing out, unless it may have
   }
 });
 
-Deno.test("Changes.followedBy() is one log and then the other", () => {
+Deno.test("ChangeLog.followedBy() is one log after the other", () => {
   const first = log((changes) => {
     changes.put("c", 1);
     changes.put("d", 1);
@@ -154,7 +154,7 @@ Deno.test("Changes.followedBy() is one log and then the other", () => {
   assert.equal(ended.destroyed, true);
   assert.deepEqual(valuesAfter(ended), { n: 1 });
   assert.deepEqual([ended.deadline, ended.token], [undefined, undefined]);
-  // What may have been written under it is then written over.
+  // The next commit then overwrites what may have been written under it.
   assert.equal(ended.firstToken, "first");
   assert.deepEqual([...ended.obsolete], ["x"]);
   const begun = destroyed.followedBy(put);

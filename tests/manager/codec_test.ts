@@ -13,7 +13,7 @@ function roundTrip(codec: Codec, value: unknown): unknown {
   return content.values.get("key");
 }
 
-Deno.test("devalueCodec keeps what JSON does not", () => {
+Deno.test("devalueCodec keeps values that JSON does not keep", () => {
   const circular: Record<string, unknown> = { name: "circular" };
   circular.self = circular;
   const values = [
@@ -34,9 +34,9 @@ Deno.test("devalueCodec keeps what JSON does not", () => {
   for (const value of values) assert.deepEqual(roundTrip(devalueCodec, value), value);
 });
 
-Deno.test("any plain value comes back from either codec", () => {
+Deno.test("both codecs return any plain value unchanged", () => {
   const anyValue = fc.anything({
-    // devalue refuses this one, which would be a prototype elsewhere.
+    // devalue refuses this key, because it can set a prototype elsewhere.
     key: fc.string().filter((key) => key !== "__proto__"),
     withDate: true,
     withMap: true,
@@ -44,7 +44,7 @@ Deno.test("any plain value comes back from either codec", () => {
     withBigInt: true,
   });
   fc.assert(fc.property(anyValue, (value) => {
-    // Node 20 and 22 hold no two invalid dates for equal.
+    // Node 20 and 22 never take two invalid dates for equal.
     fc.pre(!inspect(value, { depth: null }).includes("Invalid Date"));
     assert.deepEqual(roundTrip(devalueCodec, value), value);
   }));
@@ -54,8 +54,8 @@ Deno.test("any plain value comes back from either codec", () => {
   }));
 });
 
-// A Buffer is a view on a pool that holds other things too.
-Deno.test("of bytes that are part of a larger buffer, only that part is written", () => {
+// A Buffer is a view on a pool that also holds other data.
+Deno.test("bytes that are part of a larger buffer are written without the rest of it", () => {
   const whole = bytes("secret".repeat(1000));
   for (const part of [Buffer.from("abc"), whole.subarray(2, 5), new DataView(whole.buffer, 2, 3)]) {
     const data = devalueCodec.encode({ deadline, values: new Map([["key", part]]) });
@@ -76,12 +76,12 @@ Deno.test("jsonCodec writes the deadline and the values in plain JSON", () => {
     '{"deadline":"2030-01-02T03:04:05.678Z","values":{"userId":7,"tags":["a",null,{"b":true}]}}',
   );
   assert.deepEqual(jsonCodec.decode(data), { deadline, values });
-  // As Go's encoding/json writes it.
+  // What Go's encoding/json writes.
   const go = '{"deadline":"2030-01-02T04:04:05.678901234+01:00","values":null}';
   assert.deepEqual(jsonCodec.decode(bytes(go)), { deadline, values: new Map() });
 });
 
-Deno.test("jsonCodec refuses what JSON would change", () => {
+Deno.test("jsonCodec refuses values that JSON would change", () => {
   const circular: unknown[] = [];
   circular.push(circular);
   const values = [
@@ -107,7 +107,7 @@ Deno.test("jsonCodec refuses what JSON would change", () => {
   }
 });
 
-Deno.test("jsonCodec does not take another layout for a session", () => {
+Deno.test("jsonCodec refuses data of another layout", () => {
   for (
     const json of [
       "{}",
@@ -123,7 +123,7 @@ Deno.test("jsonCodec does not take another layout for a session", () => {
   }
 });
 
-Deno.test("bytes that are not UTF-8 are not taken for text", () => {
+Deno.test("both codecs refuse bytes that are not UTF-8", () => {
   const values = new Map([["key", "x"]]);
   for (const codec of [devalueCodec, jsonCodec]) {
     const data = codec.encode({ deadline, values });
@@ -132,7 +132,7 @@ Deno.test("bytes that are not UTF-8 are not taken for text", () => {
   }
 });
 
-Deno.test("a session of one's own codec", async () => {
+Deno.test("a codec of one's own", async () => {
   const upside: Codec = {
     encode: (content) => jsonCodec.encode(content).map((byte) => byte ^ 0xff),
     decode: (data) => jsonCodec.decode(data.map((byte) => byte ^ 0xff)),

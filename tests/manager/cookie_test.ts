@@ -5,7 +5,7 @@ import { withClock } from "../support/clock.ts";
 
 const TOKEN = "t".repeat(43);
 
-Deno.test("a cookie has all the attributes that it was given", () => {
+Deno.test("a cookie has all attributes of its options", () => {
   const cookie = new SessionCookie({
     name: "__Secure-id",
     domain: "example.com",
@@ -40,7 +40,7 @@ Deno.test("expiry and Max-Age are rounded up to the second", async () => {
   });
 });
 
-Deno.test("cookies that browsers would drop are refused when the manager is made", () => {
+Deno.test("cookie options that browsers would ignore are rejected up front", () => {
   const wrong: [SessionCookieOptions, string][] = [
     [
       { name: "" },
@@ -68,32 +68,32 @@ Deno.test("cookies that browsers would drop are refused when the manager is made
     ],
     [
       { sameSite: "none" },
-      `'cookie.secure' must be true where cookie.sameSite is "none": received false`,
+      `'cookie.secure' must be true if cookie.sameSite is "none": received false`,
     ],
     [
       { partitioned: true },
-      `'cookie.secure' must be true where cookie.partitioned is true: received false`,
+      `'cookie.secure' must be true if cookie.partitioned is true: received false`,
     ],
     [
       { name: "__Secure-x" },
-      `'cookie.secure' must be true where cookie.name begins with __Secure-: received false`,
+      `'cookie.secure' must be true if cookie.name begins with __Secure-: received false`,
     ],
     [
       { name: "__host-x" },
-      `'cookie.secure' must be true where cookie.name begins with __host-: received false`,
+      `'cookie.secure' must be true if cookie.name begins with __host-: received false`,
     ],
     [
       { name: "__Host-x", secure: true, domain: "example.com" },
-      `'cookie.domain' must be undefined where`,
+      `'cookie.domain' must be undefined if`,
     ],
-    [{ name: "__Host-x", secure: true, path: "/app" }, `'cookie.path' must be / where`],
-    [{ name: "__Http-x", secure: true, httpOnly: false }, `'cookie.httpOnly' must be true where`],
-    [{ name: "__Http-x" }, `'cookie.secure' must be true where`],
+    [{ name: "__Host-x", secure: true, path: "/app" }, `'cookie.path' must be / if`],
+    [{ name: "__Http-x", secure: true, httpOnly: false }, `'cookie.httpOnly' must be true if`],
+    [{ name: "__Http-x" }, `'cookie.secure' must be true if`],
     [
       { name: "__Host-Http-x", secure: true, httpOnly: false },
-      `'cookie.httpOnly' must be true where`,
+      `'cookie.httpOnly' must be true if`,
     ],
-    [{ name: "__Host-Http-x", secure: true, path: "/x" }, `'cookie.path' must be / where`],
+    [{ name: "__Host-Http-x", secure: true, path: "/x" }, `'cookie.path' must be / if`],
   ];
   for (const [cookie, message] of wrong) {
     assert.throws(() => new SessionManager({ cookie }), (error: Error) => {
@@ -121,7 +121,7 @@ Deno.test("cookies that browsers would drop are refused when the manager is made
   }
 });
 
-Deno.test("cookies that browsers take are not refused", () => {
+Deno.test("cookie options that browsers accept are not rejected", () => {
   const right: SessionCookieOptions[] = [
     {},
     { name: "__Host-x", secure: true },

@@ -1,4 +1,4 @@
-// What becomes of a session where the store fails at any one of its calls.
+// What happens to a session if the store fails at any one of its calls.
 
 import assert from "node:assert/strict";
 import {
@@ -27,7 +27,7 @@ async function meanwhile(
   await sessions.commit(other);
 }
 
-/** What is done to a session that holds `a` and `b`, beside another one that holds `cart`. */
+/** Changes of a session that holds `a` and `b`; another session holds `cart`. */
 const ACTS: Readonly<Record<string, Act>> = {
   "put and remove": (session) => {
     session.put("n", 1);
@@ -94,14 +94,14 @@ const ACTS: Readonly<Record<string, Act>> = {
   "only read": () => {},
 };
 
-/** A store that fails at its `n`th call, before it has carried it out or after. */
+/** A store that fails at its `n`th call, before or after it has carried the call out. */
 class FailingStore {
   readonly inner = new MemoryStore();
   failAt = Infinity;
   when: "before" | "after" = "before";
   calls: string[] = [];
 
-  /** The store, with these calls alone. */
+  /** The store, with only these calls. */
   withCalls(names: readonly Call[]): SessionStore & Partial<FullSessionStore> {
     return withCalls(this.inner, names, async (name, make) => {
       const fails = this.calls.push(name) === this.failAt;
@@ -112,7 +112,7 @@ class FailingStore {
     });
   }
 
-  /** From now on the `n`th call fails, counted from 1. */
+  /** Makes the `n`th call from now on fail, counted from 1. */
   arm(n: number, when: "before" | "after"): void {
     this.calls = [];
     this.failAt = n;
@@ -124,7 +124,7 @@ class FailingStore {
   }
 
   /** The values of all active sessions. */
-  async rows(): Promise<string[]> {
+  async records(): Promise<string[]> {
     const all = [...(await this.inner.all()).values()];
     return all.map((data) => {
       const { values } = devalueCodec.decode(data);
@@ -159,7 +159,7 @@ async function newScene(calls: readonly Call[]): Promise<Scene> {
   return { store, sessions, token: session.token!, cart: other.token! };
 }
 
-/** Commits what `act` does, once more if the store fails at its nth call; tells what is left. */
+/** Commits what `act` does, once more if the store fails at its nth call; returns what is left. */
 async function commitTwice(
   name: string,
   calls: readonly Call[],
@@ -175,7 +175,7 @@ async function commitTwice(
     await sessions.commit(session);
   } catch (error) {
     assert.match(String(error), /down/);
-    // What others have done meanwhile may be seen as soon as it is written.
+    // Changes of other requests may be seen as soon as they are written.
     const keys = name.includes("meanwhile") ? view.map(([key]) => key as string) : session.keys();
     assert.deepEqual(keys.map((key) => [key, session.get(key)]), view);
     await sessions.commit(session);
@@ -183,11 +183,11 @@ async function commitTwice(
   store.disarm();
   const found = session.token && (await sessions.load(session.token)).keys();
   const { status } = session;
-  return { left: { rows: await store.rows(), found, status }, calls: store.calls };
+  return { left: { records: await store.records(), found, status }, calls: store.calls };
 }
 
 for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as const) {
-  Deno.test(`on ${store} store, a commit that failed anywhere can be committed again`, async () => {
+  Deno.test(`on ${store} store, a commit that failed at any call can be repeated`, async () => {
     for (const name of Object.keys(ACTS)) {
       const expected = await commitTwice(name, calls, Infinity, "before");
       for (let n = 1; n <= expected.calls.length; n++) {
@@ -199,7 +199,7 @@ for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as 
     }
   });
 
-  Deno.test(`on ${store} store, no failure anywhere costs a visitor the session`, async () => {
+  Deno.test(`on ${store} store, a failed commit never loses the session`, async () => {
     for (const [name, act] of Object.entries(ACTS)) {
       if (name.includes("destroy and") || name === "destroy") continue;
       for (let n = 1, failed = true; failed; n++) {
@@ -225,14 +225,14 @@ for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as 
   });
 }
 
-Deno.test("an error after the new token was written still brings its cookie", async () => {
+Deno.test("an error after the new token was written still sends its cookie", async () => {
   const { store, sessions, token, cart } = await newScene(ALL_CALLS);
   const visitor = new Visitor(
     sessions.loadAndSave(async (request, session) => {
       if (request.method === "POST") {
         session.renewToken();
         await session.merge(cart);
-        // After a commit, and a replace and a delete of the old row; before the replace of the other one.
+        // After a commit, and a replace and a delete of the old record; before the replace of the other one.
         store.arm(4, "before");
       }
       return new Response(session.keys().join());
@@ -245,7 +245,7 @@ Deno.test("an error after the new token was written still brings its cookie", as
   assert.equal(await visitor.text(), "a,b,cart");
 });
 
-Deno.test("what was written once is not written again for the sake of the rest", async () => {
+Deno.test("changes that were written are not written again if the rest fails", async () => {
   const { store, sessions, token, cart } = await newScene(ALL_CALLS);
   const [one, other] = [await sessions.load(token), await sessions.load(token)];
   one.clear();
@@ -256,10 +256,10 @@ Deno.test("what was written once is not written again for the sake of the rest",
   other.put("kept", true);
   await sessions.commit(other);
   await sessions.commit(one);
-  assert.deepEqual(await store.rows(), ['[["cart",["x"]],["kept",true]]']);
+  assert.deepEqual(await store.records(), ['[["cart",["x"]],["kept",true]]']);
 });
 
-Deno.test("a session that cannot be decoded survives a failed commit, too", async () => {
+Deno.test("a session that cannot be decoded also survives a failed commit", async () => {
   const { store, sessions, token } = await newScene(ALL_CALLS);
   const key = [...(await store.inner.all()).keys()];
   for (const token of key) await store.inner.commit(token, bytes("hunter2"), soon());
@@ -271,7 +271,7 @@ Deno.test("a session that cannot be decoded survives a failed commit, too", asyn
   assert.equal((await store.inner.all()).size, 3);
 });
 
-Deno.test("a body that cannot be cancelled does not hold up the answer", async () => {
+Deno.test("a body that cannot be cancelled does not delay the answer", async () => {
   const { store, sessions } = await newScene(ALL_CALLS);
   const answer = (body: ReadableStream): Promise<Response> =>
     new Visitor(sessions.loadAndSave((_, session) => {
@@ -283,8 +283,8 @@ Deno.test("a body that cannot be cancelled does not hold up the answer", async (
   assert.equal((await answer(endless)).status, 500);
 });
 
-// The value may have been written: to write it is to change something then.
-Deno.test("what is put back after a failed commit is written, though it is what was loaded", async () => {
+// The other value may have been written, so that the old one is a change again.
+Deno.test("the loaded value is written if it is put back after a failed commit", async () => {
   const { store, sessions, token } = await newScene(ALL_CALLS);
   const session = await sessions.load(token);
   session.put("a", 1);
@@ -306,7 +306,7 @@ Deno.test("what is put back after a failed commit is written, though it is what 
   assert.equal((await sessions.load(token)).get("a"), 0);
 });
 
-Deno.test("discard() drops what a failed commit has not written, and keeps what it owes", async () => {
+Deno.test("discard() drops what a failed commit has not written, and still ends the old sessions", async () => {
   const { store, sessions, token, cart } = await newScene(ALL_CALLS);
   const session = await sessions.load(token);
   session.destroy();
@@ -327,10 +327,10 @@ Deno.test("discard() drops what a failed commit has not written, and keeps what 
   session.put("n", 1);
   session.discard();
   await sessions.commit(session);
-  assert.deepEqual(await store.rows(), ['[["a",0],["b",0],["cart",["x"]]]']);
+  assert.deepEqual(await store.records(), ['[["a",0],["b",0],["cart",["x"]]]']);
 });
 
-Deno.test("discard() during a commit that fails drops what it was to write", async () => {
+Deno.test("discard() during a commit that fails drops its changes", async () => {
   const { store, sessions, token } = await newScene(ALL_CALLS);
   const session = await sessions.load(token);
   session.put("a", 1);

@@ -1,11 +1,11 @@
-// Requests of one session that run side by side, in every order that a scheduler finds: what the store
-// holds in the end must be what the requests leave behind if each commit happens at one moment; or, if it
-// merges, in three: it looks at the other session, writes its own, and ends the other one.
+// Requests of one session run side by side, in every order that a scheduler finds. In the end the store must
+// hold what some order of the commits leaves behind if each happens at one moment. A commit that merges
+// happens at three moments: it looks at the other session, writes its own, and ends the other one.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { devalueCodec, MemoryStore, SessionManager } from "../../src/manager/mod.ts";
-import type { SessionState } from "../../src/manager/session_state.ts";
+import type { TrackedSession } from "../../src/manager/tracked_session.ts";
 import { ALL_CALLS, type Call, MINIMAL, withCalls } from "../support/stores.ts";
 
 type Values = Record<string, unknown>;
@@ -13,17 +13,17 @@ type Values = Record<string, unknown>;
 type Operation =
   | { readonly do: "put" | "remove"; readonly key: string; readonly value?: number }
   | { readonly do: "clear" | "destroy" | "renewToken" }
-  /** Takes over the other one of the two first sessions. */
+  /** Takes over the other one of the first two sessions. */
   | { readonly do: "merge" };
 
-/** `merge`: only those who have the first session merge the other one. */
+/** `merge`: only requests of the first session merge the other one. */
 type Kind = "destroy" | "renewToken" | "merge" | "merge each other";
 
-/** How often a merge takes over again what others change meanwhile, apart from its end. */
+/** How often a merge takes over again what others change meanwhile, before it ends the other session. */
 const MAX_AGAIN = 2;
 
-/** The two sessions that there are at first. */
-const FIRST = { row: { a: 0, b: 0 }, other: { b: -1, c: -2 } };
+/** The two sessions that exist at first. */
+const FIRST = { record: { a: 0, b: 0 }, other: { b: -1, c: -2 } };
 
 type First = keyof typeof FIRST;
 
@@ -71,12 +71,14 @@ function anyPlans({ kinds = [], managers = 2 }: Options): fc.Arbitrary<Plan[]> {
   const part = fc.array(operation, { minLength: 1, maxLength: 3 });
   // With merges, the orders to try would become too many.
   const parts = fc.array(part, { minLength: 1, maxLength: merges ? 1 : 2 });
-  const on: fc.Arbitrary<First> = merges ? fc.constantFrom("row", "other") : fc.constant("row");
+  const on: fc.Arbitrary<First> = merges
+    ? fc.constantFrom("record", "other")
+    : fc.constant("record");
   const plan = fc.record({ manager: fc.nat(managers - 1), on, parts });
   return fc.array(plan, { minLength: 2, maxLength: 3 });
 }
 
-/** What a commit has to do to a session's values in all. */
+/** All that a commit has to do to a session's values. */
 interface Change {
   readonly cleared: boolean;
   /** The values that were put, `undefined` for those that were removed. */
@@ -86,7 +88,7 @@ interface Change {
   readonly overridden: { readonly keys: Set<string>; readonly all: boolean } | undefined;
 }
 
-/** Sums operations up, those after the last `destroy`. */
+/** Sums up the operations after the last `destroy`. */
 function toChange(operations: readonly Operation[], merged: Values): Change {
   let cleared = false, renews = false;
   let overridden: { keys: Set<string>; all: boolean } | undefined;
@@ -130,15 +132,15 @@ function difference(before: Values, after: Values): Map<string, unknown> {
   return new Map(changed.map((key) => [key, after[key]]));
 }
 
-/** A row: its values, and how many merges have been written to it. */
-interface Row {
+/** A record: its values, and how many merges have been written to it. */
+interface HeldRecord {
   readonly values: Values;
   readonly merges: number;
 }
 
 /** What two managers do, if each step happens at one moment. */
 class Model {
-  readonly #rows = new Map<string, Row>(
+  readonly #records = new Map<string, HeldRecord>(
     Object.entries(FIRST).map(([key, values]) => [key, { values, merges: 0 }]),
   );
   readonly #rowOf = new Map<number, string | undefined>();
@@ -147,12 +149,12 @@ class Model {
   readonly #cookies = new Map<number, string>();
   readonly #vanished = new Set<number>();
   #made = 0;
-  /** By the manager that knows of it and the row: where the session has moved to, if it has. */
+  /** By the manager that knows of it and the record: where the session has moved to, if it has. */
   readonly #successors = new Map<string, string | undefined>();
-  /** What a row that was renewed held before. */
-  readonly #before = new Map<string, Row>();
+  /** What a record that was renewed held before. */
+  readonly #before = new Map<string, HeldRecord>();
   /** What the merge of a commit has seen, while it is still to be ended. */
-  readonly #seen = new Map<Commit, { key: string; row: Row }>();
+  readonly #seen = new Map<Commit, { key: string; record: HeldRecord }>();
 
   constructor(plans: readonly Plan[]) {
     for (const [request, { on }] of plans.entries()) {
@@ -161,7 +163,7 @@ class Model {
     }
   }
 
-  /** Takes a step; gives `false` if it cannot have been like that. */
+  /** Takes a step; returns `false` if it cannot have happened. */
   step({ do: what, commit }: Step): boolean {
     if (what === "look") return this.#look(commit);
     if (what === "write") this.#write(commit);
@@ -170,9 +172,9 @@ class Model {
   }
 
   #look(commit: Commit): boolean {
-    const row = this.#rows.get(commit.target);
-    if (row !== undefined) this.#seen.set(commit, { key: commit.target, row });
-    return commit.look!.found === (row !== undefined);
+    const record = this.#records.get(commit.target);
+    if (record !== undefined) this.#seen.set(commit, { key: commit.target, record });
+    return commit.look!.found === (record !== undefined);
   }
 
   #write(commit: Commit): void {
@@ -187,28 +189,28 @@ class Model {
       }
       this.#destroy(request, manager, before);
     }
-    const change = toChange(rest, this.#seen.get(commit)?.row.values ?? {});
+    const change = toChange(rest, this.#seen.get(commit)?.record.values ?? {});
     if (last >= 0 || before === undefined) {
       if (this.#vanished.has(request)) this.#seen.delete(commit);
       else this.#insert(request, apply(change, {}));
     } else if (!this.#update(request, manager, before, change)) this.#seen.delete(commit);
   }
 
-  /** Takes over what has become of a merged session meanwhile, and perhaps ends it. */
+  /** Takes over what others have made of a merged session meanwhile, and perhaps ends it. */
   #mergeAgain(commit: Commit, isEnd: boolean): void {
     const seen = this.#seen.get(commit);
     if (seen === undefined) return;
     const { request, manager, operations } = commit;
     let key: string | undefined = seen.key;
-    while (key !== undefined && !this.#rows.has(key)) {
+    while (key !== undefined && !this.#records.has(key)) {
       key = this.#successors.get(`${manager} ${key}`);
     }
     if (key === undefined || key === this.#rowOf.get(request)) return;
-    const { values, merges } = this.#rows.get(key)!;
+    const { values, merges } = this.#records.get(key)!;
     const last = operations.findLastIndex((operation) => operation.do === "destroy");
     const { overridden } = toChange(operations.slice(last + 1), {});
-    const changed = difference(seen.row.values, values);
-    const isSame = key === seen.key && changed.size === 0 && merges === seen.row.merges;
+    const changed = difference(seen.record.values, values);
+    const isSame = key === seen.key && changed.size === 0 && merges === seen.record.merges;
     if (!isSame && overridden) {
       if (overridden.all) changed.clear();
       for (const key of overridden.keys) changed.delete(key);
@@ -217,16 +219,16 @@ class Model {
       if (own === undefined) this.#insert(request, apply(again, {}));
       else if (!this.#update(request, manager, own, again)) return void this.#seen.delete(commit);
     }
-    this.#seen.set(commit, { key, row: this.#rows.get(key)! });
+    this.#seen.set(commit, { key, record: this.#records.get(key)! });
     if (!isEnd) return;
-    this.#rows.delete(key);
+    this.#records.delete(key);
     const successor = `${manager} ${key}`;
     if (!this.#successors.has(successor)) this.#successors.set(successor, undefined);
   }
 
-  #destroy(request: number, manager: number, row: string | undefined): void {
-    for (let key = row; key !== undefined; key = this.#successors.get(`${manager} ${key}`)) {
-      this.#rows.delete(key);
+  #destroy(request: number, manager: number, record: string | undefined): void {
+    for (let key = record; key !== undefined; key = this.#successors.get(`${manager} ${key}`)) {
+      this.#records.delete(key);
     }
     this.#rowOf.set(request, undefined);
     this.#bases.set(request, {});
@@ -236,31 +238,31 @@ class Model {
 
   #insert(request: number, values: Values): void {
     if (Object.keys(values).length > 0) {
-      this.#set(request, `new row ${this.#made++}`, { values, merges: 0 });
+      this.#set(request, `new record ${this.#made++}`, { values, merges: 0 });
     }
   }
 
-  #set(request: number, key: string, row: Row): void {
-    this.#rows.set(key, row);
+  #set(request: number, key: string, record: HeldRecord): void {
+    this.#records.set(key, record);
     this.#rowOf.set(request, key);
-    this.#bases.set(request, row.values);
+    this.#bases.set(request, record.values);
     this.#cookies.set(request, "set");
   }
 
-  /** Gives `false` if the row is gone. */
-  #update(request: number, manager: number, row: string, change: Change): boolean {
+  /** Returns `false` if the record is gone. */
+  #update(request: number, manager: number, record: string, change: Change): boolean {
     const { cleared, renews, overridden } = change;
     const base = this.#bases.get(request)!;
-    // What leaves the session as the request has found it is no change.
+    // A value that the request has loaded is no change.
     const isChange = ([key, value]: [string, unknown]): boolean =>
       cleared || renews || base[key] !== value;
     const values = new Map([...change.values].filter(isChange));
     const merges = overridden !== undefined;
     if (!cleared && values.size === 0 && !renews && !merges) return true;
-    const isTwin = renews && this.#rows.has(this.#successors.get(`${manager} ${row}`) ?? "");
-    const before = this.#rows.get(row) ?? (isTwin ? this.#before.get(row) : undefined);
+    const isTwin = renews && this.#records.has(this.#successors.get(`${manager} ${record}`) ?? "");
+    const before = this.#records.get(record) ?? (isTwin ? this.#before.get(record) : undefined);
     if (before === undefined) {
-      this.#vanish(request, manager, row);
+      this.#vanish(request, manager, record);
       return false;
     }
     const next = {
@@ -268,28 +270,28 @@ class Model {
       merges: before.merges + Number(merges),
     };
     if (!renews) {
-      this.#set(request, row, next);
+      this.#set(request, record, next);
       return true;
     }
-    if (!isTwin) this.#before.set(row, before);
-    const key = `new row ${this.#made++}`;
-    if (this.#rows.delete(row)) this.#successors.set(`${manager} ${row}`, key);
+    if (!isTwin) this.#before.set(record, before);
+    const key = `new record ${this.#made++}`;
+    if (this.#records.delete(record)) this.#successors.set(`${manager} ${record}`, key);
     this.#set(request, key, next);
     return true;
   }
 
-  #vanish(request: number, manager: number, row: string): void {
+  #vanish(request: number, manager: number, record: string): void {
     this.#vanished.add(request);
     this.#rowOf.set(request, undefined);
     this.#bases.set(request, {});
-    if (this.#successors.has(`${manager} ${row}`)) this.#cookies.delete(request);
+    if (this.#successors.has(`${manager} ${record}`)) this.#cookies.delete(request);
     else this.#cookies.set(request, "clear, perhaps");
   }
 
   /** What the store and the clients' cookies may be like in the end. */
   results(requests: number): string[] {
     const cookies = Array.from({ length: requests }, (_, request) => this.#cookies.get(request));
-    // While another request tries to renew or end a session that is gone, nobody knows that it will fail.
+    // Another request may still try to renew or end a session that is gone.
     const choices = cookies.map((cookie) =>
       cookie === "clear, perhaps" ? ["clear", undefined] : [cookie]
     );
@@ -297,8 +299,8 @@ class Model {
       (before, choice) => before.flatMap((some) => choice.map((one) => [...some, one])),
       [[]],
     );
-    const rows = [...this.#rows.values()].map(({ values }) => values);
-    return all.map((cookies) => toText(rows, cookies));
+    const records = [...this.#records.values()].map(({ values }) => values);
+    return all.map((cookies) => toText(records, cookies));
   }
 }
 
@@ -335,14 +337,14 @@ function* resultsOf(plans: readonly Plan[], commits: readonly Commit[]): Generat
   }
 }
 
-function toText(rows: Iterable<Values>, cookies: readonly (string | undefined)[]): string {
-  const sorted = [...rows].map((values) => JSON.stringify(Object.entries(values).sort()));
-  return `rows ${sorted.sort().join()}, cookies ${cookies.map(String).join()}`;
+function toText(records: Iterable<Values>, cookies: readonly (string | undefined)[]): string {
+  const sorted = [...records].map((values) => JSON.stringify(Object.entries(values).sort()));
+  return `records ${sorted.sort().join()}, cookies ${cookies.map(String).join()}`;
 }
 
-/** Does an operation to a session, unless it is of no effect there. */
+/** Does an operation to a session, unless it has no effect there. */
 function attempt(
-  session: SessionState<Values>,
+  session: TrackedSession<Values>,
   operation: Exclude<Operation, { readonly do: "merge" }>,
 ): boolean {
   switch (operation.do) {
@@ -363,26 +365,30 @@ function attempt(
   }
 }
 
-/** Carries the plans out side by side; gives what came of it, and the commits. */
+/** Carries the plans out side by side; returns the result and the commits. */
 async function run(
   scheduler: fc.Scheduler,
   plans: readonly Plan[],
   { kinds = [], calls = ALL_CALLS }: Options,
 ): Promise<
-  { readonly rows: readonly Values[]; readonly result: string; readonly commits: readonly Commit[] }
+  {
+    readonly records: readonly Values[];
+    readonly result: string;
+    readonly commits: readonly Commit[];
+  }
 > {
   const store = new MemoryStore();
   const setUp = new SessionManager<Values>({ store });
   const deadline = new Date(Date.now() + 3_600_000);
-  const tokens = { row: "", other: "" };
-  for (const on of ["row", "other"] as const) {
+  const tokens = { record: "", other: "" };
+  for (const on of ["record", "other"] as const) {
     const first = await setUp.load(undefined);
     for (const [key, value] of Object.entries(FIRST[on])) first.put(key, value);
     first.deadline = deadline;
     await setUp.commit(first);
     tokens[on] = first.token!;
   }
-  // The calls, and their replies, arrive when the scheduler says so.
+  // The scheduler decides when the calls and their replies arrive.
   const scheduled = withCalls(store, calls, async (name, make) => {
     await scheduler.schedule(Promise.resolve(), name);
     const reply = await make();
@@ -391,7 +397,7 @@ async function run(
   });
   const managers = [0, 1].map(() => new SessionManager<Values>({ store: scheduled }));
   const sessions = await Promise.all(plans.map(async ({ manager, on }) => {
-    return await managers[manager]!.load(tokens[on]) as SessionState<Values>;
+    return await managers[manager]!.load(tokens[on]) as TrackedSession<Values>;
   }));
   const commits: Commit[] = [];
   let clock = 0;
@@ -399,7 +405,7 @@ async function run(
     const session = sessions[request]!;
     await scheduler.schedule(Promise.resolve(), `request ${request}`);
     for (const part of parts) {
-      const target = on === "row" ? "other" : "row";
+      const target = on === "record" ? "other" : "record";
       const operations: Operation[] = [];
       let look: Commit["look"];
       for (const planned of part) {
@@ -424,10 +430,10 @@ async function run(
       commit.end = ++clock;
     }
   }));
-  const rows = [...(await store.all()).values()].map((data) =>
+  const records = [...(await store.all()).values()].map((data) =>
     Object.fromEntries(devalueCodec.decode(data).values)
   );
-  return { rows, result: toText(rows, sessions.map(({ cookie }) => cookie?.kind)), commits };
+  return { records, result: toText(records, sessions.map(({ cookie }) => cookie?.kind)), commits };
 }
 
 interface Options {
@@ -437,7 +443,7 @@ interface Options {
   readonly calls?: readonly Call[];
 }
 
-/** Tests what is planned in whichever order it happens. */
+/** Tests the plans in any order in which they can happen. */
 function testPlans(
   name: string,
   options: Options,
@@ -445,7 +451,7 @@ function testPlans(
 ): void {
   Deno.test(name, async () => {
     const { random } = Math;
-    // Little waiting between two attempts: just what two need that keep undoing each other's.
+    // A short wait between two attempts: enough for two that keep undoing each other's.
     Math.random = () => random() / 10;
     try {
       const property = fc.asyncProperty(
@@ -462,7 +468,7 @@ function testPlans(
   });
 }
 
-/** Tests that some order of the commits explains what comes of them. */
+/** Tests that some order of the commits explains the result. */
 function testInterleavings(name: string, options: Options): void {
   const testName = `parallel requests ${name} leave what they would one after another`;
   testPlans(testName, options, (plans, { result, commits }) => {
@@ -493,17 +499,19 @@ for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as 
 testPlans(
   "sessions that merge each other in two processes do not end both, and lose no key",
   { kinds: ["merge each other"] },
-  (_, { rows, commits }) => {
+  (_, { records, commits }) => {
     const operations = commits.flatMap(({ operations }) => operations);
-    if (operations.some((operation) => operation.do === "clear")) return assert.ok(rows.length > 0);
-    const keys = [...Object.keys(FIRST.row), ...Object.keys(FIRST.other)];
+    if (operations.some((operation) => operation.do === "clear")) {
+      return assert.ok(records.length > 0);
+    }
+    const keys = [...Object.keys(FIRST.record), ...Object.keys(FIRST.other)];
     const lost = new Set<string>();
     for (const operation of operations) {
       if (operation.do === "put") keys.push(operation.key);
       if (operation.do === "remove") lost.add(operation.key);
     }
     for (const key of keys) {
-      assert.ok(lost.has(key) || rows.some((row) => key in row), `${key} is lost`);
+      assert.ok(lost.has(key) || records.some((record) => key in record), `${key} is lost`);
     }
   },
 );

@@ -27,7 +27,7 @@ async function visited(
   readonly store: FullSessionStore;
   /** When the session expires in the store, in milliseconds from now. */
   expiresIn(): Promise<number>;
-  /** Makes the store, which is the manager's clock, believe that so much time has passed unused. */
+  /** Changes the expiry in the store as if so much time had passed without use. */
   idle(ms: number): Promise<void>;
 }> {
   const { lifetime, persist } = options;
@@ -60,7 +60,7 @@ async function visited(
   };
 }
 
-/** Whether a moment in the future is as far away as it should be, give or take what the test took. */
+/** Asserts that a moment is as far away as expected, less the time that the test has taken. */
 function assertNear(ms: number, expected: number): void {
   assert.ok(ms <= expected && ms > expected - 5000, `${ms} is not near ${expected}`);
 }
@@ -91,7 +91,7 @@ Deno.test("a session is touched only once a tenth of idleTimeout has passed", as
   assertNear(await expiresIn(), 10 * MINUTE);
 });
 
-Deno.test("a touch prolongs the cookie too, but for one that ends with the browser", async () => {
+Deno.test("a touch also prolongs the cookie, except one that ends with the browser", async () => {
   const kept = await visited();
   await kept.idle(5 * MINUTE);
   const [cookie] = cookiesOf(await kept.visitor.fetch());
@@ -104,7 +104,7 @@ Deno.test("a touch prolongs the cookie too, but for one that ends with the brows
   assert.deepEqual(calls, ["find", "touch"]);
 });
 
-Deno.test("a write moves the expiry, and needs no touch", async () => {
+Deno.test("a write moves the expiry without a touch", async () => {
   const { visitor, idle, calls, expiresIn } = await visited();
   await idle(5 * MINUTE);
   await visitor.fetch("/", { method: "POST" });
@@ -132,7 +132,7 @@ Deno.test("no use takes a session beyond its deadline", async () => {
   assertNear((await sessions.commit(session))!.getTime() - Date.now(), 3 * MINUTE);
 
   const old = await sessions.load(session.token);
-  // Its expiry is the deadline, and so there is nothing to touch.
+  // Its expiry is the deadline, so that no touch is due.
   assert.equal(old.status, "unmodified");
   assertNear((await sessions.commit(old))!.getTime() - Date.now(), 3 * MINUTE);
   assertNear(await expiresIn(), 10 * MINUTE);
@@ -150,7 +150,7 @@ Deno.test("a touch near the deadline moves the expiry no further than that", asy
   assert.deepEqual(near.calls, ["find", "find", "find"]);
 });
 
-Deno.test("a shorter idleTimeout counts for the sessions that are there", async () => {
+Deno.test("a shorter idleTimeout also counts for existing sessions", async () => {
   const { visitor, store, expiresIn } = await visited();
   const shorter = new SessionManager<Values>({ store, idleTimeout: MINUTE });
   const again = new Visitor(shorter.loadAndSave(() => new Response()), {
@@ -184,7 +184,7 @@ Deno.test("a touch does not bring back a session that was destroyed, and clears 
   assert.equal(visitor.cookies.size, 0);
 });
 
-Deno.test("a touch behind a renewal finds nothing to touch, and leaves the new cookie alone", async () => {
+Deno.test("a touch after a renewal touches nothing, and leaves the new cookie alone", async () => {
   const { visitor, sessions, store, idle } = await visited();
   await idle(5 * MINUTE);
   const token = visitor.cookies.get("session");
@@ -207,7 +207,7 @@ Deno.test("a commit and then a touch in one request set the cookie", async () =>
   assert.ok(sessions.toSetCookie(session));
 });
 
-Deno.test("the cookie lasts as long as the touch that came last says", async () => {
+Deno.test("the cookie lasts until the expiry of the last touch", async () => {
   const { sessions, visitor } = await visited();
   const session = await sessions.load(visitor.cookies.get("session"));
   session.put("count", 2);
@@ -219,7 +219,7 @@ Deno.test("the cookie lasts as long as the touch that came last says", async () 
   });
 });
 
-Deno.test("what follows destroy() has a lifetime of its own", async () => {
+Deno.test("a session after destroy() has a lifetime of its own", async () => {
   const session = await new SessionManager<Values>({ lifetime: 10 * MINUTE }).load(undefined);
   const { now } = Date;
   assertNear(session.deadline.getTime() - now(), 10 * MINUTE);
@@ -243,7 +243,7 @@ Deno.test("without idleTimeout a session that is only read is never written", as
   }
 });
 
-Deno.test("what commit() gives is the caller's own", async () => {
+Deno.test("commit() returns a copy of the expiry", async () => {
   const sessions = new SessionManager<Values>();
   const session = await sessions.load(undefined);
   session.put("count", 1);
@@ -280,7 +280,7 @@ Deno.test("a deadline can be set, and one in the past ends the session", async (
   assert.equal(visitor.cookies.size, 0);
 });
 
-Deno.test("the deadline that is read is a copy", async () => {
+Deno.test("the deadline is a copy", async () => {
   const session = await new SessionManager().load(undefined);
   const { deadline } = session;
   deadline.setTime(0);

@@ -25,7 +25,7 @@ type Handler = (request: Request, session: Session<Values>) => Response | Promis
 
 const UNKNOWN_TOKEN = "x".repeat(43);
 
-/** A website, what its store holds, and the names of the calls that the store has got. */
+/** A website, its store, and the names of the store's calls so far. */
 function website(handler: Handler, options: SessionManagerOptions = {}): {
   readonly sessions: SessionManager<Values>;
   readonly store: FullSessionStore;
@@ -72,7 +72,7 @@ Deno.test("loadAndSave() gives each visitor a session, which lasts from request 
   assert.deepEqual(calls, ["commit", "find", "replace", "find"]);
 });
 
-Deno.test("a session that stays empty costs no call of the store and no cookie", async () => {
+Deno.test("anonymous visitors cost nothing: an empty session makes no call of the store and no cookie", async () => {
   const { visit, calls } = website((_, session) => {
     session.put("name", "Ada");
     session.deadline = soon();
@@ -86,7 +86,7 @@ Deno.test("a session that stays empty costs no call of the store and no cookie",
   assert.deepEqual(calls, []);
 });
 
-Deno.test("destroying what is no session costs nothing either", async () => {
+Deno.test("destroy() of a new session costs nothing", async () => {
   const { visit, calls } = website((_, session) => {
     session.destroy();
     return new Response();
@@ -95,7 +95,7 @@ Deno.test("destroying what is no session costs nothing either", async () => {
   assert.deepEqual(calls, []);
 });
 
-Deno.test("loadAndSave() says Set-Cookie and no-cache only where the session was modified", async () => {
+Deno.test("loadAndSave() sends Set-Cookie and no-cache only if the session was modified", async () => {
   const visitor = website(counting).visit();
   const modified = (await visitor.fetch("/count")).headers;
   assert.equal(modified.get("cache-control"), 'no-cache="Set-Cookie"');
@@ -171,8 +171,8 @@ Deno.test("a streaming body goes on streaming", async () => {
   assert.equal((await reader.read()).done, true);
 });
 
-// Response.redirect() and the like are often made once, for all.
-Deno.test("a response that several visitors share gives none the cookie of another", async () => {
+// Applications often make a Response once, for all visitors.
+Deno.test("a response that several visitors share brings none of them the cookie of another", async () => {
   const response = new Response(null, { status: 204 });
   const { visit } = website(naming(() => response));
   const [one, other] = [await visit().fetch(), await visit().fetch()];
@@ -199,7 +199,7 @@ Deno.test("the response goes out only once the session is saved", async () => {
   assert.deepEqual(events, ["saved", "answered"]);
 });
 
-Deno.test("where the handler throws nothing is saved, and its error passes on", async () => {
+Deno.test("if the handler throws, nothing is saved and its error passes on", async () => {
   const error = new Error("handler");
   const { visit, calls, sessions } = website((request, session) => {
     counting(request, session);
@@ -216,7 +216,7 @@ Deno.test("where the handler throws nothing is saved, and its error passes on", 
   assert.equal((await sessions.load(visitor.cookies.get("session"))).get("count"), 1);
 });
 
-Deno.test("a handler that gives no Response is told so, and nothing is saved", async () => {
+Deno.test("a handler that returns no Response is an error, and nothing is saved", async () => {
   const { visit, calls } = website(naming(() => undefined as unknown as Response));
   await assert.rejects(visit().fetch(), {
     name: "TypeError",
@@ -225,7 +225,7 @@ Deno.test("a handler that gives no Response is told so, and nothing is saved", a
   assert.deepEqual(calls, []);
 });
 
-// The error would come after the commit: the visitor would never learn the new token.
+// Otherwise the error would come after the commit, and the visitor would never get the new token.
 Deno.test("a response that cannot be sent is an error before anything is saved", async () => {
   const used = async (): Promise<Response> => {
     const response = new Response("used");
@@ -258,7 +258,7 @@ Deno.test("a response that cannot be sent is an error before anything is saved",
   assert.equal(await visit().text(), "body");
 });
 
-Deno.test("a handler that gets no Request is told so", async () => {
+Deno.test("a handler that is called without a Request is an error", async () => {
   const { sessions, calls } = website(counting);
   const handler = sessions.loadAndSave(() => assert.fail("the handler must not run"));
   const server = createServer((request, response) => {
@@ -296,7 +296,7 @@ Deno.test("a handler that gets no Request is told so", async () => {
   assert.deepEqual(calls, []);
 });
 
-Deno.test("where the store fails to load, the handler does not run, and the answer is 500", async () => {
+Deno.test("if the store fails to load, the handler does not run, and the answer is 500", async () => {
   const failure = new Error("the database is down");
   const seen: unknown[] = [];
   const store: SessionStore = {
@@ -318,7 +318,7 @@ Deno.test("where the store fails to load, the handler does not run, and the answ
   assert.deepEqual(response.headers.getSetCookie(), []);
 });
 
-Deno.test("where the store fails to save, the handler's response is not sent", async () => {
+Deno.test("if the store fails to save, the handler's response is not sent", async () => {
   let cancelled = false;
   const store = Object.assign(new MemoryStore(), {
     commit: () => Promise.reject(new Error("the disk is full")),
@@ -373,7 +373,7 @@ Deno.test("a token that the client made up is never adopted", async () => {
   assert.deepEqual(await tokensIn(store), [sha256(visitor.cookies.get("session")!)]);
 });
 
-Deno.test("a cookie that can be no token is a new session, and costs no query", async () => {
+Deno.test("a cookie that cannot be a token is a new session without a query", async () => {
   const { visit, calls } = website(counting);
   const garbage = [
     "",
@@ -395,7 +395,7 @@ Deno.test("a cookie that can be no token is a new session, and costs no query", 
   assert.deepEqual(calls, []);
 });
 
-Deno.test("destroy() clears whatever cookie of the name the request brought", async () => {
+Deno.test("destroy() clears every cookie of the name that the request brought", async () => {
   const { visit, store } = website((request, session) => {
     if (request.method === "POST") session.destroy();
     if (request.method === "PUT") {
@@ -406,8 +406,8 @@ Deno.test("destroy() clears whatever cookie of the name the request brought", as
   });
   for (const session of ["garbage", "", "s%3Aother.signature", UNKNOWN_TOKEN]) {
     const visitor = visit({ session, other: "1" });
-    // It may belong to another version of the application, or to a session that another request has renewed
-    // and whose new cookie is under way.
+    // It may belong to another version of the application, or to a session that another request has renewed:
+    // its new cookie may be on its way.
     const untouched = await visitor.fetch();
     assert.deepEqual(untouched.headers.getSetCookie(), [], session);
     const destroyed = await visitor.fetch("/", { method: "POST" });
@@ -422,7 +422,7 @@ Deno.test("destroy() clears whatever cookie of the name the request brought", as
   assert.deepEqual(none.headers.getSetCookie(), []);
 });
 
-Deno.test("a session that ends by its deadline clears the cookie, also one of the browser's", async () => {
+Deno.test("a session that ends by its deadline clears the cookie, also one that ends with the browser", async () => {
   for (const persist of [true, false]) {
     const { visit } = website((request, session) => {
       session.put("name", "Ada");
@@ -458,7 +458,7 @@ Deno.test("of several cookies of one name, the first whose session is known coun
   assert.deepEqual(calls, ["find", "find", "find"]);
 });
 
-Deno.test("renewToken() gives a new token and lifetime, keeps the values, and ends the old token", async () => {
+Deno.test("renewToken() makes a new token and lifetime, keeps the values, and ends the old token", async () => {
   const { visit, store, sessions } = website((request, session) => {
     if (request.method === "POST") {
       session.renewToken();
@@ -484,7 +484,7 @@ Deno.test("renewToken() gives a new token and lifetime, keeps the values, and en
   assert.equal((await sessions.load(old)).has("count"), false);
 });
 
-Deno.test("destroy() deletes the row and clears the cookie with the attributes it was set with", async () => {
+Deno.test("destroy() deletes the record and clears the cookie with the attributes it was set with", async () => {
   const cookie = { path: "/x", domain: "example.com", secure: true, partitioned: true } as const;
   const { visit, store } = website((request, session) => {
     counting(request, session);
@@ -505,7 +505,7 @@ Deno.test("destroy() deletes the row and clears the cookie with the attributes i
   assert.equal(visitor.cookies.size, 0);
 });
 
-Deno.test("what is put after destroy() begins a new session", async () => {
+Deno.test("a value that is put after destroy() begins a new session", async () => {
   const { visit, store, sessions } = website((request, session) => {
     if (request.method !== "POST") return counting(request, session);
     session.put("count", 7);
@@ -556,7 +556,7 @@ Deno.test("two managers nest, each with a cookie and a lifetime of its own", asy
   assert.equal((await store.all()).size, 2);
 });
 
-Deno.test("a manager within itself is one manager: one session, one row, one cookie", async () => {
+Deno.test("a manager within itself is one manager: one session, one record, one cookie", async () => {
   const { sessions, store, calls } = website(counting);
   const handler = sessions.loadAndSave(
     sessions.loadAndSave((request, session, outer: Session<Values>, extra: string) => {
@@ -575,7 +575,7 @@ Deno.test("a manager within itself is one manager: one session, one row, one coo
   assert.deepEqual(calls.slice(0, 3), ["commit", "find", "replace"]);
 });
 
-Deno.test("of a manager within itself, the outer call saves what both have done, or nothing", async () => {
+Deno.test("if a manager is within itself, the outer call saves what both have done, or nothing", async () => {
   const { sessions, calls } = website(counting);
   const inner = sessions.loadAndSave((_, session) => {
     session.put("name", "Ada");
@@ -668,7 +668,7 @@ Deno.test("iterate() changes sessions that somebody uses meanwhile", async () =>
   assert.deepEqual([session.get("count"), session.get("name")], [2, "Ada"]);
 });
 
-Deno.test("find, commit and delete are store enough, but for iterate()", async () => {
+Deno.test("a store with find, commit and delete is enough, except for iterate()", async () => {
   const { visit, sessions } = website(async (request, session) => {
     if (request.method === "POST") session.renewToken();
     if (request.method === "DELETE") session.destroy();
@@ -692,7 +692,7 @@ Deno.test("find, commit and delete are store enough, but for iterate()", async (
   });
 });
 
-Deno.test("load() and commit() serve those who carry the token in a header", async () => {
+Deno.test("load() and commit() work with a token in a header", async () => {
   const { sessions, store } = website(counting);
   for (const token of [undefined, null, "", "garbage", UNKNOWN_TOKEN]) {
     const session = await sessions.load(token);
@@ -721,7 +721,7 @@ Deno.test("load() and commit() serve those who carry the token in a header", asy
   assert.equal((await store.all()).size, 0);
 });
 
-Deno.test("toSetCookie() is what a middleware has to send after commit()", async () => {
+Deno.test("toSetCookie() returns what a middleware has to send after commit()", async () => {
   const { sessions } = website(counting);
   const session = await sessions.load(undefined);
   await sessions.commit(session);
@@ -741,7 +741,7 @@ Deno.test("toSetCookie() is what a middleware has to send after commit()", async
   });
 });
 
-Deno.test("a session that the handler has committed itself still gets its cookie", async () => {
+Deno.test("a session that the handler has committed itself also gets its cookie", async () => {
   const { visit, sessions } = website(async (request, session) => {
     const response = await counting(request, session);
     await sessions.commit(session);
@@ -753,7 +753,7 @@ Deno.test("a session that the handler has committed itself still gets its cookie
   assert.equal(await visitor.text("/count"), "2");
 });
 
-Deno.test("commit() refuses what is not one of this manager's sessions", async () => {
+Deno.test("commit() refuses a session of another manager", async () => {
   const { sessions } = website(counting);
   const foreign = await new SessionManager<Values>().load(undefined);
   for (const session of [foreign, {}, undefined, null, "x"] as Session<Values>[]) {
@@ -824,7 +824,7 @@ Deno.test("a commit that waits for another one is withdrawn by its signal", asyn
   assert.equal(session.status, "modified");
 });
 
-Deno.test("a deadline that was set before there was a value is kept", async () => {
+Deno.test("a deadline that was set before the first value is kept", async () => {
   const { sessions } = website(counting);
   const session = await sessions.load(undefined);
   session.deadline = new Date("2030-01-01T00:00:00Z");
@@ -833,7 +833,7 @@ Deno.test("a deadline that was set before there was a value is kept", async () =
   assert.deepEqual(await sessions.commit(session), new Date("2030-01-01T00:00:00Z"));
 });
 
-Deno.test("what cannot be copied, as the answer to an upgrade, gets its headers in place", async () => {
+Deno.test("a response that cannot be copied, such as the answer to an upgrade, gets its headers in place", async () => {
   const upgrade = Object.defineProperty(new Response(null), "status", { value: 101 });
   const response = await website(naming(() => upgrade)).visit().fetch();
   assert.equal(response, upgrade);
@@ -845,7 +845,7 @@ Deno.test("what cannot be copied, as the answer to an upgrade, gets its headers 
   );
 });
 
-Deno.test("what a failed commit() has not saved is saved by the next", async () => {
+Deno.test("the next commit() saves what a failed one has not saved", async () => {
   let down = true;
   const store = new MemoryStore();
   const failing = (method: "commit" | "replace" | "delete") => (...args: never[]): unknown =>
@@ -882,7 +882,7 @@ Deno.test("what a failed commit() has not saved is saved by the next", async () 
   assert.deepEqual((await sessions.load(again.token)).keys(), ["name"]);
 });
 
-Deno.test("what is done to a session while it is being committed is not lost", async () => {
+Deno.test("changes of a session that is being committed are not lost", async () => {
   const { sessions, store } = website(counting);
   const session = await sessions.load(undefined);
   session.put("name", "Ada");

@@ -1,4 +1,4 @@
-// What becomes of two sessions if one takes over the other while other requests use either.
+// What happens if one session takes over another while other requests use both of them.
 
 import assert from "node:assert/strict";
 import {
@@ -13,7 +13,7 @@ import { MINIMAL, recording, touchAll, withCalls } from "../support/stores.ts";
 
 type Values = Record<string, unknown>;
 
-/** Two sessions of one store, as a request sees each, in one process or in two. */
+/** Two sessions of one store, each as a request sees it, in one process or in two. */
 async function scene(store: SessionStore, managers = 1): Promise<{
   readonly sessions: SessionManager<Values>;
   /** Another process, or the same. */
@@ -58,7 +58,7 @@ testOn(
           assert.equal(await login.merge(cart.token!), true);
           assert.equal(await sessions.commit(login), undefined);
           assert.deepEqual(login.keys(), []);
-          // Nor does a later commit end it.
+          // A later commit does not end it either.
           await sessions.commit(login);
           assert.deepEqual(await valuesOf(sessions, cart.token), { items: ["x"], theme: "light" });
         }
@@ -67,7 +67,7 @@ testOn(
   },
 );
 
-testOn(databases, "what is written to a session after it was merged is merged, too", async (on) => {
+testOn(databases, "what is written to a session after it was merged is also merged", async (on) => {
   await withStore(on, async ({ store }) => {
     for (const managers of [1, 2]) {
       const { sessions, elsewhere, login, cart } = await scene(store, managers);
@@ -95,7 +95,7 @@ testOn(databases, "what is written to a session after it was merged is merged, t
   });
 });
 
-Deno.test("what is removed from a session after it was merged is removed, too", async () => {
+Deno.test("what is removed from a session after it was merged is also removed", async () => {
   const { sessions, login, cart } = await scene(new MemoryStore());
   await login.merge(cart.token!);
   login.deadline = soon();
@@ -104,7 +104,7 @@ Deno.test("what is removed from a session after it was merged is removed, too", 
   other.put("userId", 2);
   other.deadline = new Date("2099-01-01T00:00:00Z");
   await sessions.commit(other);
-  // What others do to this session meanwhile stays.
+  // Changes of others to this session stay.
   const same = await sessions.load(login.token);
   same.put("kept", true);
   await sessions.commit(same);
@@ -117,7 +117,7 @@ Deno.test("what is removed from a session after it was merged is removed, too", 
   assert.ok(login.deadline < new Date("2099-01-01T00:00:00Z"), "it was set after the merge");
 });
 
-Deno.test("what is cleared after a merge is not merged, and ends all the same", async () => {
+Deno.test("a session that is cleared after a merge takes over nothing, and the other one still ends", async () => {
   for (const act of ["clear", "destroy"] as const) {
     const store = new MemoryStore();
     const { sessions, login, cart } = await scene(store);
@@ -133,26 +133,30 @@ Deno.test("what is cleared after a merge is not merged, and ends all the same", 
   }
 });
 
-testOn(shared, "a session that got a new token after it was merged ends under that", async (on) => {
-  await withStore(on, async ({ store }) => {
-    const { sessions, login, cart } = await scene(store);
-    await login.merge(cart.token!);
-    const other = await sessions.load(cart.token);
-    for (const late of [1, 2]) {
-      other.renewToken();
-      other.put("late", late);
-      await sessions.commit(other);
-    }
-    await sessions.commit(login);
-    assert.deepEqual(await valuesOf(sessions, login.token), { ...BOTH, late: 2 });
-    assert.deepEqual(await valuesOf(sessions, other.token), {});
-    assert.equal((await store.all()).size, 1);
-    // Its own client keeps whatever cookie it has by now.
-    other.put("later", true);
-    assert.equal(await sessions.commit(other), undefined);
-    assert.equal(sessions.toSetCookie(other), undefined);
-  });
-});
+testOn(
+  shared,
+  "a session that got a new token after it was merged ends under the new one",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const { sessions, login, cart } = await scene(store);
+      await login.merge(cart.token!);
+      const other = await sessions.load(cart.token);
+      for (const late of [1, 2]) {
+        other.renewToken();
+        other.put("late", late);
+        await sessions.commit(other);
+      }
+      await sessions.commit(login);
+      assert.deepEqual(await valuesOf(sessions, login.token), { ...BOTH, late: 2 });
+      assert.deepEqual(await valuesOf(sessions, other.token), {});
+      assert.equal((await store.all()).size, 1);
+      // Its own client keeps the cookie that it has by now.
+      other.put("later", true);
+      assert.equal(await sessions.commit(other), undefined);
+      assert.equal(sessions.toSetCookie(other), undefined);
+    });
+  },
+);
 
 Deno.test("a session that got a new token in another process goes on, and nothing is lost", async () => {
   const { sessions, elsewhere, login, cart } = await scene(new MemoryStore(), 2);
@@ -166,7 +170,7 @@ Deno.test("a session that got a new token in another process goes on, and nothin
   assert.deepEqual((await valuesOf(sessions, other.token)).late, true);
 });
 
-testOn(shared, "of two sessions that merge each other, one is left with all values", async (on) => {
+testOn(shared, "if two sessions merge each other, one is left, with all values", async (on) => {
   await withStore(on, async ({ store }) => {
     for (const managers of [1, 2]) {
       for (let i = 0; i < 5; i++) {
@@ -213,11 +217,11 @@ Deno.test("a merge ends the other session only once its values are in this one",
   await login.merge(cart.token!);
   calls.length = 0;
   await sessions.commit(login);
-  // The compare-and-swap of each, and then what is left of the other one's row.
+  // The compare-and-swap of each, and then the delete of the other one's record.
   assert.deepEqual(calls, ["replace", "replace", "delete"]);
 });
 
-Deno.test("find, commit and delete are store enough to merge", async () => {
+Deno.test("a store with find, commit and delete is enough to merge", async () => {
   const { sessions, login, cart } = await scene(withCalls(new MemoryStore(), MINIMAL));
   await login.merge(cart.token!);
   const other = await sessions.load(cart.token);
@@ -228,19 +232,19 @@ Deno.test("find, commit and delete are store enough to merge", async () => {
   assert.deepEqual(await valuesOf(sessions, cart.token), {});
 });
 
-Deno.test("a session past its deadline is not merged, whatever its row says", async () => {
+Deno.test("a session past its deadline is not merged, even if its record is active", async () => {
   const store = new MemoryStore();
   const { sessions, login, cart } = await scene(store);
   cart.deadline = inMs(30_000);
   await sessions.commit(cart);
-  // What a request that had loaded it before makes of it.
+  // A request that had loaded the session before touches it.
   await touchAll(store, soon());
   await later(31_000, async () => {
     assert.equal(await login.merge(cart.token!), false);
     assert.deepEqual([login.keys(), login.status], [["theme", "userId"], "unmodified"]);
   });
   await login.merge(cart.token!);
-  // It ends after it was merged: its values were merged while it was active.
+  // A session that ends after the merge was active when its values were merged.
   const other = await sessions.load(cart.token);
   other.put("late", true);
   await sessions.commit(other);
@@ -254,7 +258,7 @@ Deno.test("a session is not merged with itself while it gets a new token", async
   const { sessions, login } = await scene(store);
   login.renewToken();
   const commit = sessions.commit(login);
-  // The new row is there, and the session does not know it yet.
+  // The new record is in the store, and the session does not know it yet.
   await Promise.resolve();
   await login.merge(login.token!);
   await commit;
@@ -262,7 +266,7 @@ Deno.test("a session is not merged with itself while it gets a new token", async
   assert.deepEqual(await valuesOf(sessions, login.token), { theme: "dark", userId: 1 });
 });
 
-Deno.test("a session that is merged twice counts as it was the last time", async () => {
+Deno.test("a session that is merged twice is taken over as it was the last time", async () => {
   const store = new MemoryStore();
   const { sessions, login, cart } = await scene(store);
   await login.merge(cart.token!);

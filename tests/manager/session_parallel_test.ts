@@ -1,7 +1,8 @@
-// What happens where several requests of one session run side by side, on every database.
+// What happens if several requests of one session run side by side, on every database.
 
 import assert from "node:assert/strict";
 import {
+  ConflictError,
   type FullSessionStore,
   MemoryStore,
   type Session,
@@ -14,7 +15,7 @@ import { Visitor } from "../support/visitor.ts";
 
 type Values = Record<string, unknown>;
 
-/** Does what the path says, once `gates` lets it; tells `entered` before. */
+/** Does what the path says, after its gate in `gates` has opened; calls its `entered` before. */
 function putting(
   gates: Record<string, Promise<void>>,
   entered: Record<string, () => void> = {},
@@ -45,14 +46,14 @@ function putting(
   };
 }
 
-/** Holds a visitor's request up while the visitor goes on in another window. */
+/** Delays a visitor's request while the visitor goes on in another window. */
 async function whileHeldUp(
   path: string,
   store: FullSessionStore,
   meanwhile: (visitor: Visitor) => Promise<unknown>,
 ): Promise<{
   readonly visitor: Visitor;
-  /** The window that waits. */
+  /** The window whose request is delayed. */
   readonly window: Visitor;
   readonly response: Response;
 }> {
@@ -81,25 +82,29 @@ testOn(
       await Promise.all(keys.map((key) => visitor.clone().fetch(`/${key}`)));
       const session = await sessions.load(visitor.cookies.get("session"));
       assert.deepEqual(session.keys(), ["first", ...keys].sort());
-      // In one process each goes on from what the one before it has written.
+      // In one process each request starts from what the one before it has written.
       assert.ok(calls.filter((name) => name === "replace").length <= 60);
     });
   },
 );
 
-testOn(shared, "two managers, as of two processes, lose no key of one session", async (on) => {
-  await withStore(on, async ({ store }) => {
-    const managers = [1, 2, 3].map(() => new SessionManager<Values>({ store }));
-    const visitors = managers.map((sessions) => new Visitor(sessions.loadAndSave(putting({}))));
-    await visitors[0]!.fetch("/first");
-    const token = visitors[0]!.cookies.get("session")!;
-    for (const { cookies } of visitors) cookies.set("session", token);
-    const keys = Array.from({ length: 30 }, (_, i) => `key${i}`);
-    await Promise.all(keys.map((key, i) => visitors[i % 3]!.clone().fetch(`/${key}`)));
-    const session = await managers[0]!.load(token);
-    assert.deepEqual(session.keys(), ["first", ...keys].sort());
-  });
-});
+testOn(
+  shared,
+  "two managers, like those of two processes, lose no key of one session",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const managers = [1, 2, 3].map(() => new SessionManager<Values>({ store }));
+      const visitors = managers.map((sessions) => new Visitor(sessions.loadAndSave(putting({}))));
+      await visitors[0]!.fetch("/first");
+      const token = visitors[0]!.cookies.get("session")!;
+      for (const { cookies } of visitors) cookies.set("session", token);
+      const keys = Array.from({ length: 30 }, (_, i) => `key${i}`);
+      await Promise.all(keys.map((key, i) => visitors[i % 3]!.clone().fetch(`/${key}`)));
+      const session = await managers[0]!.load(token);
+      assert.deepEqual(session.keys(), ["first", ...keys].sort());
+    });
+  },
+);
 
 testOn(databases, "a session destroyed while a slow request runs stays destroyed", async (on) => {
   await withStore(on, async ({ store }) => {
@@ -114,7 +119,7 @@ testOn(databases, "a session destroyed while a slow request runs stays destroyed
   });
 });
 
-Deno.test("a slow request that only reads keeps quiet about a session that was destroyed", async () => {
+Deno.test("a slow request that only reads sends no cookie for a session that was destroyed", async () => {
   const { response } = await whileHeldUp("read", new MemoryStore(), (visitor) => {
     return visitor.fetch("/sign-out");
   });
@@ -131,7 +136,7 @@ testOn(
       });
       assert.deepEqual(response.headers.getSetCookie(), []);
       assert.equal((await store.all()).size, 1);
-      // What came with the old token, which somebody else may know, is not for the new session.
+      // Somebody else may know the old token, so that its changes must not get into the new session.
       assert.equal(await visitor.text("/read"), "first,user");
     });
   },
@@ -159,7 +164,7 @@ testOn(databases, "a renewal does not bring back a session that was destroyed", 
 
 testOn(
   databases,
-  "a slow request leaves the cookie of a session alone that followed a sign-out",
+  "a slow request leaves the cookie of a session that followed a sign-out alone",
   async (on) => {
     await withStore(on, async ({ store }) => {
       const [slow, entered, again] = [gate(), gate(), gate()];
@@ -173,7 +178,7 @@ testOn(
       await Promise.all([entered.opened, again.opened]);
       await visitor.fetch("/sign-out-with-message");
       slow.open();
-      // The cookie of the new session must stay, too.
+      // The cookie of the new session must also stay.
       for (const response of responses) {
         assert.deepEqual((await response).headers.getSetCookie(), []);
       }
@@ -186,7 +191,7 @@ testOn(
 // A double click: the browser keeps the cookie of whichever response comes last.
 testOn(
   shared,
-  "of two sign-ins at the same time, both responses bring a good cookie",
+  "if two requests sign in at the same time, both responses bring a good cookie",
   async (on) => {
     await withStore(on, async ({ store }) => {
       const [login, entered, again] = [gate(), gate(), gate()];
@@ -209,8 +214,8 @@ testOn(
   },
 );
 
-// The one may be somebody who has planted the token in the other's browser.
-testOn(shared, "of two sign-ins, neither gets what the other has put", async (on) => {
+// One may be an attacker who has planted the token in the other's browser.
+testOn(shared, "if two requests sign in, neither gets what the other has put", async (on) => {
   await withStore(on, async ({ store }) => {
     const sessions = new SessionManager<Values>({ store });
     const first = await sessions.load(undefined);
@@ -232,7 +237,7 @@ testOn(shared, "of two sign-ins, neither gets what the other has put", async (on
 
 testOn(
   shared,
-  "of two sign-ins, the later one is none where the other has signed out",
+  "if two requests sign in and one has signed out, the later one has no session",
   async (on) => {
     await withStore(on, async ({ store }) => {
       await whileHeldUp("sign-in-again", store, async (visitor) => {
@@ -246,7 +251,7 @@ testOn(
 
 testOn(
   shared,
-  "a sign-out ends the session even where it got a new token meanwhile",
+  "a sign-out ends the session even if it got a new token meanwhile",
   async (on) => {
     await withStore(on, async ({ store }) => {
       const { window } = await whileHeldUp("sign-out", store, async (visitor) => {
@@ -259,14 +264,18 @@ testOn(
   },
 );
 
-testOn(shared, "a slow sign-out spares the session that began after another one", async (on) => {
-  await withStore(on, async ({ store }) => {
-    const { visitor } = await whileHeldUp("sign-out", store, (visitor) => {
-      return visitor.fetch("/sign-out-with-message");
+testOn(
+  shared,
+  "a slow sign-out leaves the session alone that began after another sign-out",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const { visitor } = await whileHeldUp("sign-out", store, (visitor) => {
+        return visitor.fetch("/sign-out-with-message");
+      });
+      assert.equal(await visitor.text("/read"), "message");
     });
-    assert.equal(await visitor.text("/read"), "message");
-  });
-});
+  },
+);
 
 Deno.test("two processes on a store without replace() and touch() lose no session", async () => {
   const inner = new MemoryStore();
@@ -290,32 +299,39 @@ Deno.test("two processes on a store without replace() and touch() lose no sessio
   assert.equal((await inner.all()).size, 0);
 });
 
-testOn(databases, "what one request removes and another changes are both done", async (on) => {
-  await withStore(on, async ({ store }) => {
-    const sessions = new SessionManager<Values>({ store });
-    const first = await sessions.load(undefined);
-    for (const key of ["removed", "popped", "changed", "kept"]) first.put(key, 1);
-    await sessions.commit(first);
-    const [one, other] = [await sessions.load(first.token), await sessions.load(first.token)];
-    one.remove("removed");
-    one.pop("popped");
-    one.rememberMe(true);
-    other.put("changed", 2);
-    other.deadline = new Date("2031-01-01T00:00:00Z");
-    await Promise.all([sessions.commit(one), sessions.commit(other)]);
-    const session = await sessions.load(first.token);
-    assert.deepEqual(session.keys(), ["changed", "kept"]);
-    assert.deepEqual([session.get("changed"), session.get("kept")], [2, 1]);
-    assert.deepEqual(session.deadline, new Date("2031-01-01T00:00:00Z"));
-    const [clearing, adding] = [await sessions.load(first.token), await sessions.load(first.token)];
-    clearing.clear();
-    clearing.put("after", 1);
-    adding.put("added", 1);
-    await sessions.commit(adding);
-    await sessions.commit(clearing);
-    assert.deepEqual((await sessions.load(first.token)).keys(), ["after"]);
-  });
-});
+testOn(
+  databases,
+  "the removals of one request and the changes of another both count",
+  async (on) => {
+    await withStore(on, async ({ store }) => {
+      const sessions = new SessionManager<Values>({ store });
+      const first = await sessions.load(undefined);
+      for (const key of ["removed", "popped", "changed", "kept"]) first.put(key, 1);
+      await sessions.commit(first);
+      const [one, other] = [await sessions.load(first.token), await sessions.load(first.token)];
+      one.remove("removed");
+      one.pop("popped");
+      one.rememberMe(true);
+      other.put("changed", 2);
+      other.deadline = new Date("2031-01-01T00:00:00Z");
+      await Promise.all([sessions.commit(one), sessions.commit(other)]);
+      const session = await sessions.load(first.token);
+      assert.deepEqual(session.keys(), ["changed", "kept"]);
+      assert.deepEqual([session.get("changed"), session.get("kept")], [2, 1]);
+      assert.deepEqual(session.deadline, new Date("2031-01-01T00:00:00Z"));
+      const [clearing, adding] = [
+        await sessions.load(first.token),
+        await sessions.load(first.token),
+      ];
+      clearing.clear();
+      clearing.put("after", 1);
+      adding.put("added", 1);
+      await sessions.commit(adding);
+      await sessions.commit(clearing);
+      assert.deepEqual((await sessions.load(first.token)).keys(), ["after"]);
+    });
+  },
+);
 
 Deno.test("a conflict that does not end is an error, and nothing is written", async () => {
   const { store } = recording(new MemoryStore());
@@ -333,8 +349,14 @@ Deno.test("a conflict that does not end is an error, and nothing is written", as
   });
   const loser = await contested.load(session.token);
   loser.put("key", 2);
-  await assert.rejects(contested.commit(loser), {
-    message: "Cannot commit the session: others changed it 40 times meanwhile",
+  await assert.rejects(contested.commit(loser), (error: unknown) => {
+    assert.ok(error instanceof ConflictError);
+    assert.equal(error.name, "ConflictError");
+    assert.equal(
+      error.message,
+      "Cannot commit the session: others changed it 40 times meanwhile",
+    );
+    return true;
   });
   assert.equal(loser.status, "modified");
 });

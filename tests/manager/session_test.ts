@@ -35,7 +35,7 @@ async function stored(
   return await sessions.load(session.token);
 }
 
-// Each line that must not compile does compile where it should not, or the compiler says so.
+// `@ts-expect-error` is an error of the compiler if the line compiles.
 Deno.test("values have types by their keys", async () => {
   const session = await newSession();
   session.put("userId", 1);
@@ -46,7 +46,7 @@ Deno.test("values have types by their keys", async () => {
   session.get("user");
   // @ts-expect-error: another type
   session.put("userId", "1");
-  // @ts-expect-error: perhaps there is none
+  // @ts-expect-error: it may be undefined
   const certain: number = session.get("userId");
   // @ts-expect-error: another type
   const text: string | undefined = session.get("userId");
@@ -54,16 +54,16 @@ Deno.test("values have types by their keys", async () => {
   session.remove("user");
   // @ts-expect-error: no such key
   session.has("user");
-  // @ts-expect-error: the token is not to be set
+  // @ts-expect-error: the token is readonly
   assert.throws(() => session.token = "x", TypeError);
   const untyped = await new SessionManager().load(undefined);
   const unknown: unknown = untyped.get("anything");
-  // @ts-expect-error: it has to be looked at first
+  // @ts-expect-error: an unknown value has to be narrowed first
   const number: number = untyped.get("anything");
   assert.deepEqual([certain, text, unknown, number], ["1", "1", undefined, undefined]);
 });
 
-Deno.test("an interface will do for the values' types", async () => {
+Deno.test("the values' types can be an interface", async () => {
   interface Visits {
     readonly count: number;
   }
@@ -114,7 +114,7 @@ Deno.test("an empty session is not modified by clear()", async () => {
   assert.equal(session.status, "unmodified");
 });
 
-Deno.test("keys are strings, and one is the store's own", async () => {
+Deno.test("keys are strings, and one of them is reserved", async () => {
   const session = await newSession();
   const put = (key: unknown): void => session.put(key as "userId", 1);
   assert.throws(() => put(1), {
@@ -150,8 +150,8 @@ Deno.test("keys of Object.prototype are values like any other", async () => {
   }
 });
 
-// What is written is the log of changes, applied to what the store holds.
-Deno.test("a value that is changed in place is saved only where it is put", async () => {
+// A commit applies the log of changes to what the store holds.
+Deno.test("a value that is changed in place is saved only if it is put again", async () => {
   const sessions = new SessionManager<Values>();
   const session = await stored({ cart: ["one"] }, sessions);
   session.get("cart")!.push("two");
@@ -165,7 +165,7 @@ Deno.test("a value that is changed in place is saved only where it is put", asyn
   assert.deepEqual((await sessions.load(session.token)).get("cart"), ["one", "two"]);
 });
 
-/** What the manager says of a value that it cannot encode, under the key `wrong`. */
+/** The manager's error for a value that cannot be encoded, under the key `wrong`. */
 async function errorOf(value: unknown, codec?: Codec): Promise<Error> {
   const errors: unknown[] = [];
   const store = new MemoryStore();
@@ -232,7 +232,7 @@ Deno.test("a value that cannot be encoded is an error that names the path to it"
   }
 });
 
-Deno.test("the cause of such an error says what the codec said, and holds no value", async () => {
+Deno.test("the cause of such an error is the codec's error without the value", async () => {
   const { cause } = await errorOf([new Secret()]);
   assert.equal(String(cause), "DevalueError: Cannot stringify arbitrary non-POJOs");
   const codec: Codec = {
@@ -255,7 +255,7 @@ Deno.test("the cause of such an error says what the codec said, and holds no val
   assert.match(json.message, /'wrong.items\[0\].since' must be .*: received Date$/);
 });
 
-Deno.test("renewToken() of a new session is of no consequence", async () => {
+Deno.test("renewToken() of a new session has no effect", async () => {
   const { store, calls } = recording(new MemoryStore());
   const sessions = new SessionManager<Values>({ store });
   const session = await sessions.load(undefined);
@@ -294,7 +294,7 @@ Deno.test("merge() takes over another session's values, and ends it", async () =
     [["x"], 7, "kept"],
   );
   assert.deepEqual(session.deadline, new Date("2099-01-01T00:00:00Z"));
-  // Nothing is done before the commit: a handler that throws must lose nobody's cart.
+  // Nothing is done before the commit: a handler that throws must not lose the cart.
   assert.equal((await store.all()).size, 2);
   await sessions.commit(session);
   assert.equal((await store.all()).size, 1);
@@ -302,7 +302,7 @@ Deno.test("merge() takes over another session's values, and ends it", async () =
   assert.deepEqual((await sessions.load(other.token)).keys(), []);
 });
 
-Deno.test("merge() keeps the later deadline, and is false where there is no other session", async () => {
+Deno.test("merge() keeps the later deadline, and returns false if there is no other session", async () => {
   const store = new MemoryStore();
   const sessions = new SessionManager<Values>({ store });
   const session = await stored({ userId: 1 }, sessions);
@@ -333,7 +333,7 @@ Deno.test("merge() into a new session, and into one whose token is renewed", asy
   assert.deepEqual((await sessions.load(login.token)).keys(), ["cart", "userId"]);
 });
 
-Deno.test("merge() takes over several sessions, and ends them even where this one is destroyed", async () => {
+Deno.test("merge() takes over several sessions, and ends them even if this one is destroyed", async () => {
   const store = new MemoryStore();
   const sessions = new SessionManager<Values>({ store });
   const others = [await stored({ cart: ["x"] }, sessions), await stored({ userId: 2 }, sessions)];
@@ -349,14 +349,14 @@ Deno.test("merge() takes over several sessions, and ends them even where this on
   assert.equal((await store.all()).size, 0);
 });
 
-Deno.test("the status tells what became of the session, by this request or by another", async () => {
+Deno.test("the status says what this request or another has done to the session", async () => {
   const store = new MemoryStore();
   const sessions = new SessionManager<Values>({ store });
   const session = await stored({ userId: 1 }, sessions);
   const other = await sessions.load(session.token);
   session.destroy();
   const commit = sessions.commit(session);
-  // While it is being carried out, too.
+  // Also while it is being carried out.
   assert.deepEqual([session.status, session.token, session.keys()], ["destroyed", undefined, []]);
   await commit;
   assert.deepEqual([session.status, session.token, session.keys()], ["destroyed", undefined, []]);
@@ -373,8 +373,8 @@ Deno.test("the status tells what became of the session, by this request or by an
   assert.deepEqual([other.status, other.token, other.keys()], ["destroyed", undefined, []]);
 });
 
-// It would sign in again whom another request has signed out.
-Deno.test("what is put after another request has ended the session is not kept", async () => {
+// Otherwise a visitor whom another request has signed out would be signed in again.
+Deno.test("values that are put after another request has ended the session are dropped", async () => {
   const store = new MemoryStore();
   const sessions = new SessionManager<Values>({ store });
   const visitor = new Visitor(sessions.loadAndSave(async (request, session) => {
@@ -412,7 +412,7 @@ Deno.test("a session that another request has ended begins anew after destroy()"
   assert.equal((await sessions.load(session.token)).get("flash"), "kept");
 });
 
-Deno.test("destroy() during a commit gives a deadline of its own, and ends what is being written", async () => {
+Deno.test("destroy() during a commit begins a new deadline, and ends the session that is being written", async () => {
   const store = new MemoryStore();
   const sessions = new SessionManager<Values>({ store });
   const session = await stored({ userId: 1 }, sessions);
@@ -427,7 +427,7 @@ Deno.test("destroy() during a commit gives a deadline of its own, and ends what 
 });
 
 // A handler that streams goes on while its session is being saved.
-Deno.test("the cookie has the token that was written, and not one that is yet to be", async () => {
+Deno.test("the cookie has the token that was written, and not one that is still to be written", async () => {
   const sessions = new SessionManager<Values>();
   const session = await stored({ userId: 1 }, sessions);
   const token = session.token!;
@@ -441,13 +441,13 @@ Deno.test("the cookie has the token that was written, and not one that is yet to
   assert.ok(sessions.toSetCookie(session)!.startsWith(`session=${token};`));
 });
 
-Deno.test("a session past its deadline is none, whatever its row says", async () => {
+Deno.test("a session past its deadline is not found, even if its record is active", async () => {
   const store = new MemoryStore();
   const sessions = new SessionManager<Values>({ store, idleTimeout: 60_000 });
   const session = await stored({ userId: 1 }, sessions);
   session.deadline = inMs(30_000);
   await sessions.commit(session);
-  // What a request that had loaded it before makes of it.
+  // A request that had loaded the session before touches it.
   await touchAll(store, soon());
   assert.equal((await sessions.load(session.token)).get("userId"), 1);
   await later(31_000, async () => {
@@ -459,7 +459,7 @@ Deno.test("a session past its deadline is none, whatever its row says", async ()
   assert.equal((await store.all()).size, 0);
 });
 
-Deno.test("rememberMe() decides whether the cookie outlives the browser, and cookie.persist before", async () => {
+Deno.test("rememberMe(), and before it cookie.persist, decides whether the cookie outlives the browser", async () => {
   for (const persist of [true, false]) {
     const sessions = new SessionManager<Values>({ cookie: { persist } });
     let visits = 0;
@@ -487,7 +487,7 @@ Deno.test("rememberMe() decides whether the cookie outlives the browser, and coo
   assert.throws(() => session.rememberMe("yes" as unknown as boolean), TypeError);
 });
 
-/** A store whose only session cannot be decoded, and what became of it. */
+/** A store whose only session cannot be decoded, and the errors that were reported. */
 async function unreadable(data = bytes("\x00\x01 of another format: hunter2")): Promise<{
   readonly store: MemoryStore;
   readonly token: string;
@@ -516,7 +516,7 @@ Deno.test("a session that cannot be decoded is reported and kept, and its visito
     { session: token },
   );
   assert.equal(await visitor.text(), "undefined");
-  // Another version of the application may read it: neither the row nor the cookie is given up.
+  // Another version of the application may read it: the record and the cookie stay.
   assert.deepEqual([...(await store.all()).keys()], [key]);
   assert.equal(visitor.cookies.get("session"), token);
   assert.deepEqual(errors, [
@@ -531,7 +531,7 @@ Deno.test("a session that cannot be decoded is reported and kept, and its visito
   assert.deepEqual((await store.find(key))!.data, bytes("\x00\x01 of another format: hunter2"));
 });
 
-Deno.test("data that decodes to something else is as good as none", async () => {
+Deno.test("data that decodes to anything other than a session is an error", async () => {
   const texts = [
     "1",
     "[]",
@@ -542,7 +542,7 @@ Deno.test("data that decodes to something else is as good as none", async () => 
     "\xff",
     '[{"deadline":1,"values":1},1]',
     '[{"deadline":1,"values":2},["Date","2099-01-01T00:00:00.000Z"],["Set"]]',
-    // A key that is no string, and deadlines that no store keeps; the first one is Go's zero time.
+    // A key that is not a string, and deadlines that no store keeps; the first one is Go's zero time.
     '[{"deadline":1,"values":2},["Date","2099-01-01T00:00:00.000Z"],["Map",3,3],7]',
     '[{"deadline":1,"values":2},["Date","0001-01-01T00:00:00.000Z"],["Map"]]',
     '[{"deadline":1,"values":2},["Date","+020000-01-01T00:00:00.000Z"],["Map"]]',
@@ -584,7 +584,7 @@ Deno.test("a session that cannot be decoded is not touched, and merging it is an
   assert.ok(await store.find(key));
 });
 
-Deno.test("an onError that fails does not keep a visitor from a new session", async () => {
+Deno.test("a visitor gets a new session even if onError fails", async () => {
   const { store, token } = await unreadable();
   const failures = [
     () => {
@@ -602,12 +602,33 @@ Deno.test("an onError that fails does not keep a visitor from a new session", as
   }
 });
 
-Deno.test("a session is not decoded before it is asked for something", async () => {
+Deno.test("a session is not decoded before its values are used", async () => {
   const { store, token, key, errors, sessions } = await unreadable();
   await store.touch(key, inMs(3_600_000));
   const handler = sessions.loadAndSave(() => new Response());
   await new Visitor(handler, { session: token }).fetch();
   assert.deepEqual(errors, []);
+});
+
+Deno.test("reading the token, the deadline and the status of a session changes nothing", async () => {
+  const { store, token, key, errors, sessions } = await unreadable();
+  const session = await sessions.load(token);
+  for (let i = 0; i < 2; i++) {
+    assert.equal(session.token, undefined);
+    assert.ok(session.deadline > new Date());
+    assert.equal(session.status, "unmodified");
+  }
+  assert.deepEqual(errors, []);
+  session.has("userId");
+  session.has("userId");
+  assert.deepEqual(errors.length, 2);
+  assert.ok(await store.find(key));
+
+  const readable = await stored({ userId: 1 }, sessions);
+  const loaded = await sessions.load(readable.token);
+  assert.deepEqual([loaded.token, loaded.deadline], [readable.token, readable.deadline]);
+  const fresh = await sessions.load(undefined);
+  assert.deepEqual(fresh.deadline, fresh.deadline);
 });
 
 Deno.test("the options are checked when the manager is made", () => {

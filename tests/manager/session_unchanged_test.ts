@@ -1,4 +1,4 @@
-// What is done to a session and leaves it as it was: by itself, or because it is dropped.
+// Calls that leave a session as it was, by themselves or because they are discarded.
 
 import assert from "node:assert/strict";
 import {
@@ -15,7 +15,7 @@ import { cookiesOf, Visitor } from "../support/visitor.ts";
 
 type Values = Record<string, unknown>;
 
-/** A session that holds something of each kind, and what its store is asked for. */
+/** A session that holds a value of each kind, and the calls of its store. */
 async function scene(options: SessionManagerOptions = {}): Promise<{
   readonly sessions: SessionManager<Values>;
   readonly calls: string[];
@@ -36,7 +36,7 @@ async function scene(options: SessionManagerOptions = {}): Promise<{
   return { sessions, calls, inner, token, load: async () => await sessions.load(token) };
 }
 
-/** Commits a session; gives the calls that this makes. */
+/** Commits a session; returns the calls that this makes. */
 async function callsOf(
   { sessions, calls }: Awaited<ReturnType<typeof scene>>,
   session: Session<Values>,
@@ -60,7 +60,7 @@ Deno.test("ten puts of an equal value make one write and one cookie", async () =
   assert.deepEqual(calls.filter((name) => name !== "find"), ["commit"]);
 });
 
-Deno.test("what leaves a session as it was loaded writes nothing and sends no cookie", async () => {
+Deno.test("calls that leave a session as it was loaded write nothing and send no cookie", async () => {
   const acts: Record<string, (session: Session<Values>) => void> = {
     "put a string": (session) => session.put("theme", "dark"),
     "put undefined": (session) => session.put("nothing", undefined),
@@ -93,7 +93,7 @@ Deno.test("what leaves a session as it was loaded writes nothing and sends no co
   }
 });
 
-Deno.test("what changes a session is written", async () => {
+Deno.test("calls that change a session write it", async () => {
   const acts: Record<string, (session: Session<Values>) => void> = {
     "put another": (session) => session.put("theme", "light"),
     "put what JSON takes for equal": (session) => session.put("nothing", null),
@@ -118,14 +118,14 @@ Deno.test("what changes a session is written", async () => {
     assert.equal(session.status, "modified", name);
     assert.deepEqual(await callsOf(at, session), ["replace"], name);
     assert.ok(at.sessions.toSetCookie(session));
-    // And once it is, the same again is no change.
+    // Once it is written, the same again is no change.
     act(session);
     const isSame = !name.includes("in place");
     if (isSame) assert.deepEqual(await callsOf(at, session), [], name);
   }
 });
 
-Deno.test("a put of what was loaded leaves what another request has put meanwhile", async () => {
+Deno.test("a put of the loaded value leaves the value that another request has put meanwhile", async () => {
   const { sessions, load } = await scene();
   const [one, other] = [await load(), await load()];
   other.put("theme", "light");
@@ -138,7 +138,7 @@ Deno.test("a put of what was loaded leaves what another request has put meanwhil
   const session = await load();
   assert.deepEqual([session.get("theme"), session.get("n")], ["light", 1]);
   assert.equal(one.get("theme"), "light");
-  // From then on, that is what it compares with.
+  // From then on, it compares with that value.
   one.put("theme", "dark");
   await sessions.commit(one);
   assert.equal((await load()).get("theme"), "dark");
@@ -163,7 +163,7 @@ Deno.test("a renewal counts even if nothing else has changed", async () => {
   assert.notEqual(session.token, at.token);
 });
 
-Deno.test("what is put along with a new token counts, even if it is what was loaded", async () => {
+Deno.test("a value that is put along with a new token counts, even if it is the loaded one", async () => {
   const { sessions, load } = await scene();
   const [one, other] = [await load(), await load()];
   other.put("theme", "light");
@@ -174,7 +174,7 @@ Deno.test("what is put along with a new token counts, even if it is what was loa
   assert.equal((await sessions.load(one.token)).get("theme"), "dark");
 });
 
-Deno.test("with a codec that encodes the same differently each time, every put is a change", async () => {
+Deno.test("if a codec encodes a value differently each time, every put is a change", async () => {
   let nonce = 0;
   const codec: Codec = {
     encode: (content) => new Uint8Array([++nonce, ...devalueCodec.encode(content)]),
@@ -199,7 +199,7 @@ Deno.test("a value that cannot be encoded is an error even if it is put twice", 
   assert.deepEqual(await callsOf(at, session), []);
 });
 
-Deno.test("discard() drops whatever was done to a session", async () => {
+Deno.test("discard() drops all changes of a session", async () => {
   const acts: Record<string, (session: Session<Values>, other: string) => unknown> = {
     "put": (session) => session.put("theme", "light"),
     "change in place": (session) => (session.get("cart") as Map<string, unknown>).clear(),
@@ -254,13 +254,13 @@ Deno.test("discard() of a new session, and of one that was destroyed before", as
   await sessions.commit(session);
   session.put("n", 2);
   session.discard();
-  // That was committed.
+  // The destroy() was committed.
   assert.equal(session.status, "destroyed");
   assert.equal(await sessions.commit(session), undefined);
   assert.equal((await inner.all()).size, 1);
 });
 
-Deno.test("discard() during a commit drops what came after it", async () => {
+Deno.test("discard() during a commit drops the changes after it", async () => {
   const { sessions, load } = await scene();
   const session = await load();
   session.put("theme", "light");
@@ -276,7 +276,7 @@ Deno.test("discard() during a commit drops what came after it", async () => {
   assert.deepEqual([left.get("theme"), left.has("n")], ["light", false]);
 });
 
-Deno.test("discard() leaves the cookie of what was committed before", async () => {
+Deno.test("discard() leaves the cookie of an earlier commit", async () => {
   const sessions = new SessionManager<Values>();
   const visitor = new Visitor(sessions.loadAndSave(async (_, session) => {
     session.put("n", 1);

@@ -7,4 +7,9 @@ for (const database of [...databases, mssql]) {
     (test) => withStore(database, ({ store }) => test(store)),
     database.ignored,
   );
+  testStoreContract(
+    `${database.name} through sequelize.query`,
+    (test) => withStore(database, ({ store }) => test(store), { driver: "sequelize" }),
+    database.ignored,
+  );
 }

@@ -6,7 +6,7 @@ import { testStoreContract } from "../support/store_contract.ts";
 
 testStoreContract("MemoryStore", (test) => test(new MemoryStore()));
 
-Deno.test("MemoryStore removes what has expired as sessions are committed, a minute apart", async () => {
+Deno.test("MemoryStore removes expired sessions on commits, at most once a minute", async () => {
   const store = new MemoryStore();
   await store.commit("expired", bytes("data"), inMs(0));
   await store.commit("active", bytes("data"), inMs(600_000));

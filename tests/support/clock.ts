@@ -1,4 +1,4 @@
-/** Runs `test` while the clock shows what `now` says, in milliseconds; the timers go on as ever. */
+/** Runs `test` while `now` is the clock, in milliseconds; the timers are not affected. */
 export async function withClock<T>(now: () => number, test: () => T | Promise<T>): Promise<T> {
   const real = Date.now;
   Date.now = now;
@@ -9,13 +9,13 @@ export async function withClock<T>(now: () => number, test: () => T | Promise<T>
   }
 }
 
-/** Runs `test` while the clock moves on by a millisecond from each reading to the next. */
+/** Runs `test` while the clock advances by a millisecond at each reading. */
 export function ticking<T>(test: () => T | Promise<T>): Promise<T> {
   let now = Date.now();
   return withClock(() => now++, test);
 }
 
-/** Runs `test` so many milliseconds later. */
+/** Runs `test` with a clock that is so many milliseconds ahead. */
 export function later<T>(ms: number, test: () => T | Promise<T>): Promise<T> {
   const real = Date.now;
   return withClock(() => real() + ms, test);

@@ -1,4 +1,4 @@
-// The databases that the tests run on: SQLite always, the others if an environment variable names one.
+// The databases that the tests run on: always SQLite, and each other one if an environment variable names it.
 
 import { isBuiltin } from "node:module";
 import { join } from "node:path";
@@ -13,16 +13,16 @@ import { loadSqlite3 } from "./sqlite3.ts";
 export interface Database {
   readonly name: string;
   readonly dialect: "sqlite" | "postgres" | "mariadb" | "mysql" | "mssql";
-  /** Why the tests on it are ignored, or `undefined` where they run. */
+  /** Why the tests on it are ignored, or `undefined` if they run. */
   readonly ignored: string | undefined;
   /** Lends a Sequelize instance for the length of a test. */
   connect(test: Test, options?: Options): Promise<void>;
 }
 
-/** A test on a database; `address` is what another process can reach it by: see {@linkcode open}. */
+/** A test on a database; another process can open it by `address`: see {@linkcode open}. */
 type Test = (sequelize: Sequelize, address: string) => Promise<void>;
 
-/** An open store, and what it stands on. */
+/** An open store, and its database. */
 export interface Fixture {
   readonly store: SequelizeStore;
   readonly sequelize: Sequelize;
@@ -30,12 +30,12 @@ export interface Fixture {
   readonly statements: string[];
 }
 
-/** What the address of a SQLite file starts with if `node:sqlite` opens it, and not the package `sqlite3`. */
+/** The prefix of a SQLite file's address if `node:sqlite` opens it instead of the package `sqlite3`. */
 const NODE_SQLITE = "node-sqlite:";
 
 /** Opens a database by its URL, or SQLite by its file, which may have `node-sqlite:` in front. */
 export function open(address: string, options: Options = {}): Sequelize {
-  // A test server's certificate is nobody's.
+  // A test server's certificate is self-signed.
   const unencrypted = { dialectOptions: { options: { encrypt: false } } };
   const quiet = { logging: false, ...(address.startsWith("mssql:") && unencrypted), ...options };
   return /^\w+:\/\//.test(address)
@@ -76,7 +76,7 @@ export const withoutNodeSqlite: string | undefined = isBuiltin("node:sqlite")
   ? undefined
   : "this runtime has no node:sqlite";
 
-/** SQLite in memory and in a file; `prefix` is what the addresses start with. */
+/** SQLite in memory and in a file; the addresses start with `prefix`. */
 function sqlite(name: string, prefix: string, ignored?: string): [Database, Database] {
   const inMemory: Database = {
     name: `${name} in memory`,
@@ -116,10 +116,10 @@ export const mariadb: readonly Database[] = [
   server("MariaDB through mariadb", "mariadb", "TEST_MARIADB_URL"),
   server("MariaDB through mysql2", "mysql", "TEST_MYSQL_URL"),
 ];
-/** Put through the contract alone: the other tests' own SQL is not for it. */
+/** A database for the contract only, because the SQL of other tests does not run on it. */
 export const mssql: Database = server("SQL Server", "mssql", "TEST_MSSQL_URL");
 export const servers: readonly Database[] = [postgres, ...mariadb];
-/** Those that another connection, or another process, can have a part in. */
+/** The databases that several connections or processes can share. */
 export const shared: readonly Database[] = [ownInFile, inFile, ...servers];
 /** `node:sqlite` comes first: it needs no build, so that tests on the first one always run. */
 export const databases: readonly Database[] = [ownInMemory, inMemory, ...shared];
@@ -147,7 +147,7 @@ export function freshTableName(): string {
   return `sessions_${process.pid}_${++tables}`;
 }
 
-/** Opens a store on a table of its own, without a cleanup loop unless asked for; drops the table after. */
+/** Opens a store on a table of its own, by default without a cleanup loop; drops the table afterwards. */
 export async function withStore(
   database: Database,
   test: (fixture: Fixture) => Promise<void>,
@@ -182,7 +182,7 @@ export function text(data: Uint8Array | undefined): string | undefined {
   return data && new TextDecoder().decode(data);
 }
 
-/** A moment so many milliseconds from now; in the past where negative. */
+/** A moment so many milliseconds from now; in the past if negative. */
 export function inMs(ms: number): Date {
   return new Date(Date.now() + ms);
 }

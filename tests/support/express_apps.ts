@@ -1,4 +1,4 @@
-// One website in Express and in Fastify: what the tests of the middlewares visit.
+// One website in Express and in Fastify, which the tests of the middlewares visit.
 
 import fastifyCookie from "@fastify/cookie";
 import fastifySession from "@fastify/session";
@@ -12,22 +12,22 @@ import type { Gate } from "./gate.ts";
 
 const SECRET = "a secret of thirty-two characters or more";
 
-/** How a middleware is set up. */
+/** The options of a middleware. */
 export interface AppOptions {
   readonly store: ExpressStore;
-  /** In milliseconds; without, the cookie ends with the browser. */
+  /** In milliseconds; if it is left out, the cookie ends with the browser. */
   readonly maxAge?: number;
   readonly rolling?: boolean;
   readonly resave?: boolean;
   readonly saveUninitialized?: boolean;
   readonly unset?: "destroy" | "keep";
-  /** Holds up the requests to `/slow/...`, once they have loaded their session. */
+  /** Delays the requests to `/slow/...` after they have loaded their session. */
   readonly slow?: { readonly entered: Gate; readonly left: Gate };
 }
 
 /** The calls that both middlewares' sessions have. */
 interface AnySession {
-  // deno-lint-ignore no-explicit-any -- whatever a test puts
+  // deno-lint-ignore no-explicit-any -- a test may put anything
   [key: string]: any;
   regenerate(callback: (error?: unknown) => void): void;
   save(callback: (error?: unknown) => void): void;
@@ -35,9 +35,9 @@ interface AnySession {
   destroy(callback: (error?: unknown) => void): void;
 }
 
-/** A request and its answer, whichever framework they are of. */
+/** A request and its answer, of either framework. */
 interface Exchange {
-  /** The session by now: to regenerate it puts another one into the request. */
+  /** Returns the current session: regenerating it puts another one into the request. */
   session(): AnySession;
   unset(): void;
   answer(text: string): void;
@@ -99,7 +99,7 @@ export async function whileExpressServes(
   test: (address: string) => Promise<void>,
 ): Promise<void> {
   const app = express();
-  // So that Express prints no error that comes after its answer.
+  // Keeps Express from printing errors that come after its answer.
   app.set("env", "test");
   app.use(session({
     store,
@@ -119,7 +119,7 @@ export async function whileExpressServes(
     };
     handle(request.path, exchange, slow).catch(next);
   });
-  // Express's own prints what it is told.
+  // Express's own handler prints the error.
   app.use((error: Error, _: ExpressRequest, response: ExpressResponse, _next: unknown) => {
     if (!response.headersSent) response.status(500).send(error.message);
     else response.destroy();

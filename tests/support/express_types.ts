@@ -1,4 +1,4 @@
-// Compiled, and never run: that the store has the types that the middlewares want.
+// Compiled, and never run: the store has the types that the middlewares expect.
 
 import fastifySession, { type SessionStore } from "@fastify/session";
 import express from "express";
@@ -7,7 +7,7 @@ import fastify from "fastify";
 import { ExpressStore, type StoredSession } from "../../src/express/mod.ts";
 import { MemoryStore } from "../../src/manager/mod.ts";
 
-// As applications do it.
+// What applications write.
 declare module "express-session" {
   interface SessionData {
     userId: number;

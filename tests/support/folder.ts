@@ -8,7 +8,7 @@ export async function withFolder(test: (folder: string) => Promise<void>): Promi
   try {
     await test(folder);
   } finally {
-    // A browser that has just ended may still be tidying up.
+    // A browser that has just ended may still write to it.
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

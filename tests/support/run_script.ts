@@ -9,7 +9,7 @@ export interface Script {
   readonly process: ChildProcess;
   /** Resolves once the script has ended. */
   readonly ended: Promise<{ readonly code: number | null; readonly output: string }>;
-  /** Resolves once the script has printed something that matches, with what the first group holds. */
+  /** Resolves with the first group of the pattern once the script has printed a match. */
   printed(pattern: RegExp): Promise<string>;
 }
 
@@ -63,7 +63,7 @@ export async function whileDemoRuns(
   }
 }
 
-/** Runs an example on a free port for the length of a test, in a folder that its database goes to. */
+/** Runs an example on a free port for the length of a test, in a folder for its database. */
 export async function whileExampleRuns(
   path: string,
   cwd: string,
@@ -81,7 +81,7 @@ export async function whileExampleRuns(
   }
 }
 
-/** A port that nobody listened on a moment ago. */
+/** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-// What every session store has to do. Any store can be put through it: see testStoreContract.
+// The contract of a session store as tests, for any store: see testStoreContract.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -7,7 +7,7 @@ import { bytes, inMs, soon, text } from "./databases.ts";
 
 type Use = (test: (store: FullSessionStore) => Promise<void>) => Promise<void>;
 
-/** Tokens that no store knows: too long, empty, or with a character that a token does not have. */
+/** Malformed tokens: too long, empty, or with a character that is not allowed. */
 export const MALFORMED_TOKENS: readonly string[] = [
   "",
   "x".repeat(256),
@@ -23,7 +23,7 @@ export const MALFORMED_TOKENS: readonly string[] = [
   "\ud800",
 ];
 
-/** Every character that a token may have. */
+/** The characters that are allowed in a token. */
 const TOKEN_CHARACTERS = Array.from({ length: 94 }, (_, i) => String.fromCharCode(0x21 + i))
   .filter((character) => character !== '"' && character !== "'");
 
@@ -39,11 +39,11 @@ const anyExpiry = fc.date({
 });
 
 const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<void>>> = {
-  "find() is undefined where the token is missing": async (store) => {
+  "find() returns undefined if the token is missing": async (store) => {
     assert.equal(await store.find("missing"), undefined);
   },
 
-  "find() gives back what was committed, to the byte and the millisecond": async (store) => {
+  "find() returns what was committed, to the byte and the millisecond": async (store) => {
     const expiry = new Date("2100-02-03T04:05:06.789Z");
     await store.commit("token", bytes("data"), expiry);
     assert.deepEqual(await store.find("token"), { token: "token", data: bytes("data"), expiry });
@@ -67,12 +67,12 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal(text((await store.find("token"))?.data), "new");
   },
 
-  "find() is undefined once the expiry has passed": async (store) => {
+  "find() returns undefined once the expiry has passed": async (store) => {
     await store.commit("token", bytes("data"), inMs(0));
     assert.equal(await store.find("token"), undefined);
   },
 
-  "delete() removes a session, and does nothing where there is none": async (store) => {
+  "delete() removes a session, and does nothing if there is none": async (store) => {
     await store.commit("token", bytes("data"), soon());
     await store.delete("token");
     assert.equal(await store.find("token"), undefined);
@@ -130,7 +130,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal((await store.all()).size, 0);
   },
 
-  "the caller may change its array and date as soon as it has called": async (store) => {
+  "the caller may change its array and date right after the call": async (store) => {
     const data = bytes("data");
     const expiry = new Date("2100-01-01T00:00:00Z");
     const calls = Array.from({ length: 20 }, (_, i) => store.commit(`token${i}`, data, expiry));
@@ -141,7 +141,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal((await store.all()).size, 20);
   },
 
-  "the same goes for replace() and touch()": async (store) => {
+  "the caller may do so after replace() and touch() as well": async (store) => {
     await store.commit("replaced", bytes("old"), soon());
     await store.commit("touched", bytes("data"), soon());
     const [current, next] = [bytes("old"), bytes("new")];
@@ -160,7 +160,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     }
   },
 
-  "what find() gives is the caller's own": async (store) => {
+  "find() returns a copy to each caller": async (store) => {
     await store.commit("token", bytes("data"), soon());
     const found = await Promise.all(Array.from({ length: 20 }, () => store.find("token")));
     found[0]!.data.fill(0);
@@ -171,7 +171,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     }
   },
 
-  // Read-then-write stores fail with a unique violation, or leave two rows.
+  // Stores that read and then write fail with a unique violation, or leave two rows.
   "100 parallel first commits of one token make one session": async (store) => {
     const commits = Array.from({ length: 100 }, (_, i) => `data${i}`);
     await Promise.all(commits.map((data) => store.commit("token", bytes(data), soon())));
@@ -235,8 +235,8 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.deepEqual(await store.find("token"), { token: "token", data: bytes("data"), expiry });
   },
 
-  // MySQL and MariaDB count only the rows that an update changes.
-  "touch() with the expiry that the session has is true": async (store) => {
+  // MySQL and MariaDB count only rows that an update changes.
+  "touch() with the expiry that the session has returns true": async (store) => {
     const expiry = soon();
     await store.commit("token", bytes("data"), expiry);
     assert.equal(await store.touch("token", expiry), true);
@@ -244,7 +244,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.deepEqual(await Promise.all(twice), [true, true]);
   },
 
-  "touch() can make a session expire, and a later one does not revive it": async (store) => {
+  "touch() can end a session, and a later one does not revive it": async (store) => {
     await store.commit("token", bytes("data"), soon());
     const touches = [inMs(90_000), inMs(-1), soon()].map((at) => store.touch("token", at));
     assert.deepEqual(await Promise.all(touches), [true, true, false]);
@@ -252,7 +252,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
   },
 
   // A slow request must not bring back a session that was logged out meanwhile.
-  "touch() of a missing, deleted or expired session is false, and inserts nothing": async (
+  "touch() of a missing, deleted or expired session returns false and inserts nothing": async (
     store,
   ) => {
     await store.commit("deleted", bytes("data"), soon());
@@ -264,7 +264,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal((await store.all()).size, 0);
   },
 
-  "replace() writes where the session holds the data that the caller has seen": async (store) => {
+  "replace() writes if the session holds the data that the caller has seen": async (store) => {
     const expiry = inMs(120_000);
     await store.commit("token", bytes("old"), soon());
     assert.equal(await store.replace("token", bytes("old"), bytes("new"), expiry), true);
@@ -273,14 +273,14 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal(text((await store.find("token"))?.data), "new");
   },
 
-  "replace() with the data and expiry that the session has is true": async (store) => {
+  "replace() with the data and expiry that the session has returns true": async (store) => {
     const expiry = soon();
     await store.commit("token", bytes("data"), expiry);
     assert.equal(await store.replace("token", bytes("data"), bytes("data"), expiry), true);
     assert.equal(await store.replace("token", bytes("else"), bytes("else"), expiry), false);
   },
 
-  "replace() of a missing, deleted or expired session is false, and inserts nothing": async (
+  "replace() of a missing, deleted or expired session returns false and inserts nothing": async (
     store,
   ) => {
     const [old, next] = [bytes("old"), bytes("new")];
@@ -293,7 +293,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal((await store.all()).size, 0);
   },
 
-  // Stores that overwrite lose all but one of the increments that run side by side.
+  // Stores that overwrite lose all except one of the parallel increments.
   "50 parallel increments by find() and replace() lose none": async (store) => {
     await store.commit("counter", bytes("0"), soon());
     const increment = async (): Promise<void> => {
@@ -307,12 +307,12 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.equal(text((await store.find("counter"))?.data), "50");
   },
 
-  "all() is an empty map where no session is active": async (store) => {
+  "all() returns an empty map if no session is active": async (store) => {
     await store.commit("expired", bytes("data"), inMs(-1));
     assert.deepEqual(await store.all(), new Map());
   },
 
-  "all() has the active sessions": async (store) => {
+  "all() returns the active sessions": async (store) => {
     await store.commit("a", bytes("1"), soon());
     await store.commit("b", bytes("2"), soon());
     await store.commit("expired", bytes("3"), inMs(-1));
@@ -332,13 +332,15 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     }
   },
 
-  "entries() refuses a page size that is none": async (store) => {
+  "entries() refuses a page size that is out of range": async (store) => {
     for (const pageSize of [0, -1, 1.5, NaN, 10_001]) {
       await assert.rejects(store.entries({ pageSize }).next(), RangeError);
     }
   },
 
-  "deleteExpired() deletes what has expired, counts it, and keeps the rest": async (store) => {
+  "deleteExpired() deletes and counts the expired sessions, and keeps the others": async (
+    store,
+  ) => {
     assert.equal(await store.deleteExpired(), 0);
     for (let i = 0; i < 25; i++) await store.commit(`expired${i}`, bytes("data"), inMs(-i));
     await store.commit("active", bytes("data"), soon());
@@ -347,7 +349,7 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     assert.deepEqual([...(await store.all()).keys()], ["active"]);
   },
 
-  "any token and any bytes come back as they were": async (store) => {
+  "any token and any bytes are found as they were committed": async (store) => {
     const property = async (token: string, data: Uint8Array, expiry: Date): Promise<void> => {
       await store.commit(token, data, expiry);
       assert.deepEqual(await store.find(token), { token, data: new Uint8Array(data), expiry });
@@ -361,19 +363,19 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
     await fc.assert(fc.asyncProperty(anyToken, anyData, anyExpiry, property), { numRuns: 60 });
   },
 
-  "data from nothing to 1 MiB comes back as it was": async (store) => {
+  "data from 0 bytes to 1 MiB is found as it was committed": async (store) => {
     const property = async (size: number, seed: number): Promise<void> => {
       const data = Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8) * seed) % 256);
       await store.commit("large", data, soon());
       assert.deepEqual((await store.find("large"))?.data, data);
     };
-    // Around the ends of TINYBLOB, BLOB and the range; and anywhere in between.
+    // Around the limits of TINYBLOB, BLOB and the range, and anywhere in between.
     for (const size of [0, 1, 255, 256, 65_535, 65_536, 1024 * 1024]) await property(size, 1);
     const anySize = fc.nat({ max: 1024 * 1024 });
     await fc.assert(fc.asyncProperty(anySize, fc.nat(), property), { numRuns: 5 });
   },
 
-  "many tokens at once come back as they were": async (store) => {
+  "many tokens at once are found as they were committed": async (store) => {
     const property = async (tokens: string[], data: Uint8Array): Promise<void> => {
       const expiry = soon();
       await Promise.all(tokens.map((token) => store.commit(token, data, expiry)));
@@ -389,11 +391,11 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
 };
 
 /**
- * Puts a store through the contract.
+ * Tests that a store keeps the contract.
  *
- * @param name The store's name, with which the tests' names begin.
+ * @param name The store's name, which begins the names of the tests.
  * @param use Lends an empty store for the length of a test.
- * @param ignored Why the tests are ignored, or `undefined` where they run.
+ * @param ignored Why the tests are ignored, or `undefined` if they run.
  */
 export function testStoreContract(name: string, use: Use, ignored?: string): void {
   const reason = ignored === undefined ? "" : ` (ignored: ${ignored})`;

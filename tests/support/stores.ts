@@ -1,15 +1,15 @@
-// Stores that are watched, lack something, or go wrong; and what is done to all that one holds.
+// Stores that record their calls, lack some or fail; and changes of all sessions of a store.
 
 import type { FullSessionStore, SessionStore } from "../../src/store/store.ts";
 
-/** A call that a session manager makes. */
+/** A call that a session manager makes of its store. */
 export type Call = "find" | "commit" | "delete" | "replace" | "touch";
 
-/** No more than what a session manager needs. */
+/** The calls that a session manager needs. */
 export const MINIMAL: readonly Call[] = ["find", "commit", "delete"];
 export const ALL_CALLS: readonly Call[] = [...MINIMAL, "replace", "touch"];
 
-/** A store, and the names of the calls that were made of it, in order. */
+/** A store, and the names of its calls so far, in order. */
 export function recording<T extends Partial<FullSessionStore>>(
   store: T,
 ): { readonly store: T; readonly calls: string[] } {
@@ -25,7 +25,7 @@ export function recording<T extends Partial<FullSessionStore>>(
   return { store: new Proxy(store, { get }), calls };
 }
 
-/** A store with these calls alone; `around` is given each one that is made, to make it. */
+/** A store with only these calls; `around` is called with each one, and makes it. */
 export function withCalls(
   store: FullSessionStore,
   names: readonly Call[],

@@ -36,7 +36,7 @@ export class Visitor {
   }
 }
 
-/** What answers a visitor's requests over HTTP. */
+/** A handler that sends a visitor's requests over HTTP. */
 export function fetchFrom(address: string): Handler {
   return async (request) => {
     const { method, headers } = request;
@@ -56,7 +56,7 @@ export function cookiesOf(response: Response): SetCookie[] {
   return response.headers.getSetCookie().map((header) => parseSetCookie(header));
 }
 
-/** Runs `test` while nothing is printed; gives what `console.error` was called with. */
+/** Runs `test` while nothing is printed; returns the arguments of all calls of `console.error`. */
 export async function silently(test: () => Promise<void>): Promise<unknown[]> {
   const { error } = console;
   const logged: unknown[] = [];

@@ -9,10 +9,10 @@ import { open } from "../support/databases.ts";
 
 const sequelize = open("node-sqlite::memory:");
 
-// deno-lint-ignore no-explicit-any -- what JavaScript may pass
+// deno-lint-ignore no-explicit-any -- JavaScript may pass anything
 type Anything = any;
 
-/** Each way of giving options, and the action that its errors name. */
+/** Each function that takes options, and the action that its errors name. */
 const ENTRY_POINTS: [string, (options: Anything) => unknown][] = [
   ["create the session manager", (options) => new SessionManager(options)],
   ["create the Express store", (options) => new ExpressStore(new MemoryStore(), options)],
@@ -52,7 +52,7 @@ for (const [action, call] of ENTRY_POINTS) {
   });
 }
 
-Deno.test("the nearest option is the one that was meant", async () => {
+Deno.test("an error suggests the option that was meant", async () => {
   const expected: [string, (options: Anything) => unknown, Anything, string][] = [
     ["table", ENTRY_POINTS[2]![1], { table: "x" }, "tableName"],
     ["cleanupIntervall", ENTRY_POINTS[2]![1], { cleanupIntervall: 1000 }, "cleanupInterval"],
@@ -68,7 +68,7 @@ Deno.test("the nearest option is the one that was meant", async () => {
   }
 });
 
-Deno.test("the lifetime of the cookie is told to be the manager's", async () => {
+Deno.test("a lifetime among the cookie's options is an error that points to the manager's", async () => {
   for (const name of ["maxAge", "expires"]) {
     const { message } = await errorOf(() =>
       new SessionManager({ cookie: { [name]: 1 } as Anything })
@@ -97,7 +97,7 @@ Deno.test("null is refused for each option, and undefined is the default", async
   }
 });
 
-Deno.test("a duration below a second is refused, unless it is said to be meant", async () => {
+Deno.test("a duration below a second is refused, except as { milliseconds }", async () => {
   const refused: [number, number, string][] = [
     [0, 3, "lifetime"],
     [0, 999, "idleTimeout"],
@@ -114,7 +114,7 @@ Deno.test("a duration below a second is refused, unless it is said to be meant",
   }
 });
 
-Deno.test("a lifetime of some seconds brings a warning, unless it is said to be meant", () => {
+Deno.test("a lifetime of some seconds brings a warning, except as { milliseconds }", () => {
   const { emitWarning } = process;
   const warnings: string[] = [];
   process.emitWarning = (warning: string | Error): void => void warnings.push(String(warning));
@@ -136,7 +136,7 @@ Deno.test("a lifetime of some seconds brings a warning, unless it is said to be 
   );
 });
 
-Deno.test("a store without its await, and a constructor in place of open(), are told so", async () => {
+Deno.test("a missing await, and new instead of open(), are errors that say so", async () => {
   const opening = SequelizeStore.open(sequelize, { cleanupInterval: 0, sync: false });
   for (
     const call of [
@@ -154,7 +154,7 @@ Deno.test("a store without its await, and a constructor in place of open(), are 
   assert.match(message, /use `await SequelizeStore\.open\(sequelize\)`/);
 });
 
-Deno.test("what is no Sequelize instance is told so", async () => {
+Deno.test("a value that is not a Sequelize instance is an error that says so", async () => {
   const wrong = [
     "postgres://host/name",
     { getDialect: () => "postgres" },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RecentKeys } from "../../src/util/recent_keys.ts";
 import { withClock } from "../support/clock.ts";
 
-Deno.test("RecentKeys forgets what is too old, and the oldest where there are too many", async () => {
+Deno.test("RecentKeys forgets keys that are too old, and the oldest ones if there are too many", async () => {
   let ms = 0;
   await withClock(() => ms, () => {
     const keys = new RecentKeys<number>({ maxAge: 10, maxSize: 3 });
