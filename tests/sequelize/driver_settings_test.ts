@@ -255,7 +255,7 @@ testOn(mariadb, "tokens with a backslash are looked up by the index", async (dat
     for (let i = 0; i < 50; i++) await store.commit(`a\\b${i}`, bytes("data"), soon());
     statements.length = 0;
     await store.find("a\\b7");
-    const sql = statements[0]!.replace(/^Executing \(.*?\): /, "EXPLAIN ");
+    const sql = statements[0]!.replace(/^Executed \(.*?\): /, "EXPLAIN ");
     const [plan] = await sequelize.query<{ key: string }>(sql, { type: QueryTypes.SELECT });
     assert.match(sql, /_ascii X'615c6237'/);
     assert.equal(plan!.key, "PRIMARY");

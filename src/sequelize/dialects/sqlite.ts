@@ -176,12 +176,13 @@ function toSessions(rows: readonly Row[]): SessionRecord[] {
   });
 }
 
-const DATE = /^(\S+)[ T]([\d:.]+) ?([+-]\d\d):?(\d\d)?$/;
+// Without an offset it is in UTC, as the store writes it.
+const DATE = /^(\S+)[ T]([\d:.]+) ?(?:Z|([+-]\d\d):?(\d\d)?)?$/;
 
 function toDate(expiry: unknown): Date | undefined {
   const match = isString(expiry) ? DATE.exec(expiry) : null;
   if (match === null) return undefined;
-  const [, day, time, hours, minutes = "00"] = match;
+  const [, day, time, hours = "+00", minutes = "00"] = match;
   const date = new Date(`${day}T${time}${hours}:${minutes}`);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
