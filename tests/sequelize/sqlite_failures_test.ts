@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import { QueryTypes, Sequelize } from "sequelize";
+import { QueryTypes, type Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
 import { bytes, databases, inMs, open, soon, testOn } from "../support/databases.ts";
 

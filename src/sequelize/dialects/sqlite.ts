@@ -1,6 +1,6 @@
 // SQLite, which returns the rows that an UPDATE wrote since version 3.35. Its columns hold values of any type,
-// and it compares dates as text. Its parameters are numbered by where they first stand, whatever their names:
-// the texts have them in order.
+// and it compares dates as text. It numbers parameters by their first appearance, whatever their names:
+// each text has them in order.
 
 import { Buffer } from "node:buffer";
 import type { SessionRecord } from "../../store/store.ts";

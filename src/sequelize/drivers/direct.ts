@@ -37,7 +37,7 @@ export abstract class DirectDriver<Connection> implements Driver {
   readonly #sequelize: Sequelize;
   readonly #internals: SequelizeInternals;
   readonly #generic: GenericDriver;
-  /** The instance's own method, as long as nobody replaces it. */
+  /** The instance's `query` when this driver was made. */
   readonly #query: unknown;
   /** Whether statements are prepared; no longer once a pooler was found to mix up their names. */
   #prepares = true;
@@ -74,7 +74,7 @@ export abstract class DirectDriver<Connection> implements Driver {
     transaction: Transaction | null,
   ): Promise<Outcome> {
     // In a transaction, because Sequelize rolls it back after some errors, and an error of preparing would
-    // spoil it. And if `query` was replaced: whoever did so wants to see each statement.
+    // spoil it. Also if `query` was replaced since, because its replacement is meant to see each statement.
     if (transaction || this.#sequelize.query !== this.#query) {
       return await this.#generic.send(statement, parameters, transaction);
     }

@@ -58,7 +58,7 @@ export class SqliteDriver extends DirectDriver<Database> {
       await entry.ready;
       return await outcomeOf((done) => entry.prepared[method](parameters, done));
     } catch (error) {
-      // sqlite3 leaves a statement that has failed where it is: what it has locked would stay locked.
+      // sqlite3 does not reset a statement that has failed, which would keep its lock on the file.
       if (entries.get(text) === entry) {
         entries.delete(text);
         entry.prepared.finalize();
@@ -83,7 +83,7 @@ export class SqliteDriver extends DirectDriver<Database> {
 
 function outcomeOf(send: (done: Callback) => void): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    send(function (error, rows = []) {
+    send(function (error, rows = []): void {
       if (error) reject(error);
       else resolve({ rows, count: this.changes ?? 0 });
     });
