@@ -50,12 +50,12 @@ export interface SequelizeStoreOptions {
   /** Stops the cleanup loop when aborted; the store itself goes on working. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told of each failed cleanup, and waited for; the loop goes on. By default the message alone goes to
-   * `console.error`.
+   * Called with the error of each failed cleanup, and awaited; the loop goes on. By default only the message
+   * goes to `console.error`.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
-   * Whether `open` creates the table and its index where they are missing. `false` makes no query, and
+   * Whether `open` creates the table and its index if they are missing. `false` makes no query, and
    * the database user needs no permission to create anything.
    *
    * @default {true}

@@ -1,4 +1,4 @@
-// Takes out of a database error what would bring tokens and data into the logs of whoever prints it.
+// Removes from a database error what would put tokens and data into the logs.
 
 /**
  * The fields in which Sequelize and the drivers keep the statement, its parameters, or the row that was
@@ -16,7 +16,7 @@ interface Revealing extends Partial<Record<(typeof REVEALING)[number] | "errors"
   readonly original?: unknown;
 }
 
-/** Redacts an error and the driver's error inside it, in place; answers with the same error. */
+/** Redacts an error and the driver's error inside it, in place; returns the same error. */
 export function redact(error: unknown): unknown {
   const { parent, original } = (error ?? {}) as Revealing;
   for (const each of new Set([error, parent, original])) {

@@ -2,7 +2,12 @@
 
 import assert from "node:assert/strict";
 import { type Options, QueryTypes, Sequelize } from "sequelize";
-import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
+import { type DriverChoice, SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
+import { fixed } from "../../src/sequelize/drivers/driver.ts";
+import { GenericDriver } from "../../src/sequelize/drivers/generic.ts";
+import { MariadbDriver } from "../../src/sequelize/drivers/mariadb.ts";
+import { Mysql2Driver } from "../../src/sequelize/drivers/mysql2.ts";
+import { PgDriver } from "../../src/sequelize/drivers/pg.ts";
 import {
   bytes,
   type Database,
@@ -37,25 +42,29 @@ async function everyVerb(store: SequelizeStore): Promise<void> {
   }
 }
 
-/** How statements were sent: Sequelize hands its options to `logging`, too, and a direct driver does not. */
-function watched(): {
-  readonly ways: Set<string>;
-  readonly logging: (sql: string, ms?: number) => void;
-} {
-  const ways = new Set<string>();
-  const logging = (...args: unknown[]): void =>
-    void ways.add(args.length > 2 ? "sequelize" : "direct");
-  return { ways, logging };
+/** How the statements of a call are sent: what goes through Sequelize makes an instance of its Query. */
+async function wayOf(sequelize: Sequelize, call: () => Promise<unknown>): Promise<DriverChoice> {
+  const { dialect } = sequelize as unknown as {
+    dialect: { Query: new (...args: never[]) => object };
+  };
+  const { Query } = dialect;
+  let way: DriverChoice = "direct";
+  dialect.Query = class extends Query {
+    constructor(...args: never[]) {
+      super(...args);
+      way = "sequelize";
+    }
+  };
+  await call();
+  dialect.Query = Query;
+  return way;
 }
 
 testOn(databases, "statements go the way that the option says", async (database) => {
   for (const driver of ["direct", "sequelize"] as const) {
-    const { ways, logging } = watched();
-    await withStore(database, async ({ store }) => {
-      ways.clear();
-      await store.find("token");
-      assert.deepEqual([...ways], [driver]);
-    }, { driver, logging });
+    await withStore(database, async ({ store, sequelize }) => {
+      assert.equal(await wayOf(sequelize, () => store.find("token")), driver);
+    }, { driver });
   }
 });
 
@@ -64,7 +73,7 @@ const UNUSUAL: Record<string, (sequelize: Sequelize) => unknown> = {
   "a query method of the application's": (sequelize) => {
     const { query } = sequelize;
     return Object.assign(sequelize, {
-      query(this: Sequelize, ...args: Parameters<Sequelize["query"]>) {
+      query(this: Sequelize, ...args: Parameters<Sequelize["query"]>): Promise<unknown> {
         return query.apply(this, args);
       },
     });
@@ -79,7 +88,6 @@ const UNUSUAL: Record<string, (sequelize: Sequelize) => unknown> = {
 for (const [name, change] of Object.entries(UNUSUAL)) {
   testOn(databases, `with ${name}, statements go through Sequelize`, async (database) => {
     await database.connect(async (sequelize) => {
-      const { ways, logging } = watched();
       const tableName = freshTableName();
       const options: SequelizeStoreOptions = { tableName, cleanupInterval: 0 };
       const plain = await SequelizeStore.open(sequelize, options);
@@ -91,11 +99,10 @@ for (const [name, change] of Object.entries(UNUSUAL)) {
       const store = await SequelizeStore.open(sequelize, {
         ...options,
         sync: false,
-        logging,
+        driver: "direct",
       });
       Object.assign(connectionManager, { lib, releaseConnection });
-      await store.find("token");
-      assert.deepEqual([...ways], ["sequelize"]);
+      assert.equal(await wayOf(sequelize, () => store.find("token")), "sequelize");
       await plain.model.drop();
     });
   });
@@ -157,17 +164,15 @@ const ONE: Options = { pool: { max: 1 } };
 
 testOn(postgres, "prepared statements that have gone are sent unprepared", async (database) => {
   for (const sql of ["DEALLOCATE ALL", "DISCARD ALL"]) {
-    const { ways, logging } = watched();
     await withStore(
       database,
       async ({ store, sequelize }) => {
         await everyVerb(store);
         await sequelize.query(sql);
-        ways.clear();
+        assert.equal(await wayOf(sequelize, () => store.find("token")), "direct");
         await everyVerb(store);
-        assert.deepEqual([...ways], ["direct"]);
       },
-      { logging },
+      { driver: "direct" },
       ONE,
     );
   }
@@ -274,3 +279,55 @@ testOn(databases, "an instance can be closed after statements were prepared", as
     await assert.rejects(store.find("token"));
   });
 });
+
+/** A driver over a connection that refuses what is prepared, and what it was asked to do. */
+function refusing(dialect: "postgres" | "mysql" | "mariadb", refusal: object): {
+  readonly send: () => Promise<unknown>;
+  readonly calls: string[];
+} {
+  const calls: string[] = [];
+  const answer = (isPrepared: boolean): Promise<object> => {
+    calls.push(isPrepared ? "prepared" : "plain");
+    return isPrepared
+      ? Promise.reject(refusal)
+      : Promise.resolve({ rows: [], rowCount: 1, affectedRows: 1 });
+  };
+  const withCallback =
+    (isPrepared: boolean) => (_: object, done: (...args: unknown[]) => void): void =>
+      void answer(isPrepared).then((result) => done(null, result), done);
+  const connections = {
+    postgres: { query: ({ name }: { name?: string }) => answer(name !== undefined) },
+    mariadb: { execute: () => answer(true), query: () => answer(false) },
+    mysql: { execute: withCallback(true), query: withCallback(false) },
+  };
+  const sequelize = {
+    connectionManager: {
+      getConnection: () => Promise.resolve(connections[dialect]),
+      releaseConnection: () => {},
+    },
+    options: { logging: false },
+  } as unknown as Sequelize;
+  const Driver = { postgres: PgDriver, mysql: Mysql2Driver, mariadb: MariadbDriver }[dialect];
+  const driver = new Driver(sequelize, new GenericDriver(sequelize));
+  const statement = fixed("count", "DELETE FROM sessions WHERE token = $1");
+  return { send: () => driver.send(statement, ["token"], null), calls };
+}
+
+const REFUSALS = [
+  ["postgres", { code: "26000", message: "prepared statement does not exist" }],
+  ["postgres", { code: "42P05", message: "prepared statement already exists" }],
+  ["postgres", { code: "0A000", message: "cached plan must not change result type" }],
+  ["mysql", { errno: 1461, message: "max_prepared_stmt_count" }],
+  ["mysql", { errno: 1243, message: "unknown prepared statement" }],
+  ["mariadb", { errno: 1461, message: "max_prepared_stmt_count" }],
+  ["mariadb", { errno: 1615, message: "prepared statement needs to be re-prepared" }],
+] as const;
+
+for (const [dialect, refusal] of REFUSALS) {
+  Deno.test(`${dialect}: what is refused as prepared is sent again, and then never prepared: ${refusal.message}`, async () => {
+    const { send, calls } = refusing(dialect, refusal);
+    assert.deepEqual(await send(), { rows: [], count: 1 });
+    await send();
+    assert.deepEqual(calls, ["prepared", "plain", "plain"]);
+  });
+}

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { type Dialect, Sequelize } from "sequelize";
+import { nodeSqlite } from "../../src/node_sqlite/mod.ts";
 import { up } from "../../src/sequelize/migration/mod.ts";
 import { SequelizeStore } from "../../mod.ts";
 import { bytes } from "../support/databases.ts";
@@ -24,6 +25,12 @@ const VALUES: Partial<Record<Dialect, object>> = {
   mssql: { data: bytes(""), expiry: EXPIRY },
 };
 
+/** The drivers that may be missing here: without a connection, any object takes their place. */
+const MODULES: Partial<Record<Dialect, { dialectModule: object }>> = {
+  sqlite: { dialectModule: nodeSqlite },
+  mssql: { dialectModule: {} },
+};
+
 interface Query {
   readonly sql: string | { query: string; bind?: unknown[] };
   readonly options: { type?: string; bind?: unknown[] };
@@ -31,8 +38,7 @@ interface Query {
 
 /** A Sequelize instance that answers each query by itself, and keeps it. */
 function fake(dialect: Dialect): { sequelize: Sequelize; queries: Query[]; absent: () => void } {
-  // SQL Server's driver is not installed; it would be needed to connect only.
-  const sequelize = new Sequelize({ dialect, ...(dialect === "mssql" && { dialectModule: {} }) });
+  const sequelize = new Sequelize({ dialect, ...MODULES[dialect] });
   const queries: Query[] = [];
   let absent = false;
   const query = (sql: Query["sql"], options: Query["options"]): Promise<unknown> => {

@@ -106,7 +106,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   const change = async (text: string, transaction: InTransaction): Promise<number> =>
     (await driver.send(unfixed("count", text), [], transaction)).count;
 
-  /** Locks the rows that meet a condition, and updates them: of rows that have changed it cannot be told. */
+  /** Locks the rows that meet a condition and updates them: afterwards it is unknown which ones met it. */
   const lockAndUpdate = <Row extends Touch>(
     rows: readonly Row[],
     condition: string,
@@ -141,7 +141,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   ): Promise<Set<string>> => {
     const moment = new Date();
     const condition = `${among(tokensOf(rows))} AND \`expiry\` > ${literal(utc(moment))}`;
-    // Once one that is to expire is written, it can no longer be told from one that had expired before.
+    // A row that this touch makes expire looks afterwards like one that had expired before.
     if (rows.every(({ expiry }) => expiry > moment)) {
       const changed = await change(
         `UPDATE ${table} SET ${expiries(rows)} WHERE ${condition}`,

@@ -21,7 +21,7 @@ const AS_TEXT = { getTypeParser: () => String };
 // Errors that come before the statement is carried out.
 const PREPARING = new Set<unknown>([
   "26000", // there is no such prepared statement: a pooler gave another connection, or DEALLOCATE ALL
-  "42P05", // there is one already: a pooler gave a connection on which somebody else prepared it
+  "42P05", // there is one already: a pooler gave a connection on which another client prepared it
   "0A000", // cached plan must not change result type: ALTER TABLE
 ]);
 

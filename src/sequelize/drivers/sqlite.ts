@@ -24,9 +24,16 @@ interface Database {
   close(callback?: (error: unknown) => void): unknown;
 }
 
-/** Sends statements over databases of sqlite3, or of what has its interface. */
+/** A prepared statement of a database. */
+interface Entry {
+  readonly prepared: Prepared;
+  /** Rejects if it cannot be prepared: calls on it would then never be answered. */
+  readonly ready: Promise<void>;
+}
+
+/** Sends statements over databases of sqlite3, or of a module that has its interface. */
 export class SqliteDriver extends DirectDriver<Database> {
-  readonly #prepared = new WeakMap<Database, Map<string, Prepared>>();
+  readonly #entries = new WeakMap<Database, Map<string, Entry>>();
 
   /** Whether a module is sqlite3, or has its interface. */
   static fits(module: unknown): boolean {
@@ -34,55 +41,71 @@ export class SqliteDriver extends DirectDriver<Database> {
     return hasMethods(Database?.prototype, ["all", "run"]);
   }
 
-  protected override sendOver(
+  protected override async sendOver(
     connection: Database,
     { text, returns }: Statement,
     parameters: readonly Parameter[],
     prepare: boolean,
   ): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const done: Callback = function (error, rows = []): void {
-        if (error) reject(error);
-        else resolve({ rows, count: this.changes ?? 0 });
-      };
-      // `all` does not tell how many rows were changed, and `run` reads none.
-      const method = returns === "rows" ? "all" : "run";
-      if (prepare && connection.prepare) {
-        this.#prepare(connection, text, reject)[method](parameters, done);
-      } else connection[method](text, parameters, done);
-    });
+    // `all` does not tell how many rows were changed, and `run` reads none.
+    const method = returns === "rows" ? "all" : "run";
+    if (!prepare || !connection.prepare) {
+      return await outcomeOf((done) => connection[method](text, parameters, done));
+    }
+    const entries = this.#entriesOf(connection);
+    const entry = entries.get(text) ?? prepareOn(connection, text, entries);
+    try {
+      await entry.ready;
+      return await outcomeOf((done) => entry.prepared[method](parameters, done));
+    } catch (error) {
+      // sqlite3 does not reset a statement that has failed, which would keep its lock on the file.
+      if (entries.get(text) === entry) {
+        entries.delete(text);
+        entry.prepared.finalize();
+      }
+      throw error;
+    }
   }
 
   protected override isAboutPreparing(): boolean {
     return false;
   }
 
-  #prepare(connection: Database, text: string, onError: (error: unknown) => void): Prepared {
-    let all = this.#prepared.get(connection);
-    if (all === undefined) {
-      this.#prepared.set(connection, all = new Map());
-      finalizeOnClose(connection, all);
+  #entriesOf(connection: Database): Map<string, Entry> {
+    let entries = this.#entries.get(connection);
+    if (entries === undefined) {
+      this.#entries.set(connection, entries = new Map());
+      finalizeOnClose(connection, entries);
     }
-    let prepared = all.get(text);
-    if (prepared === undefined) {
-      const known = all;
-      prepared = connection.prepare!(text, (error) => {
-        if (!error) return;
-        known.delete(text);
-        onError(error);
-      });
-      all.set(text, prepared);
-    }
-    return prepared;
+    return entries;
   }
 }
 
+function outcomeOf(send: (done: Callback) => void): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    send(function (error, rows = []): void {
+      if (error) reject(error);
+      else resolve({ rows, count: this.changes ?? 0 });
+    });
+  });
+}
+
+function prepareOn(connection: Database, text: string, entries: Map<string, Entry>): Entry {
+  let prepared!: Prepared;
+  const ready = new Promise<void>((resolve, reject) => {
+    prepared = connection.prepare!(text, (error) => error ? reject(error) : resolve());
+  });
+  const entry = { prepared, ready };
+  entries.set(text, entry);
+  return entry;
+}
+
 /** SQLite refuses to close a database that has prepared statements. */
-function finalizeOnClose(connection: Database, prepared: Map<string, Prepared>): void {
+function finalizeOnClose(connection: Database, entries: Map<string, Entry>): void {
   const { close } = connection;
   connection.close = (callback) => {
-    for (const statement of prepared.values()) statement.finalize();
-    prepared.clear();
+    for (const { prepared } of entries.values()) prepared.finalize();
+    entries.clear();
     return close.call(connection, callback);
   };
 }
