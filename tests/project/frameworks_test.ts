@@ -1,4 +1,4 @@
-// The manager around other frameworks, as docs/sessions.md shows.
+// The manager around other frameworks, as docs/sessions.md and docs/frameworks.md show.
 
 import assert from "node:assert/strict";
 import process from "node:process";
