@@ -1,6 +1,6 @@
 import type { Session } from "@scs/sequelize-store/manager";
 import { nodeSessions } from "@scs/sequelize-store/node";
-import express, { type ErrorRequestHandler, type Request, type RequestHandler } from "express";
+import express, { type ErrorRequestHandler, type Request } from "express";
 import { port, sessions, type Values } from "./sessions.ts";
 
 // An application without express-session declares it once instead, in the namespace Express:
@@ -9,7 +9,7 @@ const sessionOf = (request: Request): Session<Values> =>
   (request as unknown as { session: Session<Values> }).session;
 
 const app = express();
-app.use(nodeSessions(sessions) as RequestHandler);
+app.use(nodeSessions(sessions));
 app.get("/", (request, response) => {
   const session = sessionOf(request);
   const views = (session.get("views") ?? 0) + 1;

@@ -33,7 +33,7 @@ export interface NodeSessionsOptions {
 export interface NodeSessions<S> {
   /** Loads the session and calls `next`, unless the store has failed: then the response is sent. */
   (
-    request: NodeRequest & { session?: S },
+    request: NodeRequest,
     response: NodeResponse,
     next: (error?: unknown) => void,
   ): Promise<void>;
@@ -43,7 +43,7 @@ export interface NodeSessions<S> {
    *
    * @returns Whether to go on: `false` if the store has failed, and the response is sent.
    */
-  (request: NodeRequest & { session?: S }, response: NodeResponse): Promise<boolean>;
+  (request: NodeRequest, response: NodeResponse): Promise<boolean>;
 
   /**
    * Wraps a handler for `createServer` of node:http, whose requests then have a `session`.

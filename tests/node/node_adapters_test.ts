@@ -75,9 +75,9 @@ for (
 ) {
   testAdapter(name, (site) => {
     const app = make!();
-    app.use(middlewareOf(site) as express.RequestHandler);
+    app.use(middlewareOf(site));
     app.use((request, response, next) => {
-      site.respond(request.url, (request as Request).session!).then((page) => {
+      site.respond(request.url, (request as unknown as Request).session!).then((page) => {
         const { status, headers, body } = page;
         response.status(status);
         for (const [name, value] of headers) response.append(name, value);
@@ -87,7 +87,7 @@ for (
     });
     app.use(
       ((_error, request, response, _next) =>
-        void answerError(request as Request, response)) as express.ErrorRequestHandler,
+        void answerError(request as unknown as Request, response)) as express.ErrorRequestHandler,
     );
     return listen(createServer(app));
   }, { ignore: make === undefined && "Node finds no package by that name" });

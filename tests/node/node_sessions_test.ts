@@ -425,7 +425,7 @@ for (const order of ["before", "after", "around"]) {
         : order === "before"
         ? [...others, sessions]
         : [others[0]!, sessions, others[1]!, others[2]!];
-      app.use(...own as express.RequestHandler[]);
+      app.use(...own);
       const text = "x".repeat(100_000);
       app.get("/send", (request, response) => {
         (request as unknown as Request).session.put("count", 1);
@@ -512,7 +512,7 @@ Deno.test("a middleware that is mounted twice loads one session and commits it o
   const app = express();
   const seen: unknown[] = [];
   for (const _ of [1, 2]) {
-    app.use(nodeSessions(store.sessions) as express.RequestHandler);
+    app.use(nodeSessions(store.sessions));
     app.use((request, _response, next) => {
       seen.push((request as unknown as Request).session);
       next();
@@ -603,7 +603,7 @@ Deno.test("if onError throws, the load's error goes to next, and a commit's answ
     },
   });
   const app = express();
-  app.use(nodeSessions(sessions) as express.RequestHandler);
+  app.use(nodeSessions(sessions));
   app.get("/", (request, response) => {
     (request as unknown as Request).session.put("count", 1);
     response.end("page");
