@@ -76,7 +76,8 @@ export interface SequelizeStoreOptions {
    * How statements are sent. `"direct"`: by the database driver's own prepared statements, over the connections
    * of the Sequelize instance's pool, which takes half the time that `sequelize.query` takes. It needs one of
    * the usual drivers (pg, mysql2, mariadb, sqlite3, `./node-sqlite`); with anything else, such as pg-native,
-   * and in a transaction, statements go through `sequelize.query` anyway. `"sequelize"`: always so.
+   * and in a transaction, statements go through `sequelize.query` anyway. `"sequelize"`: always so, for
+   * instance because something that wraps `Sequelize.prototype.query` is to see each statement.
    *
    * @default {"direct"}
    */

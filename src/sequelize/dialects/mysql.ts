@@ -62,6 +62,9 @@ export const mysql: Dialect = {
   },
 };
 
+/** Reads a row as it is, even in a transaction that still sees it as it was. */
+const LATEST = "LOCK IN SHARE MODE";
+
 const OVERWRITE = "ON DUPLICATE KEY UPDATE `data` = VALUES(`data`), `expiry` = VALUES(`expiry`)";
 
 function statements(model: SessionModel, driver: Driver): Statements {
@@ -79,7 +82,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   );
   const WAS_TOUCHED = fixed(
     "rows",
-    `SELECT \`token\` FROM ${table} WHERE \`token\` = $1 AND \`expiry\` = $2 AND \`expiry\` > $3`,
+    `SELECT \`token\` FROM ${table} WHERE \`token\` = $1 AND \`expiry\` = $2 AND \`expiry\` > $3 ${LATEST}`,
   );
   const REPLACE_ONE = fixed(
     "count",
@@ -89,7 +92,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   const WAS_REPLACED = fixed(
     "rows",
     `SELECT \`token\` FROM ${table} WHERE \`token\` = $1 AND \`expiry\` = $2 AND \`data\` = $3` +
-      " AND `expiry` > $4",
+      ` AND \`expiry\` > $4 ${LATEST}`,
   );
 
   const read = async (
