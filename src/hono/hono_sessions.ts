@@ -30,6 +30,16 @@ export interface SessionEnv<S> {
   };
 }
 
+/** @ignore so that the documentation does not take Hono's own type for an undocumented one */
+type HonoMiddleware<S> = MiddlewareHandler<SessionEnv<S>>;
+
+/**
+ * The middleware that {@linkcode honoSessions} makes.
+ *
+ * @template S What `c.var.session` is.
+ */
+export type SessionMiddleware<S> = HonoMiddleware<S>;
+
 const OPTIONS = { lazy: withDefault(FLAG, false) };
 
 /**
@@ -64,17 +74,17 @@ const OPTIONS = { lazy: withDefault(FLAG, false) };
 export function honoSessions<Values extends object>(
   manager: SessionManager<Values>,
   options: HonoSessionsOptions & { readonly lazy: true },
-): MiddlewareHandler<SessionEnv<LazySession<Values>>>;
+): SessionMiddleware<LazySession<Values>>;
 /** Makes a middleware whose sessions are loaded before the handler runs: see above. */
 export function honoSessions<Values extends object>(
   manager: SessionManager<Values>,
   options?: HonoSessionsOptions & { readonly lazy?: false | undefined },
-): MiddlewareHandler<SessionEnv<Session<Values>>>;
+): SessionMiddleware<Session<Values>>;
 export function honoSessions<Values extends object>(
   manager: SessionManager<Values>,
   options: HonoSessionsOptions = {},
   // deno-lint-ignore no-explicit-any -- the one or the other session
-): MiddlewareHandler<any> {
+): SessionMiddleware<any> {
   const action = "create the middleware";
   check(action, "manager", manager, MANAGER);
   const { lazy } = readOptions(action, options, OPTIONS);

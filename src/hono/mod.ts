@@ -20,7 +20,12 @@
  * @module
  */
 
-export { honoSessions, type HonoSessionsOptions, type SessionEnv } from "./hono_sessions.ts";
+export {
+  honoSessions,
+  type HonoSessionsOptions,
+  type SessionEnv,
+  type SessionMiddleware,
+} from "./hono_sessions.ts";
 export type {
   CallOptions,
   CookieSource,
