@@ -62,7 +62,7 @@ function wrongTable(action: string, model: SessionModel, fault: string): Error {
   return new Error(`Cannot ${action}: the table '${name}' is not a sessions table: ${fault}`);
 }
 
-/** Drops the table, and with it the indexes; does nothing where there is none. */
+/** Drops the table, and with it the indexes; does nothing if there is none. */
 export async function dropSessionTable(
   model: SessionModel,
   transaction: Transaction | null,

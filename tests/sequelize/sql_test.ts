@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { type Dialect, Sequelize } from "sequelize";
+import { nodeSqlite } from "../../src/node_sqlite/mod.ts";
 import { up } from "../../src/sequelize/migration/mod.ts";
 import { SequelizeStore } from "../../mod.ts";
 import { bytes } from "../support/databases.ts";
@@ -22,6 +23,12 @@ const VALUES: Partial<Record<Dialect, object>> = {
   mariadb: { data: bytes(""), expiry: "2030-01-02 03:04:05.678" },
   sqlite: { data: bytes(""), expiry: "2030-01-02 03:04:05.678 +00:00" },
   mssql: { data: bytes(""), expiry: EXPIRY },
+};
+
+/** The drivers that may be missing here: without a connection, any object takes their place. */
+const MODULES: Partial<Record<Dialect, { dialectModule: object }>> = {
+  sqlite: { dialectModule: nodeSqlite },
+  mssql: { dialectModule: {} },
 };
 
 interface Query {
@@ -45,8 +52,7 @@ type Table = "none" | "plain" | "owned";
 function fake(
   dialect: Dialect,
 ): { sequelize: Sequelize; queries: Query[]; open: (table: Table) => void } {
-  // SQL Server's driver is not installed; it would be needed to connect only.
-  const sequelize = new Sequelize({ dialect, ...(dialect === "mssql" && { dialectModule: {} }) });
+  const sequelize = new Sequelize({ dialect, ...MODULES[dialect] });
   const queries: Query[] = [];
   let table: Table = "owned";
   const query = (sql: Query["sql"], options: Query["options"]): Promise<unknown> => {
