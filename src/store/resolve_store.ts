@@ -2,14 +2,14 @@ import { abortable } from "../util/abortable.ts";
 import { check, FUNCTION, isPromise, type Rule } from "../util/check.ts";
 import { STORE } from "./arguments.ts";
 import { type ConditionalStore, toConditional } from "./conditional_store.ts";
-import type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./store.ts";
+import type { CallOptions, OwnedSessionStore, SessionRecord, SessionStore } from "./store.ts";
 
-type Store = SessionStore & Partial<FullSessionStore>;
+type Store = SessionStore & Partial<OwnedSessionStore>;
 
 /** A store, or a promise of one, such as `SequelizeStore.open(sequelize)` without its `await`. */
 export type StoreSource =
-  | (SessionStore & Partial<FullSessionStore>)
-  | PromiseLike<SessionStore & Partial<FullSessionStore>>;
+  | (SessionStore & Partial<OwnedSessionStore>)
+  | PromiseLike<SessionStore & Partial<OwnedSessionStore>>;
 
 /** A store, or a promise of anything: what it resolves to is checked then. */
 export const STORE_SOURCE: Rule<StoreSource> = {
@@ -54,6 +54,16 @@ function waitingFor(opening: Promise<Store>): ConditionalStore & Store {
       const store = await abortable(opening, options?.signal);
       check("walk the sessions", "store.entries", store.entries, FUNCTION);
       yield* store.entries!(options);
+    },
+    entriesOf: async function* (owner, options): AsyncGenerator<SessionRecord> {
+      const store = await abortable(opening, options?.signal);
+      check("walk the sessions", "store.entriesOf", store.entriesOf, FUNCTION);
+      yield* store.entriesOf!(owner, options);
+    },
+    deleteOwned: async (owner, options) => {
+      const store = await abortable(opening, options?.signal);
+      check("delete the sessions", "store.deleteOwned", store.deleteOwned, FUNCTION);
+      return await store.deleteOwned!(owner, options);
     },
     deleteExpired: async (options) =>
       await (await abortable(opening, options?.signal)).deleteExpired?.(options) ?? 0,
