@@ -1,12 +1,15 @@
 // Measures contenders in turns, so that noise on the machine affects all of them equally.
 
 import process from "node:process";
+import { startLoopDelay } from "./loop_delay.ts";
 
 /** What one contender did in one round. */
 export interface Sample {
   readonly perSecond: number;
   /** CPU time of this process per call. The database's CPU time is not included. */
   readonly cpuMicroseconds: number;
+  /** The 99th percentile of the event loop's delay, in milliseconds. */
+  readonly loopMilliseconds: number;
 }
 
 /** How many callers make calls at the same time, for how long, and how often. */
@@ -30,21 +33,28 @@ export async function measure(
   { callers, milliseconds, maxCalls }: Load,
 ): Promise<Sample> {
   let started = 0;
+  const stopLoopDelay = startLoopDelay();
   const cpu = process.cpuUsage();
   const start = performance.now();
   const end = start + milliseconds;
-  await Promise.all(Array.from({ length: callers }, async () => {
-    while (performance.now() < end && started < maxCalls) {
-      started++;
-      if (await call() === false) {
-        throw new Error("Cannot measure the contender: a call has not found an existing row");
+  try {
+    await Promise.all(Array.from({ length: callers }, async () => {
+      while (performance.now() < end && started < maxCalls) {
+        started++;
+        if (await call() === false) {
+          throw new Error("Cannot measure the contender: a call has not found an existing row");
+        }
       }
-    }
-  }));
+    }));
+  } catch (error) {
+    stopLoopDelay();
+    throw error;
+  }
   const { user, system } = process.cpuUsage(cpu);
   return {
     perSecond: started / (performance.now() - start) * 1000,
     cpuMicroseconds: (user + system) / started,
+    loopMilliseconds: stopLoopDelay(),
   };
 }
 

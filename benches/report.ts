@@ -45,6 +45,7 @@ export function summarize(
       contender,
       perSecond: median(samples[i]!.map(({ perSecond }) => perSecond)),
       cpuMicroseconds: median(samples[i]!.map(({ cpuMicroseconds }) => cpuMicroseconds)),
+      loopMilliseconds: median(samples[i]!.map(({ loopMilliseconds }) => loopMilliseconds)),
       ratio: median(ratios),
     };
   });
@@ -54,9 +55,12 @@ export function summarize(
 export function printRows(rows: readonly Row[]): void {
   const { verb, callers } = rows[0]!;
   const title = `${verb}, ${callers} ${callers === 1 ? "caller" : "callers"}`;
-  console.log(`\n${title.padEnd(28)}         calls/s   CPU µs/call   SequelizeStore makes`);
-  for (const { contender, perSecond, cpuMicroseconds, ratio } of rows) {
-    const figures = perSecond.toFixed(0).padStart(14) + cpuMicroseconds.toFixed(1).padStart(14);
+  console.log(
+    `\n${title.padEnd(28)}         calls/s   CPU µs/call   loop p99 ms   SequelizeStore makes`,
+  );
+  for (const { contender, perSecond, cpuMicroseconds, loopMilliseconds, ratio } of rows) {
+    const figures = [perSecond.toFixed(0), cpuMicroseconds.toFixed(1), loopMilliseconds.toFixed(1)]
+      .map((figure) => figure.padStart(14)).join("");
     console.log(`  ${contender.padEnd(28)}${figures}${ratio.toFixed(2).padStart(16)} x`);
   }
 }
@@ -91,7 +95,7 @@ export async function serverName(sequelize: Sequelize): Promise<string> {
   const [row] = await sequelize.query<{ version: string }>(`SELECT ${call} AS version`, { type });
   const number = /[\d.]+/.exec(row!.version)![0];
   if (dialect === "postgres") return `PostgreSQL ${number}`;
-  if (dialect === "sqlite") return `SQLite ${number} in memory`;
+  if (dialect === "sqlite") return `SQLite ${number}`;
   const product = row!.version.includes("MariaDB") ? "MariaDB" : "MySQL";
   return `${product} ${number} through ${dialect === "mysql" ? "mysql2" : "mariadb"}`;
 }

@@ -4,7 +4,8 @@
 //   deno task bench [--database DATABASE]... [--only find,commit] [--json FILE]
 //
 // DATABASE is a URL such as postgres://user:password@host/name, or one of postgres, mariadb and mysql, which
-// stand for TEST_POSTGRES_URL, TEST_MARIADB_URL and TEST_MYSQL_URL, or sqlite.
+// stand for TEST_POSTGRES_URL, TEST_MARIADB_URL and TEST_MYSQL_URL, or sqlite, which stands for SQLite in memory
+// and in files, on the package sqlite3 and on ./node-sqlite.
 
 import { parseArgs } from "node:util";
 import { Sequelize } from "sequelize";
@@ -23,6 +24,7 @@ import {
   writeReport,
 } from "./report.ts";
 import { SessionRows } from "./session_rows.ts";
+import { openSqlite, type Storage, STORAGES } from "./sqlite.ts";
 
 const { values: flags } = readOrExit(() =>
   parseArgs({
@@ -84,12 +86,22 @@ async function benchVerb(
   return rows;
 }
 
+/** A database to measure on. */
+interface Target {
+  readonly sequelize: Sequelize;
+  readonly name: string;
+  readonly url: string;
+  /** Contenders that the database itself brings along. */
+  readonly others: readonly Contender[];
+  close(): Promise<void>;
+}
+
 async function benchDatabase(
-  sequelize: Sequelize,
-  { url, report }: { url: string; report: (rows: Row[]) => Promise<void> },
+  { sequelize, url, others }: Target,
+  report: (rows: Row[]) => Promise<void>,
 ): Promise<void> {
   const store = await SequelizeStore.open(sequelize, { tableName: TABLE, cleanupInterval: 0 });
-  const all = await lineup({ store, sequelize, url });
+  const all = [...await lineup({ store, sequelize, url }), ...others];
   const contenders = all.filter(({ name }, i) => i === 0 || name.includes(flags.contenders));
   const tables = await fillTables(contenders);
   for (const verb of VERBS.filter((verb) => flags.only.split(",").includes(verb))) {
@@ -101,33 +113,49 @@ async function benchDatabase(
   await store.model.drop();
 }
 
-async function bench(address: string, databases: DatabaseReport[]): Promise<void> {
+async function openServer(address: string): Promise<Target> {
   const [protocol] = address.split(":");
   const milliseconds = Number(flags.latency);
   const defaultPort = DEFAULT_PORTS[protocol!] ?? 5432;
-  const isSqlite = address === "sqlite";
-  const proxy = milliseconds > 0 && !isSqlite
-    ? await delay(address, { milliseconds, defaultPort })
-    : undefined;
+  const proxy = milliseconds > 0 ? await delay(address, { milliseconds, defaultPort }) : undefined;
   const url = proxy?.url ?? address;
-  const sequelize = isSqlite
-    ? new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false })
-    : new Sequelize(url, { logging: false, pool: { max: POOL } });
-  const database = await serverName(sequelize);
+  const sequelize = new Sequelize(url, { logging: false, pool: { max: POOL } });
+  return {
+    sequelize,
+    url,
+    name: await serverName(sequelize),
+    others: [],
+    close: async (): Promise<void> => {
+      await sequelize.close();
+      proxy?.close();
+    },
+  };
+}
+
+async function openFile(storage: Storage): Promise<Target> {
+  const databases = await openSqlite(storage);
+  const name = `${await serverName(databases.sequelize)} ${storage.name}`;
+  return { ...databases, name, url: "sqlite" };
+}
+
+async function bench(target: Target, databases: DatabaseReport[]): Promise<void> {
+  const { name: database } = target;
   console.log(`\n# ${database}: ${flags.rows} sessions of 300 bytes, at most ${POOL} connections`);
   const rows: Row[] = [];
-  databases.push({ database, addedLatencyMilliseconds: milliseconds, rows });
-  const report = async (more: Row[]): Promise<void> => {
+  const isFile = target.url === "sqlite";
+  databases.push({ database, addedLatencyMilliseconds: isFile ? 0 : Number(flags.latency), rows });
+  await benchDatabase(target, async (more) => {
     rows.push(...more);
     if (flags.json) await writeReport(flags.json, databases);
-  };
-  await benchDatabase(sequelize, { url, report });
-  await sequelize.close();
-  proxy?.close();
+  });
+  await target.close();
 }
 
 const addresses = readOrExit(() =>
   readDatabases(flags.database, ["postgres", "mariadb", "mysql", "sqlite"])
 );
 const databases: DatabaseReport[] = [];
-for (const address of addresses) await bench(address, databases);
+for (const address of addresses) {
+  if (address !== "sqlite") await bench(await openServer(address), databases);
+  else for (const storage of STORAGES) await bench(await openFile(storage), databases);
+}

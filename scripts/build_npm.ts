@@ -1,7 +1,7 @@
 // Builds npm/, the package for Node, with ES modules, CommonJS and type declarations. It type-checks the
 // package, and tests it on the installed Node. The package's metadata comes from deno.json.
 //
-//   deno task setup && deno run -A scripts/build_npm.ts
+//   deno task setup && deno run -A --node-modules-dir=none scripts/build_npm.ts
 
 // deno-lint-ignore no-import-prefix -- only a release needs it
 import { build, emptyDir } from "jsr:@deno/dnt@^0.43.2";
@@ -48,6 +48,7 @@ await build({
     typesVersions: {
       "*": Object.fromEntries(subPaths.map(({ name, path }) => [name.slice(2), [typesOf(path)]])),
     },
+    peerDependenciesMeta: { hono: { optional: true } },
     devDependencies: {
       "@types/node": versionOf("@types/node"),
       "@types/pg": versionOf("@types/pg"),
@@ -60,6 +61,8 @@ await build({
       version: versionOf("sequelize"),
       peerDependency: true,
     },
+    // Only its types are imported.
+    [config.imports.hono]: { name: "hono", version: versionOf("hono"), peerDependency: true },
   },
   declaration: "inline",
   skipSourceOutput: true,

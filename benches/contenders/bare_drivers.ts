@@ -5,6 +5,7 @@ import mysql2 from "mysql2/promise";
 import pg from "pg";
 import type { Sequelize } from "sequelize";
 import type sqlite3 from "sqlite3";
+import type { Database, Value } from "../../src/node_sqlite/mod.ts";
 import { type Contender, POOL, type Subject, TABLE, type Verb } from "../contender.ts";
 import { sqliteDate } from "./plain_sequelize.ts";
 
@@ -127,4 +128,16 @@ export async function bareSqlite(sequelize: Sequelize): Promise<Contender> {
     return Promise.all(ends);
   };
   return contender("bare sqlite3", all, run, close);
+}
+
+/** `./node-sqlite` by its `execute`, on Sequelize's own connection; `on` tells its table from the others'. */
+export async function bareNodeSqlite(sequelize: Sequelize, on: string): Promise<Contender> {
+  const connection = await sequelize.connectionManager.getConnection({ type: "read" });
+  const run = async (verb: Verb, sql: string, values: unknown[]): Promise<number> => {
+    const texts = values.map((value) => value instanceof Date ? sqliteDate(value) : value);
+    const rows = await (connection as Database).execute(sql, texts as Value[]);
+    return verb === "find" ? rows.length : 1;
+  };
+  const all = contender("bare node-sqlite", statements(ON_CONFLICT), run, () => Promise.resolve());
+  return { ...all, table: `${TABLE}${on}` };
 }

@@ -4,11 +4,11 @@ import { SequelizeStore } from "../../mod.ts";
 import { type Contender, TABLE } from "../contender.ts";
 import { expressStore } from "./express_stores.ts";
 
-/** This package's store. */
-export function ours(store: SequelizeStore): Contender {
+/** This package's store; `on` names what it runs on, if that is not what the others run on. */
+export function ours(store: SequelizeStore, on = ""): Contender {
   return {
-    name: "SequelizeStore",
-    table: TABLE,
+    name: `SequelizeStore${on}`,
+    table: `${TABLE}${on}`,
     find: async ({ token }) => await store.find(token) !== undefined,
     commit: ({ token, data, expiry }) => store.commit(token, data, expiry),
     replace: ({ token, data, next, expiry }) => store.replace(token, data, next, expiry),

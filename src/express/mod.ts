@@ -28,6 +28,7 @@ export type { Callback } from "./callback.ts";
 export type { SessionRequest } from "./middleware_classes.ts";
 export { ConflictError } from "../store/conflict_error.ts";
 export type { SavableCookie, SavableSession, StoredCookie, StoredSession } from "./session_data.ts";
+export type { StoreSource } from "../store/resolve_store.ts";
 export type {
   CallOptions,
   CommitOptions,

@@ -38,6 +38,7 @@ export type { Header } from "./response_headers.ts";
 export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
 export type { Session, SessionStatus } from "./session.ts";
+export type { StoreSource } from "../store/resolve_store.ts";
 export type {
   CallOptions,
   CommitOptions,

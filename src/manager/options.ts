@@ -1,4 +1,3 @@
-import { STORE } from "../store/arguments.ts";
 import { check, FLAG, FUNCTION, hasMethods, isNumber, OPTIONS, type Rule } from "../util/check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
@@ -6,7 +5,8 @@ import { MemoryStore } from "../store/memory_store.ts";
 import { type Duration, LIFETIME, toMilliseconds, warnIfShort } from "../util/duration.ts";
 import { optional, readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
-import { OWNED_STORE, type Owner } from "../store/owner.ts";
+import type { Owner } from "../store/owner.ts";
+import { resolveStore, STORE_SOURCE, type StoreSource } from "../store/resolve_store.ts";
 import type { OwnedSessionStore, SessionStore } from "../store/store.ts";
 
 /**
@@ -21,8 +21,11 @@ export interface SessionManagerOptions<Values extends object = any> {
    * `find`, `commit` and `delete` are enough. If a store has no `replace` and `touch`, the last of several
    * processes that write one session at the same time wins, and a session may come back that another process
    * has just destroyed.
+   *
+   * It may be a promise, such as `SequelizeStore.open(sequelize)`: calls then wait for it. If it rejects, each
+   * of them rejects with its error.
    */
-  readonly store?: (SessionStore & Partial<OwnedSessionStore>) | undefined;
+  readonly store?: StoreSource | undefined;
   /**
    * How long a session lasts from its beginning, or from its last `renewToken` on, in milliseconds, up to
    * 100 years. A number below 1000 is refused, because it is most likely meant in seconds; a test writes
@@ -97,6 +100,8 @@ const CODEC: Rule<Codec> = {
   hasType: (value): value is Codec => hasMethods(value, ["encode", "decode"]),
 };
 
+const ACTION = "create the session manager";
+
 const OWNER_OPTION: Rule<unknown> = {
   ...FUNCTION,
   text: "a function if there is 'maxPerOwner'",
@@ -109,7 +114,7 @@ const LIMIT: Rule<number> = {
 };
 
 const MANAGER_OPTIONS = {
-  store: optional(STORE),
+  store: optional(STORE_SOURCE),
   lifetime: withDefault(LIFETIME, 24 * 3_600_000),
   idleTimeout: optional(LIFETIME),
   owner: optional(FUNCTION),
@@ -127,16 +132,15 @@ const MANAGER_OPTIONS = {
  * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
  */
 export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
-  const action = "create the session manager";
-  const values = readOptions(action, options, MANAGER_OPTIONS);
+  const values = readOptions(ACTION, options, MANAGER_OPTIONS);
   const { store = new MemoryStore(), lifetime, idleTimeout, cookie } = values;
-  if (values.owner !== undefined) check(action, "store", store, OWNED_STORE);
-  else if (values.maxPerOwner !== undefined) check(action, "owner", undefined, OWNER_OPTION);
+  const hasOwners = values.owner !== undefined;
+  if (values.maxPerOwner !== undefined) check(ACTION, "owner", values.owner, OWNER_OPTION);
   warnIfShort("lifetime", lifetime);
   warnIfShort("idleTimeout", idleTimeout);
   return {
     ...values,
-    store,
+    store: resolveStore(ACTION, store, hasOwners),
     lifetime: toMilliseconds(lifetime),
     idleTimeout: idleTimeout && toMilliseconds(idleTimeout),
     cookie: new SessionCookie(cookie),

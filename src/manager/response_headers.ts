@@ -22,6 +22,34 @@ export function isSaid([name, value]: Header, present: string | null | undefined
   return names.includes("*") || names.includes("cookie");
 }
 
+/** The headers that belong to one response, and not to the one that is sent in its place if the store fails. */
+const OF_THE_RESPONSE = new Set([
+  "accept-ranges",
+  "age",
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-location",
+  "content-range",
+  "content-type",
+  "etag",
+  "expires",
+  "last-modified",
+  "link",
+  "location",
+  "refresh",
+  "set-cookie",
+  "trailer",
+  "transfer-encoding",
+]);
+
+/** Whether a header describes the response that it is of, as `Content-Type` does and CORS headers do not. */
+export function describesResponse(name: string): boolean {
+  return OF_THE_RESPONSE.has(name.toLowerCase());
+}
+
 /**
  * Adds headers to a response.
  *

@@ -15,8 +15,8 @@ import { addHeaders, type Header, headersFor } from "./response_headers.ts";
 import type { Session } from "./session.ts";
 import { Committer } from "./committer.ts";
 import type { SessionContext, SessionOrigin } from "./session_state.ts";
-import { TrackedSession } from "./tracked_session.ts";
 import { Owners } from "./owners.ts";
+import { rememberIn, TrackedSession } from "./tracked_session.ts";
 import { type Owner, toOwner } from "../store/owner.ts";
 import type { CallOptions, OwnedSessionStore, SessionRecord } from "../store/store.ts";
 import { hashToken, isGenerated } from "../store/token.ts";
@@ -40,6 +40,7 @@ const SESSION: Rule<Session> = {
 };
 
 const DESTROY_OPTIONS = { except: optional(SESSION), signal: optional(SIGNAL) };
+const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
 
 const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
 
@@ -560,6 +561,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Returns the cookie that a session needs once it is committed, for frameworks with a cookie jar of their
    * own, such as Next.js and SvelteKit. {@linkcode toSetCookie} returns it as a header.
    *
+   * @param options `always`: whether the cookie is also returned if the client's is right as it is; by default
+   *   `false`. It is `undefined` even then if there is no session and the cookie must stay.
    * @returns Name, value and options; or `undefined` if the client's cookie is right as it is. `maxAge` is in
    *   seconds, as in the cookie itself; `response.cookie()` of Express wants milliseconds.
    * @throws {TypeError} If the session is not one of this manager's.
@@ -585,8 +588,18 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * await signIn({ set: () => {} }, new Headers());
    * ```
    */
-  toCookie(session: Session<Values>): CookieToSet | undefined {
-    const change = this.#own("write the cookie", session).cookie;
+  toCookie(
+    session: Session<Values>,
+    options: { readonly always?: boolean | undefined } = {},
+  ): CookieToSet | undefined {
+    const action = "write the cookie";
+    const { always } = readOptions(action, options, COOKIE_OPTIONS);
+    const state = this.#own(action, session);
+    return this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+  }
+
+  #toCookie(session: TrackedSession<Values>): CookieToSet | undefined {
+    const { cookie: change } = session;
     const { cookie } = this.#settings;
     if (change?.kind === "clear") {
       return this.#cookieless.has(session) ? undefined : cookie.toForget();
@@ -598,6 +611,17 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     // The expiry is all that has changed, and the browser has not been told the old one.
     if (change.kind === "touch" && !persist) return undefined;
     return cookie.toKeep(change.token, change.expiry, persist);
+  }
+
+  /** The cookie that the client has, or has not. */
+  #toSameCookie(
+    { cookie: change, record, token }: TrackedSession<Values>,
+  ): CookieToSet | undefined {
+    const { cookie } = this.#settings;
+    if (change?.kind === "clear") return cookie.toForget();
+    if (record === undefined || token === undefined) return undefined;
+    const remember = rememberIn(this.#context.decode(record));
+    return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
   }
 
   #headersOf(session: Session<Values>): Header[] {

@@ -316,6 +316,7 @@ function statusOf({ kind }: SessionState): SessionStatus {
   }
 }
 
-function rememberIn({ values }: Pick<Content, "values">): boolean | undefined {
+/** Returns what `rememberMe` was called with, if it was. */
+export function rememberIn({ values }: Pick<Content, "values">): boolean | undefined {
   return values.get(REMEMBER_ME) as boolean | undefined;
 }

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { check, isFunction, isNumber, isString, type Rule } from "../util/check.ts";
 import { printer } from "../util/report.ts";
-import { type Header, isSaid } from "../manager/response_headers.ts";
+import { describesResponse, type Header, isSaid } from "../manager/response_headers.ts";
 
 /** A response of node:http or node:http2, as far as it is used here. */
 export interface Target {
@@ -15,8 +15,10 @@ export interface Target {
   getHeaderNames(): string[];
   setHeader(name: string, value: string | readonly string[]): unknown;
   removeHeader(name: string): void;
+  on: (event: string, listener: () => void) => unknown;
   once(event: string, listener: () => void): unknown;
   emit(event: string): unknown;
+  rawListeners(event: string): unknown[];
   destroy(error?: unknown): unknown;
   /** Of HTTP/2 alone. */
   readonly stream?: { readonly destroyed: boolean };
@@ -43,29 +45,6 @@ const CHUNK: Rule<string | Uint8Array> = {
   hasType: (value): value is string | Uint8Array => isString(value) || value instanceof Uint8Array,
 };
 
-/** What describes a response that is not sent after all, so that it does not fit the one in its place. */
-const OF_THE_RESPONSE = new Set([
-  "accept-ranges",
-  "age",
-  "cache-control",
-  "content-disposition",
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-location",
-  "content-range",
-  "content-type",
-  "etag",
-  "expires",
-  "last-modified",
-  "link",
-  "location",
-  "refresh",
-  "set-cookie",
-  "trailer",
-  "transfer-encoding",
-]);
-
 /**
  * Holds back what would send a response's head until something is done, and then sends everything in its
  * order. Meanwhile the response looks as if its head had been sent: `headersSent` is true, headers can no
@@ -82,6 +61,8 @@ export class HeldResponse {
   #calls: [Sending, unknown[]][] = [];
   /** Whether `write` has returned `false`, so that somebody waits for `drain`. */
   #needsDrain = false;
+  /** Those who wait for `drain`; compression would have them wait for that of its own stream. */
+  readonly #drainListeners = new Set<() => void>();
   #ended = false;
   /** Makes the response look as before. */
   #thaw: () => void = () => {};
@@ -93,12 +74,16 @@ export class HeldResponse {
   constructor(response: Target, prepare: () => Promise<Outcome> | undefined) {
     this.#response = response;
     this.#prepare = prepare;
-    const { writeHead, write, end, flushHeaders } = response;
+    const { writeHead, write, end, flushHeaders, on } = response;
     this.#inner = { writeHead, write, end, flushHeaders };
     response.writeHead = (...args) => this.#intercept("writeHead", args);
     response.write = (...args) => this.#intercept("write", args) as boolean;
     response.end = (...args) => this.#intercept("end", args);
     response.flushHeaders = () => void this.#intercept("flushHeaders", []);
+    response.on = (event, listener) => {
+      if (event === "drain" && this.#state !== "released") this.#drainListeners.add(listener);
+      return on.call(response, event, listener);
+    };
     response.once("close", () => {
       if (this.#state === "open") void prepare();
     });
@@ -202,7 +187,18 @@ export class HeldResponse {
       const result = this.#send(name, args);
       if (name === "write") isDrained = result !== false;
     }
-    if (this.#needsDrain && isDrained && !this.#ended) this.#response.emit("drain");
+    if (isDrained) this.#drain();
+    this.#drainListeners.clear();
+  }
+
+  /** Tells whoever got `false` from `write` to go on. */
+  #drain(): void {
+    if (!this.#needsDrain || this.#ended) return;
+    const told = this.#response.rawListeners("drain");
+    this.#response.emit("drain");
+    for (const listener of this.#drainListeners) {
+      if (!told.includes(listener)) listener.call(this.#response);
+    }
   }
 
   #send(name: Sending, args: unknown[]): unknown {
@@ -211,11 +207,19 @@ export class HeldResponse {
 
   #replace(answer: Response, body: Uint8Array): void {
     const response = this.#response;
-    this.#state = "replaced";
     const calls = this.#calls.splice(0);
-    if (response.stream?.destroyed) return;
+    // Meanwhile the inner methods may call one another by the response's own, as those of HTTP/2 do.
+    this.#state = "released";
+    if (!response.stream?.destroyed) this.#sendInstead(answer, body);
+    this.#state = "replaced";
+    for (const [name, args] of calls) this.#ignore(name, args);
+    this.#drain();
+  }
+
+  #sendInstead(answer: Response, body: Uint8Array): void {
+    const response = this.#response;
     for (const name of response.getHeaderNames()) {
-      if (OF_THE_RESPONSE.has(name.toLowerCase())) response.removeHeader(name);
+      if (describesResponse(name)) response.removeHeader(name);
     }
     for (const [name, values] of grouped([...answer.headers])) response.setHeader(name, values);
     // Other middlewares that wait for the head belong to the response that is not sent.
@@ -225,8 +229,6 @@ export class HeldResponse {
       : [answer.statusText];
     this.#send("writeHead", [answer.status, ...message]);
     this.#send("end", [body]);
-    for (const [name, args] of calls) this.#ignore(name, args);
-    if (this.#needsDrain && !this.#ended) response.emit("drain");
   }
 
   /** Takes a call of a response that another one was sent in place of. */

@@ -26,3 +26,15 @@ export {
   nodeSessions,
   type NodeSessionsOptions,
 } from "./node_sessions.ts";
+export type {
+  CallOptions,
+  CookieSource,
+  CookieToSet,
+  CookieToSetOptions,
+  Header,
+  HeadersLike,
+  LazySession,
+  Session,
+  SessionManager,
+  SessionStatus,
+} from "../manager/mod.ts";

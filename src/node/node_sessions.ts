@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { LazySession, Session, SessionManager } from "../manager/mod.ts";
-import { check, FLAG, FUNCTION, hasMethods, type Rule } from "../util/check.ts";
+import { MANAGER } from "../manager/manager_rule.ts";
+import { check, FLAG, FUNCTION, hasMethods } from "../util/check.ts";
 import { readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
 import { HeldResponse, type Outcome, type Target } from "./held_response.ts";
@@ -32,7 +33,7 @@ export interface NodeSessionsOptions {
 export interface NodeSessions<S> {
   /** Loads the session and calls `next`, unless the store has failed: then the response is sent. */
   (
-    request: NodeRequest & { session?: S },
+    request: NodeRequest,
     response: NodeResponse,
     next: (error?: unknown) => void,
   ): Promise<void>;
@@ -42,7 +43,7 @@ export interface NodeSessions<S> {
    *
    * @returns Whether to go on: `false` if the store has failed, and the response is sent.
    */
-  (request: NodeRequest & { session?: S }, response: NodeResponse): Promise<boolean>;
+  (request: NodeRequest, response: NodeResponse): Promise<boolean>;
 
   /**
    * Wraps a handler for `createServer` of node:http, whose requests then have a `session`.
@@ -53,14 +54,6 @@ export interface NodeSessions<S> {
     handler: (request: Request & { session: S }, response: Res) => unknown,
   ): (request: Request, response: Res) => Promise<void>;
 }
-
-// deno-lint-ignore no-explicit-any -- sessions of any values
-const MANAGER: Rule<SessionManager<any>> = {
-  text: "a SessionManager",
-  // deno-lint-ignore no-explicit-any -- sessions of any values
-  hasType: (value): value is SessionManager<any> =>
-    hasMethods(value, ["loadLazily", "commitHeaders", "toErrorResponse"]),
-};
 
 const OPTIONS = { lazy: withDefault(FLAG, false) };
 
@@ -201,7 +194,14 @@ export function nodeSessions<Values extends object>(
 
 /** Whether a response sends its head when it is told to; what stands for it in an upgrade does not. */
 function canWait(response: NodeResponse): boolean {
-  return hasMethods(response, ["writeHead", "write", "end", "once"]);
+  return hasMethods(response, [
+    "writeHead",
+    "write",
+    "end",
+    "flushHeaders",
+    "getHeaderNames",
+    "once",
+  ]);
 }
 
 /** The request as `onError` gets it, without its body; `undefined` if it cannot be one. */

@@ -43,8 +43,11 @@ const CONNECTION_CODE =
 
 // Errors without a code.
 const MESSAGES: readonly [RegExp, ErrorClass][] = [
-  // node-postgres about a connection that has gone, Sequelize about a closed pool.
-  [/^Connection terminated|not queryable|connection manager was closed/, "connection"],
+  // node-postgres about a connection that has gone, Sequelize about a pool that closes or is closed.
+  [
+    /^Connection terminated|not queryable|connection manager was closed|pool is draining/,
+    "connection",
+  ],
   [/^SQLITE_ERROR: no such table/, "no-table"],
   [/^SQLITE_ERROR: .*(no such column|has no column named)/, "no-column"],
   [/^Query read timeout/, "either"], // node-postgres: query_timeout

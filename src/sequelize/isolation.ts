@@ -1,4 +1,4 @@
-// What of the application's Sequelize instance must not reach the store, and the other way round.
+// Keeps the application's Sequelize settings and models apart from the store's.
 
 import type { QueryOptions, Sequelize } from "sequelize";
 import type { SessionModelOptions } from "./model.ts";
@@ -36,7 +36,7 @@ export function isolate(sequelize: Sequelize, logging: SessionModelOptions["logg
     // DATETIME of MySQL and MariaDB has no time zone: in a local one, an hour comes twice every autumn,
     // and applications with different ones could not share the table.
     timezone: "+00:00",
-    // Sequelize reads this one only where it is an own property.
+    // Sequelize reads this option only if it is an own property.
     ...("searchPath" in shared && { searchPath: shared.searchPath }),
   });
   const queryInterface = sequelize.getQueryInterface();

@@ -50,8 +50,8 @@ export interface SequelizeStoreOptions {
   /** Stops the cleanup loop when aborted; the store itself goes on working. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told of each failed cleanup, and waited for; the loop goes on. By default the message alone goes to
-   * `console.error`.
+   * Called with the error of each failed cleanup, and awaited; the loop goes on. By default only the message
+   * goes to `console.error`.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
@@ -63,7 +63,7 @@ export interface SequelizeStoreOptions {
    */
   readonly owners?: boolean | undefined;
   /**
-   * Whether `open` creates the table, its columns and its indexes where they are missing. `false` makes no
+   * Whether `open` creates the table, its columns and its indexes if they are missing. `false` makes no
    * query, and the database user needs no permission to create anything.
    *
    * @default {true}
@@ -84,7 +84,8 @@ export interface SequelizeStoreOptions {
    * How statements are sent. `"direct"`: by the database driver's own prepared statements, over the connections
    * of the Sequelize instance's pool, which takes half the time that `sequelize.query` takes. It needs one of
    * the usual drivers (pg, mysql2, mariadb, sqlite3, `./node-sqlite`); with anything else, such as pg-native,
-   * and in a transaction, statements go through `sequelize.query` anyway. `"sequelize"`: always so.
+   * and in a transaction, statements go through `sequelize.query` anyway. `"sequelize"`: always so, for
+   * instance because something that wraps `Sequelize.prototype.query` is to see each statement.
    *
    * @default {"direct"}
    */

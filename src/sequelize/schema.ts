@@ -62,7 +62,7 @@ function wrongTable(action: string, model: SessionModel, fault: string): Error {
   return new Error(`Cannot ${action}: the table '${name}' is not a sessions table: ${fault}`);
 }
 
-/** Drops the table, and with it the indexes; does nothing where there is none. */
+/** Drops the table, and with it the indexes; does nothing if there is none. */
 export async function dropSessionTable(
   model: SessionModel,
   transaction: Transaction | null,
@@ -139,13 +139,16 @@ async function addMissing(
 
 async function addMissingOwner(model: SessionModel, options: QueryOptions): Promise<void> {
   const { addOwnerIfMissing } = dialectOf(model.sequelize!);
-  if (options.transaction && addOwnerIfMissing) {
+  // A look that fails would spoil the transaction there.
+  const isLookedFor = !options.transaction || !addOwnerIfMissing;
+  if (isLookedFor && await missingColumn(model, options, ["owner"]) === undefined) return;
+  if (addOwnerIfMissing) {
     await model.sequelize!.query(addOwnerIfMissing(model), { ...options, raw: true });
-  } else if (await missingColumn(model, options, ["owner"]) !== undefined) {
-    const queryInterface = model.sequelize!.getQueryInterface();
-    const { owner } = model.getAttributes();
-    await queryInterface.addColumn(model.getTableName(), "owner", owner!, options);
+    return;
   }
+  const queryInterface = model.sequelize!.getQueryInterface();
+  const { owner } = model.getAttributes();
+  await queryInterface.addColumn(model.getTableName(), "owner", owner!, options);
 }
 
 function isConnectionError(model: SessionModel, error: unknown): boolean {

@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { SequelizeStore } from "../../mod.ts";
 import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
-import { bytes, databases, inMs, open, testOn, text, withStore } from "../support/databases.ts";
+import {
+  bytes,
+  databases,
+  DRIVER,
+  inMs,
+  open,
+  testOn,
+  text,
+  withStore,
+} from "../support/databases.ts";
 import { runScript } from "../support/run_script.ts";
 import { Visitor } from "../support/visitor.ts";
 import { engines } from "./engines.ts";
@@ -95,7 +104,7 @@ testOnServers(
     await withServer(engine, async ({ url }) => {
       const sequelize = open(url);
       try {
-        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+        const store = await SequelizeStore.open(sequelize, { ...DRIVER, cleanupInterval: 0 });
         const args = [url, ...EXPIRIES];
         for (const TZ of ZONES) {
           const env = { TZ };

@@ -4,7 +4,15 @@ import assert from "node:assert/strict";
 import type { Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
 import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
-import { bytes, databases, freshTableName, soon, testOn, withStore } from "../support/databases.ts";
+import {
+  bytes,
+  databases,
+  DRIVER,
+  freshTableName,
+  soon,
+  testOn,
+  withStore,
+} from "../support/databases.ts";
 import { until } from "./process.ts";
 import { fuzzCookies, fuzzExpress, fuzzRows, fuzzStore } from "./hostile_properties.ts";
 
@@ -34,7 +42,7 @@ async function withLooseTable(
     `CREATE TABLE ${table} (token VARCHAR(255) PRIMARY KEY, data ${data}, expiry ${expiry})`,
   );
   const options = { tableName: table, cleanupInterval: 0, sync: false };
-  const store = await SequelizeStore.open(sequelize, options);
+  const store = await SequelizeStore.open(sequelize, { ...DRIVER, ...options });
   try {
     await test(store, table);
   } finally {

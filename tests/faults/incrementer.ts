@@ -4,14 +4,14 @@
 
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, inMs, open, text } from "../support/databases.ts";
+import { bytes, DRIVER, inMs, open, text } from "../support/databases.ts";
 
 const HOT = 4;
 const CALLERS = 16;
 
 const [address, tableName, ms] = process.argv.slice(2);
 const sequelize = open(address!);
-const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+const store = await SequelizeStore.open(sequelize, { ...DRIVER, tableName, cleanupInterval: 0 });
 const end = Date.now() + Number(ms);
 let [added, failed, conflicts] = [0, 0, 0];
 

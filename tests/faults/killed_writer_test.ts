@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SequelizeStore } from "../../mod.ts";
-import { type Database, open, shared, testOn } from "../support/databases.ts";
+import { type Database, DRIVER, open, shared, testOn } from "../support/databases.ts";
 import { withFolder } from "../support/folder.ts";
 import { runScript } from "../support/run_script.ts";
 import { until } from "./process.ts";
@@ -45,7 +45,7 @@ async function testKilledWriter(database: Database): Promise<void> {
       // A new connection: one that was open all along could see more than what is on the disk.
       const sequelize = open(address);
       try {
-        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+        const store = await SequelizeStore.open(sequelize, { ...DRIVER, cleanupInterval: 0 });
         await settle(store, tallyOf(await readFile(log, "utf8")));
         await store.model.drop();
       } finally {

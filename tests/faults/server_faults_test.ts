@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, soon, text } from "../support/databases.ts";
+import { bytes, DRIVER, soon, text } from "../support/databases.ts";
 import { engines } from "./engines.ts";
 import { until } from "./process.ts";
 import { testOnServers, withConnection } from "./servers.ts";
@@ -73,7 +73,7 @@ testOnServers(engines, "while it is frozen, no call outlasts its signal", async 
 testOnServers(engines, "while it is frozen, the queue stays bounded", async (engine) => {
   await withConnection(engine, async (server, sequelize) => {
     const options = { cleanupInterval: 0, queueLimit: 100 };
-    await using store = await SequelizeStore.open(sequelize, options);
+    await using store = await SequelizeStore.open(sequelize, { ...DRIVER, ...options });
     await store.commit("token", bytes("old"), soon());
     server.freeze();
     const calls: Promise<string>[] = [];
@@ -108,7 +108,7 @@ testOnServers(
   async (engine) => {
     const dialectOptions = TIMEOUTS[engine.dialect];
     await withConnection(engine, async (server, sequelize) => {
-      await using store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+      await using store = await SequelizeStore.open(sequelize, { ...DRIVER, cleanupInterval: 0 });
       await store.commit("token", bytes("old"), soon());
       server.freeze();
       const signal = AbortSignal.timeout(10_000);

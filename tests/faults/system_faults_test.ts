@@ -4,7 +4,16 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, databases, inMs, open, soon, testOn, withStore } from "../support/databases.ts";
+import {
+  bytes,
+  databases,
+  DRIVER,
+  inMs,
+  open,
+  soon,
+  testOn,
+  withStore,
+} from "../support/databases.ts";
 import { until } from "./process.ts";
 import { engines, ownMariadb } from "./engines.ts";
 import { ask, testOnServers, withServer } from "./servers.ts";
@@ -97,14 +106,18 @@ testOnServers(
       const isPostgres = engine.dialect === "postgres";
       const user = isPostgres ? "app" : "app@127.0.0.1";
       const rights = "SELECT, INSERT, UPDATE, DELETE";
-      await SequelizeStore.open(open(url), { cleanupInterval: 0 });
+      await SequelizeStore.open(open(url), { ...DRIVER, cleanupInterval: 0 });
       const grant = `GRANT ${rights} ON sessions TO ${user}`;
       await ask(url, isPostgres ? "CREATE ROLE app LOGIN" : `CREATE USER ${user}`, grant);
       const statements: string[] = [];
       const sequelize = open(url.replace(/(postgres|root)@/, "app@"));
       try {
         const logging = (sql: string): unknown => statements.push(sql);
-        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0, logging });
+        const store = await SequelizeStore.open(sequelize, {
+          ...DRIVER,
+          cleanupInterval: 0,
+          logging,
+        });
         await testTrouble(store, statements, {
           begin: () => ask(url, `REVOKE ${rights} ON sessions FROM ${user}`),
           end: () => ask(url, grant),
@@ -159,7 +172,11 @@ testOnServers([ownMariadb], "on a full disk, finds work and commits fail", async
     const sequelize = open(server.url);
     try {
       const logging = (sql: string): unknown => statements.push(sql);
-      const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0, logging });
+      const store = await SequelizeStore.open(sequelize, {
+        ...DRIVER,
+        cleanupInterval: 0,
+        logging,
+      });
       await testFullDisk(store, statements, {
         message: /table 'sessions' is full/i,
         // A DELETE would need room itself, for its undo log.

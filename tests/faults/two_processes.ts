@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, freshTableName, inMs, open, text } from "../support/databases.ts";
+import { bytes, DRIVER, freshTableName, inMs, open, text } from "../support/databases.ts";
 import { runScript } from "../support/run_script.ts";
 
 const HOT = ["hot0", "hot1", "hot2", "hot3"];
@@ -23,7 +23,11 @@ export async function addInTwoProcesses(
   const sequelize = open(address);
   try {
     if (sequelize.getDialect() === "sqlite") await sequelize.query("PRAGMA journal_mode = WAL");
-    const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+    const store = await SequelizeStore.open(sequelize, {
+      ...DRIVER,
+      tableName,
+      cleanupInterval: 0,
+    });
     for (const token of HOT) await store.commit(token, bytes("0"), inMs(3_600_000));
     const args = [address, tableName, String(ms)];
     const scripts = [1, 2].map(() => runScript("tests/faults/incrementer.ts", args));

@@ -6,6 +6,7 @@ import type { Engine } from "./engines.ts";
 import { ask, type Server, withConnection } from "./servers.ts";
 import { settle, storm } from "./storm.ts";
 import { type Counts, Tally } from "./tally.ts";
+import { DRIVER } from "../support/databases.ts";
 
 const CALLERS = 50;
 
@@ -24,7 +25,7 @@ export async function underStorm(
   let counts: Counts | undefined;
   await withConnection(engine, async (server, sequelize) => {
     const cleanup = { cleanupInterval: { milliseconds: 50 }, onError: () => {} };
-    await using store = await SequelizeStore.open(sequelize, { ...cleanup, ...options });
+    await using store = await SequelizeStore.open(sequelize, { ...DRIVER, ...cleanup, ...options });
     const tally = new Tally();
     const controller = new AbortController();
     const stop = controller.signal;

@@ -6,7 +6,7 @@
 import { openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, inMs, open } from "../support/databases.ts";
+import { bytes, DRIVER, inMs, open } from "../support/databases.ts";
 
 const CALLERS = 20;
 
@@ -17,7 +17,10 @@ if (sequelize.getDialect() === "sqlite") {
   await sequelize.query("PRAGMA journal_mode = WAL");
   await sequelize.query("PRAGMA synchronous = FULL");
 }
-const store = await SequelizeStore.open(sequelize, { cleanupInterval: { milliseconds: 100 } });
+const store = await SequelizeStore.open(sequelize, {
+  ...DRIVER,
+  cleanupInterval: { milliseconds: 100 },
+});
 
 async function write(token: string, turn: number): Promise<void> {
   const state = turn % 5 === 4 ? "gone" : `turn${turn}`;

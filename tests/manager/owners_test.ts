@@ -414,3 +414,15 @@ Deno.test("a sign-in whose limit could not be checked is checked by the next com
 function sorted(ids: readonly string[]): string[] {
   return [...ids].sort();
 }
+
+Deno.test("a promise of a store that knows no owners fails at the first call", async () => {
+  const good = newManager({ store: Promise.resolve(new MemoryStore()) });
+  const { id } = await begin(good, { userId: 7 });
+  assert.deepEqual(await idsOf(good, 7), [id]);
+  assert.equal(await good.destroyOwned(7), 1);
+  const off = Object.assign(new MemoryStore(), { owners: false });
+  const bad = newManager({ store: Promise.resolve(off) });
+  const message = /'store' must be a store with entriesOf and deleteOwned if there is 'owner'/;
+  await assert.rejects(begin(bad, { cart: "full" }), { name: "TypeError", message });
+  await assert.rejects(bad.load("a".repeat(43)), { name: "TypeError", message });
+});

@@ -157,6 +157,26 @@ Deno.test("toCookie() leaves the times out if the cookie ends with the browser",
   });
 });
 
+Deno.test("toCookie() with 'always' returns the cookie that the client has", async () => {
+  const { sessions, cookie } = await withSession();
+  const session = await sessions.loadRequest(cookie);
+  await sessions.commit(session);
+  assert.equal(sessions.toCookie(session), undefined);
+  const same = sessions.toCookie(session, { always: true })!;
+  assert.equal(`${same.name}=${same.value}`, cookie);
+  assert.ok(same.options.maxAge! > 86_000);
+  session.rememberMe(false);
+  await sessions.commit(session);
+  const again = await sessions.loadRequest(cookie);
+  assert.equal(sessions.toCookie(again, { always: true })!.options.maxAge, undefined);
+  const none = await sessions.loadRequest(undefined);
+  assert.equal(sessions.toCookie(none, { always: true }), undefined);
+  none.destroy();
+  await sessions.commit(none);
+  assert.equal(sessions.toCookie(none), undefined);
+  assert.equal(sessions.toCookie(none, { always: true })!.options.maxAge, 0);
+});
+
 Deno.test("toErrorResponse() calls onError, and returns its Response or 500", async () => {
   const told: unknown[] = [];
   const sessions = new SessionManager<Values>({

@@ -10,7 +10,11 @@ import { runScript } from "../support/run_script.ts";
 
 const NAMES = ["SequelizeStore", "bare pg", "a <peer>"];
 const SAMPLES = [[400, 90, 100], [100, 45, 50], [10, 10, 10]].map((figures) => {
-  return figures.map((perSecond): Sample => ({ perSecond, cpuMicroseconds: 5 }));
+  return figures.map((perSecond): Sample => ({
+    perSecond,
+    cpuMicroseconds: 5,
+    loopMilliseconds: 0,
+  }));
 });
 const ROWS = summarize(NAMES, SAMPLES, { verb: "find", callers: 10 });
 const REPORT = { database: "PostgreSQL", addedLatencyMilliseconds: 0, rows: ROWS };

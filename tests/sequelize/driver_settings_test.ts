@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import pg from "pg";
-import { type Options, QueryTypes, Sequelize } from "sequelize";
+import { type Options, QueryTypes } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
 import {
   bytes,
@@ -11,6 +11,7 @@ import {
   databases,
   inMs,
   mariadb,
+  open,
   postgres,
   soon,
   testOn,
@@ -254,7 +255,7 @@ testOn(mariadb, "tokens with a backslash are looked up by the index", async (dat
     for (let i = 0; i < 50; i++) await store.commit(`a\\b${i}`, bytes("data"), soon());
     statements.length = 0;
     await store.find("a\\b7");
-    const sql = statements[0]!.replace(/^Executing \(.*?\): /, "EXPLAIN ");
+    const sql = statements[0]!.replace(/^Executed \(.*?\): /, "EXPLAIN ");
     const [plan] = await sequelize.query<{ key: string }>(sql, { type: QueryTypes.SELECT });
     assert.match(sql, /_ascii X'615c6237'/);
     assert.equal(plan!.key, "PRIMARY");
@@ -298,8 +299,7 @@ testOn(sqlite, "a row whose expiry is no date is no session", async (database) =
 // Whatever the reason: a proxy, a driver, a collation.
 Deno.test("entries() ends if the database returns the same pages again and again", async () => {
   await withFolder(async (folder) => {
-    const storage = `${folder}/sessions.sqlite`;
-    const sequelize = new Sequelize({ dialect: "sqlite", storage, logging: false });
+    const sequelize = open(`node-sqlite:${folder}/sessions.sqlite`);
     const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
     const circles = [["a"], ["a", "b"], ["x", "c", "a", "b"]];
     for (const circle of circles) {

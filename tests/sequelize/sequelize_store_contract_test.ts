@@ -7,6 +7,11 @@ for (const database of [...databases, mssql]) {
     (test) => withStore(database, ({ store }) => test(store)),
     database.ignored,
   );
+  testStoreContract(
+    `${database.name} through sequelize.query`,
+    (test) => withStore(database, ({ store }) => test(store), { driver: "sequelize" }),
+    database.ignored,
+  );
   for (const driver of ["direct", "sequelize"] as const) {
     testOwnedStoreContract(
       `${database.name}, with owners, driver ${driver}`,

@@ -140,6 +140,11 @@ export function testOn(
   }
 }
 
+/** How the stores of the tests send their statements: `TEST_DRIVER=sequelize` has all go through Sequelize. */
+export const DRIVER: Pick<SequelizeStoreOptions, "driver"> = process.env.TEST_DRIVER === "sequelize"
+  ? { driver: "sequelize" }
+  : {};
+
 let tables = 0;
 
 /** A table name that no other test uses. */
@@ -160,6 +165,7 @@ export async function withStore(
       tableName: freshTableName(),
       cleanupInterval: 0,
       logging: (sql) => statements.push(sql),
+      ...DRIVER,
       ...options,
     });
     statements.length = 0;

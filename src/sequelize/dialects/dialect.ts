@@ -142,7 +142,10 @@ export interface Dialect {
     options: QueryOptions,
   ): Promise<ReadonlySet<string> | undefined>;
 
-  /** The statement that adds the owner's column, if a transaction takes none after a look that has failed. */
+  /**
+   * Makes the statement that adds the owner's column unless it is there: because a transaction takes none after a
+   * look that has failed, and Sequelize's own goes to one schema only.
+   */
   readonly addOwnerIfMissing?: (model: SessionModel) => string;
 
   /** What the errors mean that its drivers report. */

@@ -75,6 +75,9 @@ export const mysql: Dialect = {
   },
 };
 
+/** Reads a row as it is, even in a transaction that still sees it as it was. */
+const LATEST = "LOCK IN SHARE MODE";
+
 function statements(model: SessionModel, driver: Driver): Statements {
   const table = quotedTable(model);
   // As text: what the drivers make of a date depends on the time zones of the application and of the process,
@@ -96,7 +99,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   );
   const WAS_TOUCHED = fixed(
     "rows",
-    `SELECT \`token\` FROM ${table} WHERE \`token\` = $1 AND \`expiry\` = $2 AND \`expiry\` > $3`,
+    `SELECT \`token\` FROM ${table} WHERE \`token\` = $1 AND \`expiry\` = $2 AND \`expiry\` > $3 ${LATEST}`,
   );
   const REPLACE_ONE = fixed(
     "count",
@@ -107,7 +110,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   const WAS_REPLACED = fixed(
     "rows",
     `SELECT \`token\` FROM ${table} WHERE \`token\` = $1 AND \`expiry\` = $2 AND \`data\` = $3` +
-      " AND `expiry` > $4",
+      ` AND \`expiry\` > $4 ${LATEST}`,
   );
 
   const read = async (
@@ -124,7 +127,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   const change = async (text: string, transaction: InTransaction): Promise<number> =>
     (await driver.send(unfixed("count", text), [], transaction)).count;
 
-  /** Locks the rows that meet a condition, and updates them: of rows that have changed it cannot be told. */
+  /** Locks the rows that meet a condition and updates them: afterwards it is unknown which ones met it. */
   const lockAndUpdate = <Row extends Touch>(
     rows: readonly Row[],
     condition: string,
@@ -159,7 +162,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   ): Promise<Set<string>> => {
     const moment = new Date();
     const condition = `${among(tokensOf(rows))} AND \`expiry\` > ${literal(utc(moment))}`;
-    // Once one that is to expire is written, it can no longer be told from one that had expired before.
+    // A row that this touch makes expire looks afterwards like one that had expired before.
     if (rows.every(({ expiry }) => expiry > moment)) {
       const changed = await change(
         `UPDATE ${table} SET ${expiries(rows)} WHERE ${condition}`,
@@ -246,12 +249,14 @@ function statements(model: SessionModel, driver: Driver): Statements {
       const { rows } = await driver.send(unfixed("rows", text), [], transaction);
       return toPage(rows, limit, rows.map(toSession));
     },
-    // An UPDATE or DELETE returns no rows in MySQL: the second one takes what has expired, uncounted.
+    // A DELETE returns no rows in MySQL: the second one takes what has expired, uncounted.
     deleteOwned: (owner, except, transaction) => {
       const others = except.length === 0 ? "" : ` AND NOT (${among(except)})`;
       const text = `DELETE FROM ${table} WHERE ${isOwner(owner)}${others}`;
       return inTransaction(model.sequelize!, transaction, async (transaction) => {
-        const active = await change(`${text} AND \`expiry\` > ${literal(now())}`, transaction);
+        // In a form that the expiry's index does not serve: it would lock everybody's sessions.
+        const isActive = `IF(\`expiry\` > ${literal(now())}, TRUE, FALSE)`;
+        const active = await change(`${text} AND ${isActive}`, transaction);
         await change(text, transaction);
         return active;
       });

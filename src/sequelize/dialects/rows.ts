@@ -46,7 +46,7 @@ const NO_DATA = new Uint8Array();
 /**
  * Makes a record of a row's values.
  *
- * @throws {TypeError} If one has another type, because somebody else has made the table or set up the driver:
+ * @throws {TypeError} If one has another type, because another program made the table, or an option of the driver changes results:
  *   a session must not seem to be missing then.
  * @throws {RangeError} If the expiry is not a date.
  */
@@ -56,7 +56,7 @@ export function toRecord(
   expiry: Date,
   owner: unknown,
 ): SessionRecord {
-  // Somebody else has made the table, and the row: it is an empty session.
+  // Another program made the table and the row: it is an empty session.
   const bytes = data ?? NO_DATA;
   check(ACTION, "token", token, TOKEN);
   check(ACTION, "data", bytes, DATA);

@@ -1,6 +1,6 @@
 // SQLite, which returns the rows that an UPDATE wrote since version 3.35. Its columns hold values of any type,
-// and it compares dates as text. Its parameters are numbered by where they first stand, whatever their names:
-// the texts have them in order.
+// and it compares dates as text. It numbers parameters by their first appearance, whatever their names:
+// each text has them in order.
 
 import { Buffer } from "node:buffer";
 import type { SessionRecord } from "../../store/store.ts";
@@ -199,12 +199,13 @@ function toSessions(rows: readonly Row[]): SessionRecord[] {
   });
 }
 
-const DATE = /^(\S+)[ T]([\d:.]+) ?([+-]\d\d):?(\d\d)?$/;
+// Without an offset it is in UTC, as the store writes it.
+const DATE = /^(\S+)[ T]([\d:.]+) ?(?:Z|([+-]\d\d):?(\d\d)?)?$/;
 
 function toDate(expiry: unknown): Date | undefined {
   const match = isString(expiry) ? DATE.exec(expiry) : null;
   if (match === null) return undefined;
-  const [, day, time, hours, minutes = "00"] = match;
+  const [, day, time, hours = "+00", minutes = "00"] = match;
   const date = new Date(`${day}T${time}${hours}:${minutes}`);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }

@@ -2,6 +2,7 @@
 
 import type { Sequelize, Transaction } from "sequelize";
 import type { Driver, Outcome, Parameter, Statement } from "./driver.ts";
+import { logged } from "./log.ts";
 import type { GenericDriver } from "./generic.ts";
 
 /** As much of Sequelize's connection manager as is used. */
@@ -22,9 +23,7 @@ export interface SequelizeInternals {
   };
   readonly options: {
     readonly native?: boolean;
-    readonly logQueryParameters?: boolean;
     readonly dialectOptions?: { readonly prependSearchPath?: boolean };
-    readonly logging: false | ((sql: string, timing?: number) => void);
   };
 }
 
@@ -38,7 +37,7 @@ export abstract class DirectDriver<Connection> implements Driver {
   readonly #sequelize: Sequelize;
   readonly #internals: SequelizeInternals;
   readonly #generic: GenericDriver;
-  /** The instance's own method, as long as nobody replaces it. */
+  /** The instance's `query` when this driver was made. */
   readonly #query: unknown;
   /** Whether statements are prepared; no longer once a pooler was found to mix up their names. */
   #prepares = true;
@@ -75,7 +74,7 @@ export abstract class DirectDriver<Connection> implements Driver {
     transaction: Transaction | null,
   ): Promise<Outcome> {
     // In a transaction, because Sequelize rolls it back after some errors, and an error of preparing would
-    // spoil it. And if `query` was replaced: whoever did so wants to see each statement.
+    // spoil it. Also if `query` was replaced since, because its replacement is meant to see each statement.
     if (transaction || this.#sequelize.query !== this.#query) {
       return await this.#generic.send(statement, parameters, transaction);
     }
@@ -93,11 +92,11 @@ export abstract class DirectDriver<Connection> implements Driver {
     statement: Statement,
     parameters: readonly Parameter[],
   ): Promise<Outcome> {
-    const { logging } = this.#internals.options;
     const prepare = this.#prepares && statement.isFixed;
-    const start = logging ? performance.now() : 0;
     try {
-      return await this.sendOver(connection, statement, parameters, prepare);
+      return await logged(this.#sequelize, statement.text, parameters, () => {
+        return this.sendOver(connection, statement, parameters, prepare);
+      });
     } catch (error) {
       if (prepare && this.isAboutPreparing(error)) {
         this.#prepares = false;
@@ -105,22 +104,7 @@ export abstract class DirectDriver<Connection> implements Driver {
       }
       this.onError(connection, error);
       throw this.#toSequelizeError(connection, error);
-    } finally {
-      if (logging) this.#log(logging, statement, parameters, performance.now() - start);
     }
-  }
-
-  #log(
-    logging: (sql: string, timing?: number) => void,
-    { text }: Statement,
-    parameters: readonly Parameter[],
-    ms: number,
-  ): void {
-    const isWanted = this.#internals.options.logQueryParameters && parameters.length > 0;
-    const values = isWanted
-      ? `; ${parameters.map((value) => JSON.stringify(value)).join(", ")}`
-      : "";
-    logging(`Executed (default): ${text}${values}`, ms);
   }
 
   /** The error that `sequelize.query` would have thrown. */

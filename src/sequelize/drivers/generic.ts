@@ -1,6 +1,7 @@
 import type { Sequelize, Transaction } from "sequelize";
 import { libraryOf } from "../library.ts";
 import { check, isNumber, type Rule } from "../../util/check.ts";
+import { logged } from "./log.ts";
 import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
 
 /** Writes a value as a literal of SQL. */
@@ -32,16 +33,10 @@ export class GenericDriver implements Driver {
     transaction: Transaction | null,
   ): Promise<Outcome> {
     const { SELECT, BULKUPDATE } = libraryOf(this.#sequelize).QueryTypes;
-    const literal = this.#literal;
-    const [sql, bind] = literal
-      ? [
-        text.replace(PARAMETER, (quoted, n) => n ? literal(parameters[n - 1]!) : quoted),
-        undefined,
-      ]
-      // Sequelize looks for parameters in quoted names, too, unless their `$` is doubled.
-      : [text.replace(QUOTED, (name) => name.replace(/\B\$/g, "$$$$")), parameters as unknown[]];
+    const { sql, bind } = this.#bind(text, parameters);
     const options = {
       ...(bind && { bind }),
+      logging: false,
       raw: true,
       transaction,
       // What Sequelize is to return: the rows, or the number of rows that were changed.
@@ -51,9 +46,28 @@ export class GenericDriver implements Driver {
       // Spares SQLite a look-up of the column types for each statement.
       tableNames: [],
     };
-    const result = await this.#sequelize.query(sql, options) as unknown;
+    const send = (): Promise<unknown> => this.#sequelize.query(sql, options);
+    const result = await logged(this.#sequelize, sql, bind ?? [], send);
     if (returns === "rows") return { rows: result as readonly Row[], count: 0 };
     check("read the result", "the number of changed rows", result, COUNT);
     return { rows: NO_ROWS, count: result };
+  }
+
+  /** Prepares the text for `sequelize.query`, and the parameters, if it is to bind them. */
+  #bind(
+    text: string,
+    parameters: readonly Parameter[],
+  ): { readonly sql: string; readonly bind?: Parameter[] } {
+    const literal = this.#literal;
+    // Without parameters, a `$` in the text is part of a literal.
+    if (parameters.length === 0) return { sql: text };
+    if (literal === undefined) {
+      // Sequelize looks for parameters in quoted names, too, unless their `$` is doubled.
+      const sql = text.replace(QUOTED, (name) => name.replace(/\B\$/g, "$$$$"));
+      return { sql, bind: [...parameters] };
+    }
+    return {
+      sql: text.replace(PARAMETER, (quoted, n) => n ? literal(parameters[n - 1]!) : quoted),
+    };
   }
 }

@@ -31,7 +31,7 @@ const DIRECT_DRIVERS: Readonly<Record<string, DirectDriverClass>> = {
 
 /**
  * Chooses the driver for a Sequelize instance. It is a direct one if everything is as it is known to work: the
- * dialect's usual module, Sequelize's own connection manager, and a `query` method that nobody has replaced.
+ * dialect's usual module, Sequelize's own connection manager, and its own `query` method.
  *
  * @param literal Writes a value as a literal of SQL, for dialects whose bind parameters are no good.
  */

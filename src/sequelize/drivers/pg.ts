@@ -21,13 +21,13 @@ const AS_TEXT = { getTypeParser: () => String };
 // Errors that come before the statement is carried out.
 const PREPARING = new Set<unknown>([
   "26000", // there is no such prepared statement: a pooler gave another connection, or DEALLOCATE ALL
-  "42P05", // there is one already: a pooler gave a connection on which somebody else prepared it
+  "42P05", // there is one already: a pooler gave a connection on which another client prepared it
   "0A000", // cached plan must not change result type: ALTER TABLE
 ]);
 
-// Those after which Sequelize takes a connection for lost.
-const LOST_CODE = "ECONNRESET";
-const LOST_MESSAGE = /^Query read timeout$|SSL SYSCALL error: EOF detected/;
+// Those after which a connection is lost, before the socket says so: ended by the server or the network.
+const LOST_CODE = /^(ECONNRESET|57P0[1-3]|08...)$/;
+const LOST_MESSAGE = /^Query read timeout$|^Connection terminated|SSL SYSCALL error: EOF detected/;
 
 /** Sends named statements over clients of node-postgres, and unnamed ones behind an older pooler. */
 export class PgDriver extends DirectDriver<Client> {
@@ -55,8 +55,8 @@ export class PgDriver extends DirectDriver<Client> {
   }
 
   protected override onError(connection: Client, error: unknown): void {
-    const { code, message } = error as { code?: unknown; message: string };
-    if (code === LOST_CODE || LOST_MESSAGE.test(message)) connection._invalid = true;
+    const { code = "", message } = error as { code?: string; message: string };
+    if (LOST_CODE.test(code) || LOST_MESSAGE.test(message)) connection._invalid = true;
   }
 
   /** A hash of the text: behind a pooler, one name for two texts would return the other text's rows. */

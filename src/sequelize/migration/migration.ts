@@ -56,14 +56,14 @@ const TRANSACTION: Rule<Transaction | null> = {
 const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTION, null) };
 
 /**
- * Creates the sessions table, its columns and its indexes where they are missing: what `SequelizeStore.open` does unless
+ * Creates the sessions table, its columns and its indexes if they are missing, as `SequelizeStore.open` does unless
  * `sync` is `false`.
  *
- * @param queryInterface What umzug and sequelize-cli give a migration.
- * @throws {TypeError} Where an argument or option has the wrong type.
- * @throws {RangeError} Where a name is out of range or the dialect is not supported.
+ * @param queryInterface What umzug and sequelize-cli pass to a migration.
+ * @throws {TypeError} If an argument or option has the wrong type.
+ * @throws {RangeError} If a name is out of range or the dialect is not supported.
  * @throws {Error} If there is a table of that name that is not a sessions table.
- * @throws What the database says where the table cannot be created.
+ * @throws The database's error if the table cannot be created.
  *
  * @example A migration
  * ```ts
@@ -92,12 +92,12 @@ export async function up(
 }
 
 /**
- * Drops the sessions table, and with it all sessions; does nothing where there is none.
+ * Drops the sessions table, and with it all sessions; does nothing if there is none.
  *
- * @param queryInterface What umzug and sequelize-cli give a migration.
- * @throws {TypeError} Where an argument or option has the wrong type.
- * @throws {RangeError} Where a name is out of range or the dialect is not supported.
- * @throws What the database says where the table cannot be dropped.
+ * @param queryInterface What umzug and sequelize-cli pass to a migration.
+ * @throws {TypeError} If an argument or option has the wrong type.
+ * @throws {RangeError} If a name is out of range or the dialect is not supported.
+ * @throws The database's error if the table cannot be dropped.
  */
 export async function down(
   queryInterface: SequelizeQueryInterface,
