@@ -381,7 +381,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Walks all active sessions, so that all of one user's can be found, changed and destroyed.
+   * Walks all active sessions, so that they can be changed and destroyed. {@linkcode ofOwner} walks those of one
+   * user by an index.
    *
    * It reads the whole table, page by page. Where tokens are hashed, as they are by default, the
    * sessions have no `token`, because nobody but the client knows it.
@@ -391,14 +392,14 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * @throws {RangeError} On the first step, where `pageSize` is out of range.
    * @throws What the store says when it fails.
    *
-   * @example Sign a user out everywhere
+   * @example Sign everybody out who is still on an old plan
    * ```ts
    * import { SessionManager } from "@scs/sequelize-store/manager";
    *
-   * const sessions = new SessionManager<{ userId: number }>();
+   * const sessions = new SessionManager<{ plan: string }>();
    *
    * for await (const session of sessions.iterate()) {
-   *   if (session.get("userId") !== 7) continue;
+   *   if (session.get("plan") !== "old") continue;
    *   session.destroy();
    *   await sessions.commit(session);
    * }
