@@ -38,4 +38,5 @@ export type {
   SessionRecord,
   SessionStore,
 } from "../store/store.ts";
+export type { Owner } from "../store/owner.ts";
 export type { Duration } from "../util/duration.ts";

@@ -48,5 +48,6 @@ export type {
   SessionRecord,
   SessionStore,
 } from "../store/store.ts";
+export type { Owner } from "../store/owner.ts";
 export type { Duration } from "../util/duration.ts";
 export { ConflictError } from "../store/conflict_error.ts";

@@ -29,7 +29,8 @@ export interface Session<Values extends object = Record<string, any>> {
    * {@linkcode renewToken}, every value that is put is written.
    *
    * @throws {TypeError} If the key is not a string.
-   * @throws {RangeError} If the key is `__rememberMe`, which holds the choice of {@linkcode rememberMe}.
+   * @throws {RangeError} If the key is `__rememberMe` or `__session`: they hold the choice of
+   *   {@linkcode rememberMe}, and `id`, `createdAt` and `renewedAt`.
    */
   put<K extends keyof Values & string>(key: K, value: Values[K]): void;
 
@@ -108,6 +109,21 @@ export interface Session<Values extends object = Record<string, any>> {
    * @throws {RangeError} If it is set to an invalid `Date`, or to one outside the years 1000 to 9999.
    */
   deadline: Date;
+
+  /**
+   * A public name of the session, which is safe to show and opens nothing. It stays the same when the session
+   * gets a new token. After `destroy`, another session has another one.
+   */
+  readonly id: string;
+
+  /**
+   * When the session began; after `destroy`, when the next one did. For a session that was stored by another
+   * language it is estimated from the deadline.
+   */
+  readonly createdAt: Date;
+
+  /** When the session got its token: when it began, or at the last `renewToken`. */
+  readonly renewedAt: Date;
 
   /** What happened to the session since it was loaded or last committed. */
   readonly status: SessionStatus;

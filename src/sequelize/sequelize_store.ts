@@ -77,6 +77,8 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
    * among `sequelize.models`, so that `sequelize.sync({ force: true })` does not drop the sessions.
    */
   readonly model: SessionModel;
+  /** Whether the store was opened with `owners`. */
+  readonly owners: boolean;
   readonly #table: SessionTable;
   readonly #reads: Queue<string, SessionRecord | undefined>;
   readonly #writes: Queue<Write, boolean>;
@@ -93,6 +95,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     }
     const sequelize = model.sequelize!;
     this.model = model;
+    this.owners = settings.owners;
     const dialect = dialectOf(sequelize);
     const driver = driverFor(sequelize, settings.driver, dialect.literalFor?.(sequelize));
     this.#table = new SessionTable(dialect.statements(model, driver), dialect.errors);

@@ -167,7 +167,8 @@ export class MemoryStore implements OwnedSessionStore {
   }
 
   /**
-   * Walks the active sessions of one owner in the order of their tokens. It looks at all sessions.
+   * Walks the sessions of one owner that are active at the first step, in the order of their tokens. It looks at
+   * all sessions.
    *
    * @param owner Whom they belong to.
    * @param options `pageSize` has no effect except that it is checked, as every store checks it.
@@ -180,8 +181,11 @@ export class MemoryStore implements OwnedSessionStore {
     { signal, pageSize = 1000 }: CallOptions & { readonly pageSize?: number | undefined } = {},
   ): AsyncIterableIterator<SessionRecord> {
     checkEntriesOf(owner, pageSize);
-    for await (const record of this.entries({ signal })) {
-      if (record.owner === owner) yield record;
+    signal?.throwIfAborted();
+    const records = [...this.#sessions.keys()].sort().map((token) => this.#record(token));
+    for (const record of records) {
+      signal?.throwIfAborted();
+      if (record?.owner === owner) yield record;
     }
   }
 

@@ -2,6 +2,7 @@ import { abortable } from "../util/abortable.ts";
 import { check, FUNCTION, isPromise, type Rule } from "../util/check.ts";
 import { STORE } from "./arguments.ts";
 import { type ConditionalStore, toConditional } from "./conditional_store.ts";
+import { OWNED_STORE } from "./owner.ts";
 import type { CallOptions, OwnedSessionStore, SessionRecord, SessionStore } from "./store.ts";
 
 type Store = SessionStore & Partial<OwnedSessionStore>;
@@ -22,16 +23,25 @@ export const STORE_SOURCE: Rule<StoreSource> = {
  * resolves to something else than a store, each call rejects with that error.
  *
  * @param action Completes "Cannot ...".
- * @throws {TypeError} If `source` is neither a store nor a promise.
+ * @param needsOwners Whether the store must know whose session is whose.
+ * @throws {TypeError} If `source` is neither such a store nor a promise.
  */
-export function resolveStore(action: string, source: StoreSource): Store {
+export function resolveStore(action: string, source: StoreSource, needsOwners = false): Store {
   check(action, "store", source, STORE_SOURCE);
-  return STORE.hasType(source) ? source : waitingFor(toStore(action, source));
+  const rule: Rule<Store> = needsOwners ? OWNED_STORE : STORE;
+  if (!STORE.hasType(source)) return waitingFor(toStore(action, source, rule));
+  check(action, "store", source, rule);
+  return source;
 }
 
-async function toStore(action: string, source: PromiseLike<unknown>): Promise<Store> {
+async function toStore(
+  action: string,
+  source: PromiseLike<unknown>,
+  rule: Rule<Store>,
+): Promise<Store> {
   const store = await source;
   check(action, "store", store, STORE);
+  check(action, "store", store, rule);
   return store;
 }
 

@@ -247,8 +247,12 @@ export interface FullSessionStore extends SessionStore {
 
 /** A full store that can also tell whose session is whose. */
 export interface OwnedSessionStore extends FullSessionStore {
+  /** `false` if the store is set up in a way that keeps no owners; by default it keeps them. */
+  readonly owners?: boolean | undefined;
+
   /**
-   * Walks the active sessions of one owner page by page, in the order of their tokens.
+   * Walks the active sessions of one owner page by page, in the order of their tokens. A page shows what was
+   * stored at one moment: `destroyOwned` of a session manager looks at one page to learn that none is left.
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
