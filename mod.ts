@@ -4,9 +4,15 @@
  * @example
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
  * import { Sequelize } from "sequelize";
  *
- * const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
  * await using store = await SequelizeStore.open(sequelize);
  *
  * const inAnHour = new Date(Date.now() + 3_600_000);
@@ -17,8 +23,18 @@
  * @module
  */
 
-export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./src/store.ts";
-export { SequelizeStore } from "./src/sequelize_store.ts";
-export { QueueFullError } from "./src/queue_full_error.ts";
-export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/options.ts";
-export type { SessionAttributes, SessionModel } from "./src/session_model.ts";
+export type {
+  CallOptions,
+  CommitOptions,
+  FullSessionStore,
+  OwnedSessionStore,
+  ReplaceOptions,
+  SessionRecord,
+  SessionStore,
+} from "./src/store/store.ts";
+export { SequelizeStore } from "./src/sequelize/sequelize_store.ts";
+export { QueueFullError } from "./src/batching/queue_full_error.ts";
+export type { DriverChoice } from "./src/sequelize/drivers/mod.ts";
+export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/sequelize/options.ts";
+export type { SessionAttributes, SessionModel } from "./src/sequelize/model.ts";
+export type { Duration } from "./src/util/duration.ts";

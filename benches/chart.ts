@@ -1,5 +1,5 @@
-// Draws a report of store_bench.ts as an SVG: how many times as many calls a second each contender makes
-// as the bare driver, since the figures themselves are those of one machine.
+// Draws a report of store_bench.ts as an SVG. It shows each contender's calls per second as a multiple of the
+// bare driver's, because the absolute figures depend on the machine.
 //
 //   deno task bench:chart, or deno run -A benches/chart.ts FILE.json FILE.svg
 
@@ -15,7 +15,7 @@ const BAR_HEIGHT = 14;
 const ROW_HEIGHT = 18;
 const OURS = "SequelizeStore";
 
-/** What is this package's stands out, and what all are measured by. */
+/** Colors by name: this package's stores stand out, and so does the bare driver, the baseline. */
 const FILLS: [RegExp, string][] = [
   [/^SequelizeStore$/, "#1a7f5a"],
   [/^ExpressStore$/, "#7cc4a8"],
@@ -23,19 +23,19 @@ const FILLS: [RegExp, string][] = [
   [/./, "#b6bcc6"],
 ];
 
-/** The element's text with what XML gives a meaning escaped. */
+/** Makes a text element, and escapes its content. */
 function text(x: number, y: number, content: string, attributes = ""): string {
   const escaped = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   return `<text x="${x}" y="${y}" ${attributes}>${escaped}</text>`;
 }
 
-/** What is drawn of one verb and number of callers, the fastest contender first. */
+/** Selects the rows of one verb and number of callers, the fastest contender first. */
 function groupRows({ rows }: DatabaseReport, verb: Verb, callers: number): Row[] {
   const group = rows.filter((row) => row.verb === verb && row.callers === callers);
   return group.toSorted((a, b) => a.ratio - b.ratio);
 }
 
-/** How many times as many calls as the bare driver's. */
+/** Calculates a row's calls per second as a multiple of the bare driver's. */
 function timesBare(row: Row, group: readonly Row[]): number {
   return group.find(({ contender }) => contender.startsWith("bare"))!.ratio / row.ratio;
 }
@@ -51,7 +51,7 @@ function drawBar(row: Row, value: number, { y, largest }: { y: number; largest: 
   ].join("\n");
 }
 
-/** The chart of one database's report. */
+/** Draws the chart of one database's report. */
 export function drawChart(
   report: DatabaseReport,
   { verbs, callers }: { readonly verbs: readonly Verb[]; readonly callers: readonly number[] },

@@ -1,30 +1,30 @@
-// What a benchmark asks of each way to keep sessions.
+// The interface that every session store and driver implements to take part in a benchmark.
 
 import type { Buffer } from "node:buffer";
 
-/** One session of the table, and what a write puts there. */
+/** One session of the table, and the data that a write replaces it with. */
 export interface Subject {
   readonly token: string;
-  /** What the row holds. */
+  /** The row's current data. */
   readonly data: Buffer;
   /** Other data of the same size. */
   readonly next: Buffer;
   readonly expiry: Date;
 }
 
-/** What is measured. */
+/** The calls that are measured. */
 export const VERBS = ["find", "commit", "replace", "touch", "delete"] as const;
 
 /** A call that a session store makes. */
 export type Verb = (typeof VERBS)[number];
 
 /**
- * One way to keep sessions. A call that was to meet a row, and did not, answers `false`; what a contender
- * has no call for it leaves out.
+ * One way to store sessions. A call resolves with `false` if it found no row although it should have. A
+ * contender leaves out the verbs that it does not support.
  */
 export interface Contender extends Partial<Record<Verb, (subject: Subject) => Promise<unknown>>> {
   readonly name: string;
-  /** Those of one table take its rows as the first of them has filled it. */
+  /** Contenders may share a table: the first of them fills it. */
   readonly table: string;
   find(subject: Subject): Promise<unknown>;
   commit(subject: Subject): Promise<unknown>;
@@ -33,8 +33,8 @@ export interface Contender extends Partial<Record<Verb, (subject: Subject) => Pr
   close?(): Promise<unknown>;
 }
 
-/** The most connections of each contender: Sequelize's default. */
+/** The maximum number of connections of each contender: Sequelize's default. */
 export const POOL = 5;
 
-/** The table of {@linkcode SequelizeStore}, of the bare drivers, and of plain Sequelize calls. */
+/** The table that {@linkcode SequelizeStore}, the bare drivers and plain Sequelize calls share. */
 export const TABLE = "sessions_bench";

@@ -8,8 +8,8 @@ import { createCipheriv, randomBytes } from "node:crypto";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { EncryptedStore } from "../src/encryption/mod.ts";
-import { MemoryStore } from "../src/memory_store.ts";
-import type { FullSessionStore } from "../src/store.ts";
+import { MemoryStore } from "../src/store/memory_store.ts";
+import type { FullSessionStore } from "../src/store/store.ts";
 import { median } from "./measure.ts";
 
 const CALLS = 5000;

@@ -1,4 +1,4 @@
-// Who takes part on which database.
+// Which contenders take part on which database.
 
 import type { Sequelize } from "sequelize";
 import type { SequelizeStore } from "../mod.ts";
@@ -8,7 +8,7 @@ import { pgPeer, sequelizePeer } from "./contenders/express_stores.ts";
 import { ours, oursInExpress } from "./contenders/ours.ts";
 import { handWrittenSql, modelCalls } from "./contenders/plain_sequelize.ts";
 
-/** All contenders on one database; the first is the one that the others are compared with. */
+/** Creates all contenders of one database. The others are compared with the first. */
 export async function lineup(
   { store, sequelize, url }: { store: SequelizeStore; sequelize: Sequelize; url: string },
 ): Promise<Contender[]> {

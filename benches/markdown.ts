@@ -6,12 +6,12 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import type { DatabaseReport, Report, Row } from "./report.ts";
 
-/** Three digits are more than a noisy machine gives. */
+/** Rounds to two or three digits: more would only be noise. */
 function rounded(value: number): string {
   return Number(value.toPrecision(value < 10 ? 2 : 3)).toLocaleString("en").replaceAll(",", " ");
 }
 
-/** One line for each contender and verb, one column for each number of callers. */
+/** Makes a table with one line per verb and contender, and one column per number of callers. */
 export function markdownTable({ rows }: DatabaseReport): string {
   const callers = [...new Set(rows.map(({ callers }) => callers))];
   const names = [...new Set(rows.map(({ verb, contender }) => `${verb} ${contender}`))];

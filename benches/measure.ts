@@ -1,55 +1,67 @@
-// Takes turns between contenders, so that a noisy machine disturbs all of them alike.
+// Measures contenders in turns, so that noise on the machine affects all of them equally.
 
 import process from "node:process";
+import { startLoopDelay } from "./loop_delay.ts";
 
 /** What one contender did in one round. */
 export interface Sample {
   readonly perSecond: number;
-  /** Of the processor, in this process, per operation: the database's own is not among them. */
+  /** CPU time of this process per call. The database's CPU time is not included. */
   readonly cpuMicroseconds: number;
+  /** The 99th percentile of the event loop's delay, in milliseconds. */
+  readonly loopMilliseconds: number;
 }
 
-/** How long, how often and by how many at a time. */
+/** How many callers make calls at the same time, for how long, and how often. */
 export interface Load {
   readonly callers: number;
   readonly milliseconds: number;
   readonly rounds: number;
-  /** The most operations in one round. */
-  readonly most: number;
+  /** The maximum number of calls in one round. */
+  readonly maxCalls: number;
 }
 
-/** One contender's call, and what sets right what its round has changed. */
+/** One contender's call, and how to undo the changes of a round. */
 export interface Entry {
   call(): Promise<unknown>;
   restore?(): Promise<void>;
 }
 
-/** Runs callers that each call again as soon as they have their answer. */
+/** Runs callers that each make their next call as soon as the previous one has resolved. */
 export async function measure(
   call: () => Promise<unknown>,
-  { callers, milliseconds, most }: Load,
+  { callers, milliseconds, maxCalls }: Load,
 ): Promise<Sample> {
   let started = 0;
+  const stopLoopDelay = startLoopDelay();
   const cpu = process.cpuUsage();
   const start = performance.now();
   const end = start + milliseconds;
-  await Promise.all(Array.from({ length: callers }, async () => {
-    while (performance.now() < end && started < most) {
-      started++;
-      if (await call() === false) throw new Error("A call has not met the row that is there");
-    }
-  }));
+  try {
+    await Promise.all(Array.from({ length: callers }, async () => {
+      while (performance.now() < end && started < maxCalls) {
+        started++;
+        if (await call() === false) {
+          throw new Error("Cannot measure the contender: a call has not found an existing row");
+        }
+      }
+    }));
+  } catch (error) {
+    stopLoopDelay();
+    throw error;
+  }
   const { user, system } = process.cpuUsage(cpu);
   return {
     perSecond: started / (performance.now() - start) * 1000,
     cpuMicroseconds: (user + system) / started,
+    loopMilliseconds: stopLoopDelay(),
   };
 }
 
 /**
- * Measures contenders in turns, round by round. The first round warms up and is thrown away.
+ * Measures contenders in turns, round by round. The first round is a warm-up: its samples are discarded.
  *
- * @returns The samples of each contender, one a round.
+ * @returns The samples of each contender, one per round.
  */
 export async function compare(entries: readonly Entry[], load: Load): Promise<Sample[][]> {
   const samples: Sample[][] = entries.map(() => []);
@@ -63,12 +75,12 @@ export async function compare(entries: readonly Entry[], load: Load): Promise<Sa
   return samples;
 }
 
-/** The middle one of some numbers. */
+/** Returns the median of some numbers. */
 export function median(numbers: readonly number[]): number {
   return percentile(numbers, 0.5);
 }
 
-/** The number that a share of all of them does not exceed. */
+/** Returns a percentile of some numbers; `share` is from 0 to 1. */
 export function percentile(numbers: readonly number[], share: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;

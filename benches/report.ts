@@ -1,4 +1,4 @@
-// Tables to read while a benchmark runs, and the JSON of which the documents and the chart are made.
+// Prints tables while a benchmark runs, and writes the JSON that the docs and the chart are made from.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
@@ -7,23 +7,23 @@ import { QueryTypes, Sequelize } from "sequelize";
 import type { Verb } from "./contender.ts";
 import { median, type Sample } from "./measure.ts";
 
-/** One contender's figures for one verb and number of callers: medians of all rounds. */
+/** One contender's figures for one verb and number of callers: the medians of all rounds. */
 export interface Row extends Sample {
   readonly verb: Verb;
   readonly callers: number;
   readonly contender: string;
-  /** How many times as many operations a second the first contender makes; the median of the rounds. */
+  /** The first contender's calls per second, divided by this contender's; the median of all rounds. */
   readonly ratio: number;
 }
 
-/** What was measured on one database. */
+/** The results on one database. */
 export interface DatabaseReport {
   readonly database: string;
   readonly addedLatencyMilliseconds: number;
   readonly rows: Row[];
 }
 
-/** What a run writes to a file. */
+/** The JSON file that a run writes. */
 export interface Report {
   readonly date: string;
   readonly versions: Record<string, string>;
@@ -31,7 +31,7 @@ export interface Report {
   readonly databases: DatabaseReport[];
 }
 
-/** Sums up the samples of contenders that took turns, the first of them being the one compared. */
+/** Summarizes the samples of all contenders. Each is compared with the first. */
 export function summarize(
   names: readonly string[],
   samples: readonly (readonly Sample[])[],
@@ -45,6 +45,7 @@ export function summarize(
       contender,
       perSecond: median(samples[i]!.map(({ perSecond }) => perSecond)),
       cpuMicroseconds: median(samples[i]!.map(({ cpuMicroseconds }) => cpuMicroseconds)),
+      loopMilliseconds: median(samples[i]!.map(({ loopMilliseconds }) => loopMilliseconds)),
       ratio: median(ratios),
     };
   });
@@ -54,9 +55,12 @@ export function summarize(
 export function printRows(rows: readonly Row[]): void {
   const { verb, callers } = rows[0]!;
   const title = `${verb}, ${callers} ${callers === 1 ? "caller" : "callers"}`;
-  console.log(`\n${title.padEnd(28)}         calls/s   CPU µs/call   SequelizeStore makes`);
-  for (const { contender, perSecond, cpuMicroseconds, ratio } of rows) {
-    const figures = perSecond.toFixed(0).padStart(14) + cpuMicroseconds.toFixed(1).padStart(14);
+  console.log(
+    `\n${title.padEnd(28)}         calls/s   CPU µs/call   loop p99 ms   SequelizeStore makes`,
+  );
+  for (const { contender, perSecond, cpuMicroseconds, loopMilliseconds, ratio } of rows) {
+    const figures = [perSecond.toFixed(0), cpuMicroseconds.toFixed(1), loopMilliseconds.toFixed(1)]
+      .map((figure) => figure.padStart(14)).join("");
     console.log(`  ${contender.padEnd(28)}${figures}${ratio.toFixed(2).padStart(16)} x`);
   }
 }
@@ -70,7 +74,7 @@ const PACKAGES = [
   "connect-pg-simple",
 ];
 
-/** The versions of all that takes part, but for the servers. */
+/** Returns the versions of the runtime and of all packages that take part. */
 export async function versions(): Promise<Record<string, string>> {
   const found: Record<string, string> = {
     deno: process.versions.deno ?? "",
@@ -83,7 +87,7 @@ export async function versions(): Promise<Record<string, string>> {
   return found;
 }
 
-/** What a server calls itself, and the driver where it has two. */
+/** Returns the name and version of a server, and the driver if there are two for it. */
 export async function serverName(sequelize: Sequelize): Promise<string> {
   const dialect = sequelize.getDialect();
   const call = dialect === "sqlite" ? "sqlite_version()" : "version()";
@@ -91,12 +95,12 @@ export async function serverName(sequelize: Sequelize): Promise<string> {
   const [row] = await sequelize.query<{ version: string }>(`SELECT ${call} AS version`, { type });
   const number = /[\d.]+/.exec(row!.version)![0];
   if (dialect === "postgres") return `PostgreSQL ${number}`;
-  if (dialect === "sqlite") return `SQLite ${number} in memory`;
+  if (dialect === "sqlite") return `SQLite ${number}`;
   const product = row!.version.includes("MariaDB") ? "MariaDB" : "MySQL";
   return `${product} ${number} through ${dialect === "mysql" ? "mysql2" : "mariadb"}`;
 }
 
-/** Writes what was measured so far, so that a run that is stopped leaves something. */
+/** Writes all results so far, so that they are not lost if the run is stopped. */
 export async function writeReport(file: string, databases: DatabaseReport[]): Promise<void> {
   const report: Report = {
     date: new Date().toISOString().slice(0, 10),

@@ -1,7 +1,9 @@
-// What becomes of the store where the table is large: finds, a cleanup beside callers, a walk over all
-// sessions, and opening. On PostgreSQL and MariaDB, which fill the tables by themselves.
+// Measures the store on large tables: finds, a cleanup while callers are active, an iteration over all
+// sessions, and opening. It runs on PostgreSQL and MariaDB, which can generate the rows in SQL.
 //
-//   deno task bench:scale [--database URL]... [--rows 3000000] [--json FILE]
+//   deno task bench:scale [--database DATABASE]... [--rows 3000000] [--json FILE]
+//
+// DATABASE is a URL, or one of postgres and mariadb, which stand for TEST_POSTGRES_URL and TEST_MARIADB_URL.
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -12,18 +14,21 @@ import { QueryTypes, Sequelize } from "sequelize";
 import { SequelizeStore } from "../mod.ts";
 import { POOL } from "./contender.ts";
 import { compare, type Load, median, percentile } from "./measure.ts";
+import { readDatabases, readOrExit } from "./options.ts";
 import { serverName } from "./report.ts";
 
-const { values: flags } = parseArgs({
-  options: {
-    database: { type: "string", multiple: true },
-    rows: { type: "string", default: "3000000" },
-    few: { type: "string", default: "10000" },
-    expired: { type: "string", default: "1000000" },
-    only: { type: "string", default: "cleanup,walk,open,find" },
-    json: { type: "string" },
-  },
-});
+const { values: flags } = readOrExit(() =>
+  parseArgs({
+    options: {
+      database: { type: "string", multiple: true },
+      rows: { type: "string", default: "3000000" },
+      few: { type: "string", default: "10000" },
+      expired: { type: "string", default: "1000000" },
+      only: { type: "string", default: "cleanup,walk,open,find" },
+      json: { type: "string" },
+    },
+  })
+);
 
 const CALLERS = 50;
 const REST_MS = 10_000;
@@ -31,12 +36,12 @@ const LIFETIME_MS = 24 * 3_600_000;
 const MIB = 1024 * 1024;
 const DATA = Buffer.alloc(300, "data ");
 
-/** The token of a row by its number, as the databases compute it, too. */
+/** Computes the token of a row from its number, as the SQL below also does. */
 function tokenOf(number: number): string {
   return createHash("md5").update(String(number)).digest("hex");
 }
 
-/** A store on a table of `active` sessions, and after them `expired` ones. */
+/** Opens a store on a table of `active` sessions, followed by `expired` ones. */
 async function openTable(
   sequelize: Sequelize,
   tableName: string,
@@ -72,7 +77,7 @@ function anyToken(active: number): string {
   return tokenOf(1 + Math.floor(Math.random() * active));
 }
 
-/** How many times as long a find takes among many rows as among few. */
+/** Measures how many times longer a find takes among many rows than among few. */
 async function compareFinds(
   few: SequelizeStore,
   many: SequelizeStore,
@@ -83,7 +88,7 @@ async function compareFinds(
   });
   const costs: Record<string, number> = {};
   for (const callers of [1, 10, 100]) {
-    const load: Load = { callers, milliseconds: 1000, rounds: 7, most: Infinity };
+    const load: Load = { callers, milliseconds: 1000, rounds: 7, maxCalls: Infinity };
     const [short, long] = await compare(entries, load);
     const ratios = short!.map(({ perSecond }, i) => perSecond / long![i]!.perSecond);
     costs[`findCostRatioAt${callers}Callers`] = median(ratios);
@@ -91,7 +96,7 @@ async function compareFinds(
   return costs;
 }
 
-/** Callers that find and commit until they are stopped, and how long each call took. */
+/** Starts callers that find and commit until they are stopped, and records how long each call takes. */
 function startCallers(store: SequelizeStore, active: number): {
   latencies: number[];
   stop: () => Promise<unknown>;
@@ -116,7 +121,7 @@ function startCallers(store: SequelizeStore, active: number): {
   };
 }
 
-/** A cleanup beside callers, and how long these wait for each call then and before. */
+/** Runs a cleanup while callers are active, and compares their latencies before and during it. */
 async function cleanUp(store: SequelizeStore, active: number): Promise<Record<string, number>> {
   const { latencies, stop } = startCallers(store, active);
   await new Promise((resolve) => setTimeout(resolve, REST_MS / 2));
@@ -145,7 +150,7 @@ async function cleanUp(store: SequelizeStore, active: number): Promise<Record<st
   };
 }
 
-/** A walk over all sessions, and how much more memory the process had at its highest. */
+/** Iterates over all sessions, and measures the time and the peak memory. */
 async function walk(store: SequelizeStore): Promise<Record<string, number>> {
   const start = performance.now();
   const before = process.memoryUsage.rss();
@@ -166,13 +171,13 @@ async function timeOpening(sequelize: Sequelize, tableName: string): Promise<num
   return performance.now() - start;
 }
 
-type Add = (results: Record<string, unknown>) => void;
+type AddResults = (results: Record<string, unknown>) => void;
 
 function isWanted(part: string): boolean {
   return flags.only.split(",").includes(part);
 }
 
-async function benchDirtyTable(sequelize: Sequelize, add: Add): Promise<void> {
+async function benchDirtyTable(sequelize: Sequelize, add: AddResults): Promise<void> {
   const active = Number(flags.expired);
   const store = await openTable(sequelize, "bench_dirty", { active, expired: active });
   if (isWanted("cleanup")) add(await cleanUp(store, active));
@@ -180,7 +185,7 @@ async function benchDirtyTable(sequelize: Sequelize, add: Add): Promise<void> {
   await store.model.drop();
 }
 
-async function benchLargeTable(sequelize: Sequelize, add: Add): Promise<void> {
+async function benchLargeTable(sequelize: Sequelize, add: AddResults): Promise<void> {
   const few = await openTable(sequelize, "bench_few", { active: Number(flags.few) });
   const many = await openTable(sequelize, "bench_many", { active: Number(flags.rows) });
   if (isWanted("open")) add({ openMilliseconds: await timeOpening(sequelize, "bench_many") });
@@ -203,8 +208,7 @@ async function bench(url: string): Promise<Record<string, unknown>> {
   return results;
 }
 
-const { TEST_POSTGRES_URL, TEST_MARIADB_URL } = process.env;
-const urls = flags.database ?? [TEST_POSTGRES_URL, TEST_MARIADB_URL].flatMap((url) => url || []);
+const urls = readOrExit(() => readDatabases(flags.database, ["postgres", "mariadb"]));
 const all: Record<string, unknown>[] = [];
 for (const url of urls) {
   all.push(await bench(url));

@@ -7,17 +7,17 @@ import type { Entry } from "./measure.ts";
 
 const DATA_BYTES = 300;
 const LIFETIME_MS = 3_600_000;
-const CALLERS_THAT_FILL = 100;
+const FILL_CALLERS = 100;
 
-/** The sessions of one table, which callers take in turns: no two have the same at the same time. */
+/** The sessions of one table. Callers take turns, so that no two use the same session at the same time. */
 export class SessionRows {
-  /** As long as those of express-session, whose stores have columns for no longer ones. */
+  /** As long as express-session's: the columns of its stores do not fit longer ones. */
   readonly #tokens: readonly string[];
-  /** Printable, because some of the contenders store text. */
+  /** Two values for each row to alternate between. Printable, because some contenders store text. */
   readonly #data = [0, 1].map(() => {
     return Buffer.from(randomBytes(DATA_BYTES * 3 / 4).toString("base64"));
   });
-  /** Which of the two each row holds. */
+  /** Which of the two values each row holds. */
   readonly #held: Uint8Array;
   #next = 0;
 
@@ -30,15 +30,15 @@ export class SessionRows {
     return this.#tokens.length;
   }
 
-  /** Commits rows, by their numbers or all of them. */
+  /** Commits the rows with these numbers, by default all of them. */
   async fill(contender: Contender, numbers: number[] = [...this.#tokens.keys()]): Promise<void> {
     let next = 0;
-    await Promise.all(Array.from({ length: CALLERS_THAT_FILL }, async () => {
+    await Promise.all(Array.from({ length: FILL_CALLERS }, async () => {
       while (next < numbers.length) await contender.commit(this.#subject(numbers[next++]!));
     }));
   }
 
-  /** Calls of one verb on one row after another. */
+  /** Creates an entry that calls one verb on one row after another. */
   entry(contender: Contender, verb: Verb): Entry {
     const call = (subject: Subject): Promise<unknown> => contender[verb]!(subject);
     if (verb === "replace") return { call: () => this.#swap(this.#take(), call) };

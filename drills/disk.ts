@@ -1,4 +1,4 @@
-// Fills the disk that the table of a PostgreSQL is on: a file system in memory, which only root can mount.
+// Fills the disk that PostgreSQL stores the table on: a small tmpfs, which only root can mount.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -7,8 +7,8 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { SequelizeStore } from "../mod.ts";
-import { bytes, open, soon } from "../tests/databases.ts";
-import { withFolder } from "../tests/folder.ts";
+import { bytes, open, soon } from "../tests/support/databases.ts";
+import { withFolder } from "../tests/support/folder.ts";
 import { ownPostgres } from "../tests/faults/engines.ts";
 import { ask, type Server, withServer } from "../tests/faults/servers.ts";
 import type { Drill, Row } from "./drill.ts";
@@ -18,7 +18,7 @@ function mount(...args: string[]): void {
   if (status !== 0) throw new Error(`Cannot run ${args[0]}: ${stderr}`);
 }
 
-/** Lends a small disk that the server's user may write to. */
+/** Runs a test with a small disk that the server's user may write to. */
 async function withDisk(server: Server, test: (folder: string) => Promise<void>): Promise<void> {
   await withFolder(async (parent) => {
     await chmod(parent, 0o755);
@@ -36,7 +36,7 @@ async function withDisk(server: Server, test: (folder: string) => Promise<void>)
   });
 }
 
-/** Commits until there is no room, and once more when there is some again: where `ballast` was. */
+/** Commits until the disk is full, then deletes the file `ballast` to make room, and commits once more. */
 async function fill(url: string, ballast: string): Promise<Row> {
   const sequelize = open(url);
   try {
@@ -65,7 +65,7 @@ async function fill(url: string, ballast: string): Promise<Row> {
 
 export const diskDrill: Drill = {
   name: "disk",
-  about: "the disk of a PostgreSQL is full",
+  about: "PostgreSQL on a full disk",
   ignored: ownPostgres.ignored ?? (process.getuid?.() === 0 ? undefined : "only root can mount"),
   run: async () => {
     const rows: Row[] = [];

@@ -1,25 +1,25 @@
 // What a drill is, and how its figures are printed.
 
-/** A column's name and its figure. */
+/** One row of a table: the figure of each column. */
 export type Row = Readonly<Record<string, string | number>>;
 
-/** Something that takes longer than a test may, and ends in figures. */
+/** An experiment that takes longer than a test may, and reports figures. */
 export interface Drill {
   readonly name: string;
-  /** What it shows. */
+  /** What it examines. */
   readonly about: string;
-  /** Why it cannot run here, or `undefined` where it can. */
+  /** Why it cannot run here; `undefined` if it can. */
   readonly ignored?: string | undefined;
   /**
    * Runs it.
    *
-   * @param minutes How long its longest part takes, in place of its own default.
-   * @throws Where a promise is broken.
+   * @param minutes How long its longest part takes; each drill has its own default.
+   * @throws If a guarantee is violated.
    */
   run(minutes: number | undefined): Promise<readonly Row[]>;
 }
 
-/** Prints rows as a table of Markdown. */
+/** Prints rows as a Markdown table. */
 export function printTable(rows: readonly Row[]): void {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const line = (cells: readonly unknown[]): string => `| ${cells.join(" | ")} |`;
@@ -28,18 +28,18 @@ export function printTable(rows: readonly Row[]): void {
   for (const row of rows) console.log(line(columns.map((column) => row[column] ?? "")));
 }
 
-/** The value that so many of a hundred are below. */
+/** Returns a percentile of some values; `percent` is from 0 to 100. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * percent / 100))] ?? NaN;
 }
 
-/** Megabytes, of a number of bytes. */
+/** Formats a number of bytes in megabytes. */
 export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-/** Milliseconds to a tenth. */
+/** Formats milliseconds with one decimal place. */
 export function milliseconds(ms: number): string {
   return ms.toFixed(1);
 }

@@ -1,10 +1,10 @@
-// A Galera cluster of three MariaDB servers: callers on all of them, hot sessions, a node that goes and comes.
+// A Galera cluster of three MariaDB nodes: callers on all nodes, hot sessions, and a node that fails and rejoins.
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../mod.ts";
-import { bytes, open, soon, text } from "../tests/databases.ts";
+import { bytes, open, soon, text } from "../tests/support/databases.ts";
 import { until } from "../tests/faults/process.ts";
 import { ownMariadb } from "../tests/faults/engines.ts";
 import { settle, storm } from "../tests/faults/storm.ts";
@@ -14,7 +14,7 @@ import { GALERA, type Node, withCluster } from "./galera_cluster.ts";
 
 const CALLERS = 20;
 
-/** A store on each node; `sessionVariables` are set on each of its connections. */
+/** Runs a test with a store on each node. `sessionVariables` are set on each connection. */
 async function withStores(
   nodes: readonly Node[],
   test: (stores: readonly SequelizeStore[]) => Promise<Row>,
@@ -25,7 +25,10 @@ async function withStores(
     const stores: SequelizeStore[] = [];
     for (const sequelize of instances) {
       stores.push(
-        await SequelizeStore.open(sequelize, { cleanupInterval: 200, onError: () => {} }),
+        await SequelizeStore.open(sequelize, {
+          cleanupInterval: { milliseconds: 200 },
+          onError: () => {},
+        }),
       );
     }
     const row = await test(stores);
@@ -36,7 +39,7 @@ async function withStores(
   }
 }
 
-/** Callers with sessions of their own on all nodes, one of which is killed and comes back. */
+/** Runs callers with their own sessions on all nodes, kills a node, and lets it rejoin. */
 async function killNode(nodes: readonly Node[], stores: readonly SequelizeStore[]): Promise<Row> {
   const controller = new AbortController();
   const storms = stores.map(async (store, i) => {
@@ -54,9 +57,9 @@ async function killNode(nodes: readonly Node[], stores: readonly SequelizeStore[
     controller.abort();
   }
   const counts = await Promise.all(storms);
-  const sum = (of: keyof typeof counts[0]): number => counts.reduce((n, each) => n + each[of], 0);
+  const sum = (key: keyof typeof counts[0]): number => counts.reduce((n, each) => n + each[key], 0);
   return {
-    what: "3 x 20 callers, a node killed and back",
+    what: "3 x 20 callers, a node is killed and rejoins",
     acknowledged: sum("acknowledged"),
     failed: sum("failed"),
     lost: sum("lost"),
@@ -65,7 +68,7 @@ async function killNode(nodes: readonly Node[], stores: readonly SequelizeStore[
   };
 }
 
-/** Callers on all nodes add to the same two sessions. */
+/** Runs callers on all nodes that add to the same two sessions. */
 async function addToHot(stores: readonly SequelizeStore[]): Promise<Row> {
   const hot = ["hot0", "hot1"];
   for (const token of hot) await stores[0]!.commit(token, bytes("0"), soon());
@@ -100,7 +103,7 @@ async function addToHot(stores: readonly SequelizeStore[]): Promise<Row> {
   };
 }
 
-/** Commits on one node, and reads at once on another. */
+/** Commits on one node, and reads from another immediately afterwards. */
 async function readElsewhere(stores: readonly SequelizeStore[], what: string): Promise<Row> {
   let stale = 0;
   for (let i = 0; i < 1000; i++) {
@@ -118,7 +121,7 @@ export const galeraDrill: Drill = {
   run: async () => {
     const rows: Row[] = [];
     await withCluster(async (nodes) => {
-      const elsewhere = "read on another node";
+      const elsewhere = "read from another node";
       rows.push(await withStores(nodes, (stores) => readElsewhere(stores, elsewhere)));
       const synced = `${elsewhere}, wsrep_sync_wait = 1`;
       const row = await withStores(nodes, (stores) => readElsewhere(stores, synced), {

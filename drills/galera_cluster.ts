@@ -2,7 +2,7 @@
 
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { withFolder } from "../tests/folder.ts";
+import { withFolder } from "../tests/support/folder.ts";
 import { freePort, until } from "../tests/faults/process.ts";
 import { ownMariadb } from "../tests/faults/engines.ts";
 import { ask, OwnServer } from "../tests/faults/servers.ts";
@@ -10,15 +10,15 @@ import { ask, OwnServer } from "../tests/faults/servers.ts";
 export const GALERA = "/usr/lib/galera/libgalera_smm.so";
 const NODES = 3;
 
-/** One server of a cluster. */
+/** One node of a cluster. */
 export interface Node {
   readonly url: string;
   readonly server: OwnServer;
-  /** Starts it once more, and waits until it is one of the cluster again. */
+  /** Starts the node, and waits until it has joined the cluster. */
   join(): Promise<void>;
 }
 
-/** Lends a cluster whose nodes all have the database `test`. */
+/** Runs a test with a cluster that has the database `test`. */
 export async function withCluster(test: (nodes: readonly Node[]) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     await chmod(folder, 0o777);

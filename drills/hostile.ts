@@ -1,8 +1,8 @@
-// Over a hundred thousand cases of hostile input, and whether the time that a look-up takes tells anything.
+// More than a hundred thousand cases of hostile input, and whether the duration of a lookup reveals a token.
 
 import { SequelizeStore } from "../mod.ts";
-import { MemoryStore, SessionManager } from "../manager.ts";
-import { open } from "../tests/databases.ts";
+import { MemoryStore, SessionManager } from "../src/manager/mod.ts";
+import { open } from "../tests/support/databases.ts";
 import {
   fuzzCookies,
   fuzzExpress,
@@ -33,7 +33,7 @@ async function onPostgres(test: (store: SequelizeStore) => Promise<void>): Promi
   });
 }
 
-/** Loads sessions that are there and sessions that are not, in turns, and compares the times. */
+/** Loads existing and missing sessions in turns, and compares the durations. */
 async function compareTimes(store: SequelizeStore): Promise<Row> {
   const sessions = new SessionManager<{ user: string }>({ store });
   const tokens: string[] = [];
@@ -47,22 +47,22 @@ async function compareTimes(store: SequelizeStore): Promise<Row> {
   for (let i = 0; i < LOOKUPS; i++) {
     const known = tokens[i % tokens.length]!;
     const kind = i % 2 === 0 ? "known" : "unknown";
-    // Shares all but its end with one that is known.
+    // Differs from a known token only in its last characters.
     const token = kind === "known" ? known : known.slice(0, 40) + "AAA";
     const start = performance.now();
     await sessions.load(token);
     times[kind].push((performance.now() - start) * 1000);
   }
   return {
-    cases: `${LOOKUPS} look-ups`,
-    "p50 where there is a session, µs": percentile(times.known, 50).toFixed(0),
-    "p50 where there is none, µs": percentile(times.unknown, 50).toFixed(0),
+    cases: `${LOOKUPS} lookups`,
+    "p50 of known tokens, µs": percentile(times.known, 50).toFixed(0),
+    "p50 of unknown tokens, µs": percentile(times.unknown, 50).toFixed(0),
   };
 }
 
 export const hostileDrill: Drill = {
   name: "hostile",
-  about: "hostile tokens, data, cookies and rows, and the times of look-ups",
+  about: "hostile tokens, data, cookies and rows, and the durations of lookups",
   ignored: ownPostgres.ignored,
   run: async () => {
     const rows: Row[] = [];
@@ -78,7 +78,7 @@ export const hostileDrill: Drill = {
     await fuzzExpress(new MemoryStore(), CASES.express);
     count("rows behind express-session", CASES.express);
     await onPostgres(async (store) => {
-      rows.push({ input: "a token that is nearly right", ...await compareTimes(store) });
+      rows.push({ input: "an almost correct token", ...await compareTimes(store) });
     });
     return rows;
   },

@@ -1,45 +1,16 @@
-// PostgreSQL behind pgbouncer in transaction mode, with two connections to the server for 50 callers.
+// PostgreSQL behind pgbouncer in transaction mode, with two connections to the server for 2 x 50 callers.
 
-import { chmod, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../mod.ts";
-import { open } from "../tests/databases.ts";
-import { withFolder } from "../tests/folder.ts";
-import { Daemon, freePort, unableToRun } from "../tests/faults/process.ts";
+import { open } from "../tests/support/databases.ts";
 import { ownPostgres } from "../tests/faults/engines.ts";
-import { type Server, whileServing, withServer } from "../tests/faults/servers.ts";
+import { withoutPooler, withPooler } from "../tests/faults/pooler.ts";
+import { type Server, withServer } from "../tests/faults/servers.ts";
 import { settle, storm } from "../tests/faults/storm.ts";
 import { Tally } from "../tests/faults/tally.ts";
 import { type Drill, milliseconds, percentile, type Row } from "./drill.ts";
 
-const BINARY = "/usr/sbin/pgbouncer";
-
-/** Lends the address of a pooler in front of a server. */
-async function withPooler(server: Server, test: (url: string) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
-    await chmod(folder, 0o777);
-    const port = await freePort();
-    await writeFile(
-      join(folder, "pgbouncer.ini"),
-      `[databases]
-test = host=127.0.0.1 port=${server.port} user=postgres
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 2
-server_reset_query_always = 0
-`,
-    );
-    const daemon = new Daemon("postgres", [BINARY, join(folder, "pgbouncer.ini")]);
-    await whileServing(daemon, `postgres://postgres@127.0.0.1:${port}/test`, test);
-  });
-}
-
-/** Two instances of the application, as Sequelize comes, under a storm; in its middle the server restarts. */
+/** Puts two Sequelize instances with default options under a storm, during which the server may restart. */
 async function stormThrough(url: string, server: Server, restart: boolean): Promise<Row> {
   const instances = [open(url), open(url)];
   const times: number[] = [];
@@ -58,7 +29,7 @@ async function stormThrough(url: string, server: Server, restart: boolean): Prom
       await calls;
       return await settle(store, tally);
     }));
-    const sum = (of: keyof typeof rows[0]): number => rows[0]![of] + rows[1]![of];
+    const sum = (key: keyof typeof rows[0]): number => rows[0]![key] + rows[1]![key];
     return {
       fault: restart ? "the server restarts" : "none",
       acknowledged: sum("acknowledged"),
@@ -76,7 +47,7 @@ async function stormThrough(url: string, server: Server, restart: boolean): Prom
 export const pgbouncerDrill: Drill = {
   name: "pgbouncer",
   about: "pgbouncer in transaction mode, two connections to the server, 2 x 50 callers",
-  ignored: ownPostgres.ignored ?? unableToRun("postgres", BINARY),
+  ignored: ownPostgres.ignored ?? withoutPooler,
   run: async () => {
     const rows: Row[] = [];
     await withServer(ownPostgres, async (server) => {

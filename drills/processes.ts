@@ -1,7 +1,7 @@
-// Two processes change the same few sessions for a minute, on each kind of database.
+// Two processes change the same four sessions for a minute, on each kind of database.
 
 import { join } from "node:path";
-import { withFolder } from "../tests/folder.ts";
+import { withFolder } from "../tests/support/folder.ts";
 import { engines } from "../tests/faults/engines.ts";
 import { withServer } from "../tests/faults/servers.ts";
 import { addInTwoProcesses } from "../tests/faults/two_processes.ts";
@@ -9,8 +9,8 @@ import type { Drill, Row } from "./drill.ts";
 
 async function measure(address: string, ms: number): Promise<Row> {
   const reports = await addInTwoProcesses(address, ms);
-  const sum = (of: "added" | "failed" | "conflicts"): number =>
-    reports.reduce((total, report) => total + report[of], 0);
+  const sum = (key: "added" | "failed" | "conflicts"): number =>
+    reports.reduce((total, report) => total + report[key], 0);
   return {
     acknowledged: sum("added"),
     conflicts: sum("conflicts"),

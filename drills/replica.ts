@@ -1,12 +1,12 @@
-// A primary and a streaming replica of PostgreSQL behind Sequelize's `replication`, the replica held back.
+// Sequelize's `replication` with a PostgreSQL primary and a streaming replica whose replay is paused.
 
 import assert from "node:assert/strict";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Sequelize } from "sequelize";
 import { SequelizeStore } from "../mod.ts";
-import { bytes, inMs, soon, text } from "../tests/databases.ts";
-import { withFolder } from "../tests/folder.ts";
+import { bytes, inMs, soon, text } from "../tests/support/databases.ts";
+import { withFolder } from "../tests/support/folder.ts";
 import { Daemon, freePort, run, until } from "../tests/faults/process.ts";
 import { ownPostgres, postgresBinary } from "../tests/faults/engines.ts";
 import { ask, whileServing, withServer } from "../tests/faults/servers.ts";
@@ -14,7 +14,7 @@ import type { Drill, Row } from "./drill.ts";
 
 const SESSIONS = 1000;
 
-/** Lends the address of a replica. */
+/** Runs a test with the URL of a replica. */
 async function withReplica(
   primaryPort: number,
   test: (url: string) => Promise<void>,
@@ -44,7 +44,7 @@ function connect(primaryPort: number, replicaUrl: string): Sequelize {
   });
 }
 
-/** Reads every session right after its commit, its change and its end, while the replica knows nothing. */
+/** Reads every session right after its commit, its change and its deletion, while the replica lags behind. */
 async function readAtOnce(sequelize: Sequelize, replicaUrl: string): Promise<Row> {
   const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
   await until(async () => (await ask(replicaUrl, "SELECT * FROM sessions")).length === 0);
@@ -59,18 +59,18 @@ async function readAtOnce(sequelize: Sequelize, replicaUrl: string): Promise<Row
     if (i % 2) await store.delete(token);
     if ((await store.find(token) === undefined) !== (i % 2 === 1)) missed++;
   }));
-  const met = (await store.all()).size;
+  const active = (await store.all()).size;
   await store.commit("expired", bytes("data"), inMs(-1));
   assert.equal(await store.deleteExpired(), 1);
   const [{ count }] = await ask(replicaUrl, "SELECT count(*) FROM sessions") as [{ count: string }];
-  assert.deepEqual([missed, met, count], [0, SESSIONS / 2, "0"]);
+  assert.deepEqual([missed, active, count], [0, SESSIONS / 2, "0"]);
   const acknowledged = SESSIONS * 2.5;
-  return { acknowledged, "reads at once": SESSIONS * 3, missed, "rows on the replica": count };
+  return { acknowledged, "reads right after": SESSIONS * 3, missed, "rows on the replica": count };
 }
 
 export const replicaDrill: Drill = {
   name: "replica",
-  about: "PostgreSQL with a replica that is held back",
+  about: "PostgreSQL with a replica whose replay is paused",
   ignored: ownPostgres.ignored,
   run: async () => {
     const rows: Row[] = [];

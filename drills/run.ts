@@ -1,4 +1,4 @@
-// Runs the drills, or those that are named, and ends with 1 where a promise was broken:
+// Runs all drills, or only the named ones. It exits with status 1 if a guarantee was violated:
 //
 //   deno task drill [--minutes 1] [name...]
 
@@ -43,7 +43,7 @@ if (minutes !== undefined && !(minutes > 0)) {
   );
   process.exit(2);
 }
-let broken = 0;
+let violations = 0;
 for (const drill of DRILLS) {
   if (positionals.length > 0 && !positionals.includes(drill.name)) continue;
   console.log(`\n## ${drill.name}: ${drill.about}\n`);
@@ -54,9 +54,9 @@ for (const drill of DRILLS) {
   try {
     printTable(await drill.run(minutes));
   } catch (error) {
-    broken++;
+    violations++;
     console.log(error);
   }
 }
-console.log(broken === 0 ? "\nEvery promise was kept" : `\n${broken} drills broke a promise`);
-process.exit(broken === 0 ? 0 : 1);
+console.log(violations === 0 ? "\nAll guarantees held" : `\nDrills that failed: ${violations}`);
+process.exit(violations === 0 ? 0 : 1);

@@ -1,10 +1,10 @@
-// Kills, stops, freezes and cuts off servers under 50 callers, for longer and more often than the tests.
+// Kills, stops, freezes and disconnects servers under 50 callers, for longer and more often than the tests do.
 
 import assert from "node:assert/strict";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { QueueFullError, SequelizeStore } from "../mod.ts";
-import { bytes, open, soon } from "../tests/databases.ts";
+import { bytes, open, soon } from "../tests/support/databases.ts";
 import { type Engine, engines } from "../tests/faults/engines.ts";
 import { withServer } from "../tests/faults/servers.ts";
 import { storm } from "../tests/faults/storm.ts";
@@ -45,7 +45,7 @@ const FAULTS: Readonly<Record<string, (engine: Engine) => Promise<Counts>>> = {
     }, { patience: 1000 }),
 };
 
-/** Calls far more often than the queue takes while the server is frozen: what does memory do? */
+/** Makes far more calls than the queue accepts while the server is frozen, and watches the memory. */
 async function fillQueue(engine: Engine): Promise<Row> {
   let row: Row | undefined;
   await withServer(engine, async (server) => {
@@ -70,7 +70,7 @@ async function hammer(store: SequelizeStore, thaw: () => void): Promise<Row> {
   const add = (promise: Promise<unknown>): void => {
     const call: Promise<void> = promise.then(() => void answered++, (error) => {
       if (error instanceof QueueFullError) refused++;
-      // A connection that a frozen server does not take is given up by the mariadb driver after a second.
+      // The mariadb driver abandons a connection that a frozen server has not accepted within a second.
       else failed++;
     }).finally(() => calls.delete(call));
     calls.add(call);
@@ -88,11 +88,11 @@ async function hammer(store: SequelizeStore, thaw: () => void): Promise<Row> {
   thaw();
   await Promise.all(calls);
   const growth = peak - before.rss;
-  assert.ok(growth < 200e6, `grew by ${growth} bytes`);
+  assert.ok(growth < 200e6, `memory has grown by ${growth} bytes`);
   return { acknowledged: answered, failed, refused, "memory at most": `+${megabytes(growth)} MB` };
 }
 
-/** How long a call takes, under the same storm and without any fault. */
+/** Measures how long a call takes under the same storm, without a fault. */
 async function measureStorm(engine: Engine): Promise<Row> {
   const times: number[] = [];
   const tally = new Tally();
@@ -118,7 +118,7 @@ async function measureStorm(engine: Engine): Promise<Row> {
 
 export const serversDrill: Drill = {
   name: "servers",
-  about: "a server is killed, stopped, frozen and cut off under 50 callers",
+  about: "a server is killed, stopped, frozen and disconnected under 50 callers",
   ignored: engines.map(({ ignored }) => ignored).find(Boolean),
   run: async () => {
     const rows: Row[] = [];

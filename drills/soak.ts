@@ -1,4 +1,4 @@
-// The demo under 200 connections for ten minutes, cleaned up every second: does anything grow?
+// Runs the demo under 200 connections for ten minutes, with a cleanup every second, to find leaks.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -7,13 +7,13 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { ownPostgres } from "../tests/faults/engines.ts";
 import { ask, withServer } from "../tests/faults/servers.ts";
-import { runScript } from "../tests/run_script.ts";
+import { runScript } from "../tests/support/run_script.ts";
 import { type Drill, megabytes, milliseconds, percentile, type Row } from "./drill.ts";
 
 const CONNECTIONS = 200;
 const SAMPLE_MS = 3000;
 
-/** One request over a connection that stays; answers with the session's cookie, where it was set. */
+/** Sends a request over a persistent connection. Resolves with the session cookie if the response sets one. */
 function send(
   agent: Agent,
   url: string,
@@ -33,7 +33,7 @@ function send(
   });
 }
 
-/** Visits until the end: each visitor makes a session, reads and changes it, and leaves or ends it. */
+/** Visits until `end`. Each visit makes a session, reads and changes it, and leaves or destroys it. */
 async function keepVisiting(address: string, end: number, times: number[]): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const get = ["/put", "/get", "/get", "/count", "/get"];
@@ -64,22 +64,25 @@ async function sample(address: string, pid: number, url: string): Promise<Sample
   return { ...figures, handles, rows: Number(count) };
 }
 
-/** The least of a figure in a part of the samples: what is left once garbage is collected. */
-function least(samples: readonly Sample[], of: keyof Sample): number {
-  return Math.min(...samples.map((each) => each[of]));
+/** Returns the minimum of a figure: what remains after garbage collection. */
+function least(samples: readonly Sample[], key: keyof Sample): number {
+  return Math.min(...samples.map((each) => each[key]));
 }
 
 function judge(samples: readonly Sample[], times: readonly number[]): readonly Row[] {
   const fifth = Math.floor(samples.length / 5);
   const parts = {
-    "after a fifth": samples.slice(fifth, 2 * fifth),
-    "at the end": samples.slice(-fifth),
+    "second fifth": samples.slice(fifth, 2 * fifth),
+    "last fifth": samples.slice(-fifth),
   };
   const [early, late] = Object.values(parts);
-  const grown = least(late!, "heapUsed") / least(early!, "heapUsed");
+  const growth = least(late!, "heapUsed") / least(early!, "heapUsed");
   if (process.env.SHOW_SAMPLES) console.log(samples);
-  assert.ok(grown < 1.3, `the heap has grown by a factor of ${grown}`);
-  assert.ok(least(late!, "handles") <= least(early!, "handles") + 10, "handles have grown");
+  assert.ok(growth < 1.3, `the heap has grown by a factor of ${growth}`);
+  assert.ok(
+    least(late!, "handles") <= least(early!, "handles") + 10,
+    "the number of open handles has grown",
+  );
   assert.equal(samples.at(-1)!.errors, 0);
   return Object.entries(parts).map(([when, part]) => ({
     when,
@@ -87,9 +90,9 @@ function judge(samples: readonly Sample[], times: readonly number[]): readonly R
     "resident, MB": megabytes(least(part, "rss")),
     handles: least(part, "handles"),
     rows: least(part, "rows"),
-    requests: when === "at the end" ? times.length : "",
+    requests: when === "last fifth" ? times.length : "",
     errors: part.at(-1)!.errors,
-    "p99, ms": when === "at the end" ? milliseconds(percentile(times, 99)) : "",
+    "p99, ms": when === "last fifth" ? milliseconds(percentile(times, 99)) : "",
   }));
 }
 
@@ -111,10 +114,10 @@ async function soak(url: string, minutes: number): Promise<readonly Row[]> {
     }
     await visitors;
     const rows = judge(samples, times);
-    // Two lifetimes later, cleanup has left nothing.
+    // Two lifetimes later, the cleanup must have deleted every row.
     await setTimeout(10_000);
     assert.equal((await sample(address, script.process.pid!, url)).rows, 0);
-    return [...rows, { when: "10 s after the last", rows: 0 }];
+    return [...rows, { when: "10 s after the last request", rows: 0 }];
   } finally {
     script.process.kill();
     await script.ended;

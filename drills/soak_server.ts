@@ -1,4 +1,4 @@
-// Serves the demo with sessions that last for seconds, and tells what it takes of memory:
+// Serves the demo with sessions that last a few seconds, and reports its memory usage:
 //
 //   soak_server.ts DATABASE-URL
 
@@ -7,7 +7,7 @@ import { SequelizeStore } from "@scs/sequelize-store";
 import { SessionManager } from "@scs/sequelize-store/manager";
 import { createDemo } from "../examples/demo_app.ts";
 import type { Visitor } from "../examples/demo_page.ts";
-import { open } from "../tests/databases.ts";
+import { open } from "../tests/support/databases.ts";
 
 const LIFETIME_MS = 5000;
 
@@ -16,8 +16,17 @@ const onError = (error: unknown): void => {
   errors++;
   console.log(String(error));
 };
-const store = await SequelizeStore.open(open(process.argv[2]!), { cleanupInterval: 1000, onError });
-const sessions = new SessionManager<Visitor>({ store, lifetime: LIFETIME_MS, onError });
+const store = await SequelizeStore.open(open(process.argv[2]!), {
+  owners: true,
+  cleanupInterval: 1000,
+  onError,
+});
+const sessions = new SessionManager<Visitor>({
+  store,
+  owner: ({ name }) => name,
+  lifetime: LIFETIME_MS,
+  onError,
+});
 const demo = createDemo(sessions);
 const end = sessions.loadAndSave((_, session) => {
   session.destroy();
@@ -33,7 +42,7 @@ Deno.serve({
     case "/end":
       return end(request);
     case "/figures": {
-      // What is garbage is no growth.
+      // Garbage must not count as growth.
       (globalThis as { gc?: () => void }).gc!();
       const { heapUsed, rss } = process.memoryUsage();
       return Response.json({ heapUsed, rss, errors });

@@ -2,7 +2,7 @@ import type { ExpressStore } from "@scs/sequelize-store/express";
 import type { Pool } from "pg";
 import { DataTypes, Op, type Sequelize } from "sequelize";
 
-/** How many sessions are copied at a time; the store writes them by a few statements. */
+/** The number of sessions that are copied at a time: the store writes them in a few statements. */
 const PAGE = 500;
 
 interface OldRow {
@@ -11,7 +11,7 @@ interface OldRow {
   readonly expires: Date;
 }
 
-/** Copies the sessions of connect-session-sequelize; gives their number. */
+/** Copies the sessions of connect-session-sequelize. Returns how many it has copied. */
 export async function fromConnectSessionSequelize(
   sequelize: Sequelize,
   store: ExpressStore,
@@ -31,10 +31,10 @@ export async function fromConnectSessionSequelize(
   });
 }
 
-/** Copies the sessions of connect-pg-simple; gives their number. */
+/** Copies the sessions of connect-pg-simple. Returns how many it has copied. */
 export async function fromConnectPgSimple(pool: Pool, store: ExpressStore): Promise<number> {
   return await copyAll(store, async (after) => {
-    // The column has no time zone: it is the one that the pool's connections have.
+    // The column has no time zone: its times are in the time zone of the pool's connections.
     const { rows } = await pool.query(
       `SELECT sid, sess AS session, expire::timestamptz AS expires FROM session
         WHERE sid > $1 AND expire > localtimestamp ORDER BY sid LIMIT ${PAGE}`,
@@ -46,11 +46,11 @@ export async function fromConnectPgSimple(pool: Pool, store: ExpressStore): Prom
 
 async function copyAll(
   store: ExpressStore,
-  next: (after: string) => Promise<OldRow[]>,
+  readPage: (after: string) => Promise<OldRow[]>,
 ): Promise<number> {
   let copied = 0;
   for (let after = "";;) {
-    const rows = await next(after);
+    const rows = await readPage(after);
     await Promise.all(rows.map((row) => copy(store, row)));
     copied += rows.length;
     if (rows.length < PAGE) return copied;
@@ -58,7 +58,7 @@ async function copyAll(
   }
 }
 
-/** With the column's expiry: a touch moves that alone, and leaves the cookie's behind. */
+/** Takes the column's expiry, because a touch updates only the column and not the cookie's expiry. */
 async function copy(store: ExpressStore, { sid, session, expires }: OldRow): Promise<void> {
   if (session.cookie.expires) session.cookie.expires = expires;
   await store.set(sid, session);

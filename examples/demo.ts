@@ -1,28 +1,50 @@
-// Serves a page with sessions in a database of your choice:
+// Serves a small website that keeps its sessions in a database of your choice:
 //
 //   deno task demo [--database postgres://user:password@host/name] [--port 4000]
 
 import { parseArgs } from "node:util";
 import { SequelizeStore } from "@scs/sequelize-store";
 import { SessionManager } from "@scs/sequelize-store/manager";
+import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import { Sequelize } from "sequelize";
 import { createDemo } from "./demo_app.ts";
 import type { Visitor } from "./demo_page.ts";
 
-function connect(database: string): Sequelize {
-  if (!/^\w+:/.test(database)) throw new Error("it is no URL, as postgres://host/name is");
-  const file = /^sqlite:(?:\/\/)?(.*)$/.exec(database);
-  return file
-    ? new Sequelize({ dialect: "sqlite", storage: file[1]!, logging: false })
-    : new Sequelize(database, { logging: false });
+/** The driver for each kind of URL. SQLite needs none: the runtime has it. */
+const DRIVERS: Readonly<Record<string, string>> = {
+  postgres: "pg",
+  postgresql: "pg",
+  mariadb: "mariadb",
+  mysql: "mysql2",
+};
+
+/** Imports the driver that a URL needs. Deno installs it then, and no others. */
+async function importDriver(database: string): Promise<object> {
+  const scheme = database.slice(0, database.indexOf(":"));
+  const driver = DRIVERS[scheme];
+  if (driver) return (await import(driver)).default;
+  throw new Error(`not a URL of ${Object.keys(DRIVERS).join(", ")} or sqlite`);
 }
 
-/** A database's URL without the user and the password that it may hold. */
+async function connect(database: string): Promise<Sequelize> {
+  if (!/^\w+:/.test(database)) throw new Error("not a URL such as postgres://host/name");
+  const file = /^sqlite:(?:\/\/)?(.*)$/.exec(database);
+  return file
+    ? new Sequelize({
+      dialect: "sqlite",
+      storage: file[1]!,
+      dialectModule: nodeSqlite,
+      logging: false,
+    })
+    : new Sequelize(database, { dialectModule: await importDriver(database), logging: false });
+}
+
+/** Removes the user and the password, if any, from a database's URL. */
 function redact(database: string): string {
   return database.replace(/\/\/.*@/, "//");
 }
 
-/** Ends the program with a failure in one line. */
+/** Prints an error in one line, and exits. */
 function fail(action: string, error: unknown): never {
   const { message, name, parent } = error as Error & { parent?: { code?: string } };
   console.error(`Cannot ${action}: ${message.split("\n")[0] || parent?.code || name}`);
@@ -31,7 +53,7 @@ function fail(action: string, error: unknown): never {
 
 async function openStore(database: string): Promise<SequelizeStore> {
   try {
-    return await SequelizeStore.open(connect(database));
+    return await SequelizeStore.open(await connect(database), { owners: true });
   } catch (error) {
     fail(`open the database ${redact(database)}`, error);
   }
@@ -63,7 +85,7 @@ Open ${address} in a browser. Or, in another terminal:
 
   curl --cookie-jar cookies ${address}/put
   curl --cookie cookies ${address}/get     # Hello from a session!
-  curl ${address}/get                      # nothing: another visitor
+  curl ${address}/get                      # nothing: this is another visitor
 
 Stop it with Ctrl-C and start it again: the sessions are still there.
 `);
@@ -72,8 +94,9 @@ Stop it with Ctrl-C and start it again: the sessions are still there.
 const { database, port } = readOptions();
 const sessions = new SessionManager<Visitor>({
   store: await openStore(database),
+  owner: ({ name }) => name,
   idleTimeout: 3_600_000,
-  // Until somebody asks to be remembered.
+  // Only visitors who ask to be remembered get a persistent cookie.
   cookie: { persist: false },
 });
 try {

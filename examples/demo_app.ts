@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
 import type { Session, SessionManager } from "@scs/sequelize-store/manager";
+import { describeBrowser } from "./demo_browser.ts";
 import { page, type SignedIn, type Visitor } from "./demo_page.ts";
 
 type Sessions = SessionManager<Visitor>;
 
-/** Answers the demo's requests. */
+/** Creates the handler of the demo's requests. */
 export function createDemo(sessions: Sessions): (request: Request) => Promise<Response> {
   return sessions.loadAndSave(async (request, session) => {
     const { pathname } = new URL(request.url);
@@ -18,7 +18,7 @@ export function createDemo(sessions: Sessions): (request: Request) => Promise<Re
         return new Response(session.get("message"));
     }
     if (request.method !== "POST") return new Response("Not Found\n", { status: 404 });
-    // SameSite=Lax keeps the cookie out of other sites' forms; this keeps out those of other subdomains.
+    // SameSite=Lax protects from forms on other sites, but not from forms on other subdomains: refuse both.
     const site = request.headers.get("sec-fetch-site") ?? "same-origin";
     if (site !== "same-origin") return new Response("Forbidden\n", { status: 403 });
     const form = new URLSearchParams(await request.text());
@@ -30,10 +30,10 @@ export function createDemo(sessions: Sessions): (request: Request) => Promise<Re
         signIn(session, form, request.headers.get("user-agent") ?? "");
         break;
       case "/sign-out":
-        await signOut(sessions, session, (id) => id === form.get("id"));
+        await signOut(sessions, session, form.get("id") ?? "");
         break;
       case "/sign-out-others":
-        await signOut(sessions, session, (id) => id !== session.get("id"));
+        await signOutOthers(sessions, session);
         break;
       default:
         return new Response("Not Found\n", { status: 404 });
@@ -55,45 +55,44 @@ function showPage(session: Session<Visitor>, all: readonly SignedIn[]): Response
 function signIn(session: Session<Visitor>, form: URLSearchParams, userAgent: string): void {
   const name = form.get("name")?.trim() ?? "";
   if (!/^.{1,40}$/u.test(name)) return session.put("flash", "A name has 1 to 40 characters.");
-  // Whoever knew the token before must not be signed in along with the visitor.
+  // Prevents session fixation: somebody who knows the old token must not become signed in as well.
   session.renewToken();
   session.rememberMe(form.has("remember"));
   session.put("name", name);
-  session.put("id", randomUUID());
-  session.put("browser", /Edg|Firefox|Chrome|Safari|curl/.exec(userAgent)?.[0] ?? "Some browser");
+  session.put("browser", describeBrowser(userAgent));
   session.put("signedInAt", new Date());
   session.put("flash", `Welcome, ${name}.`);
 }
 
-/** Ends those sessions of this session's user whose `id` is meant. */
-async function signOut(
-  sessions: Sessions,
-  session: Session<Visitor>,
-  isMeant: (id: string | undefined) => boolean,
-): Promise<void> {
-  const [name, id] = [session.get("name"), session.get("id")];
+/** Signs the session's user out of one browser, which may be this one. */
+async function signOut(sessions: Sessions, session: Session<Visitor>, id: string): Promise<void> {
+  const name = session.get("name");
   if (name === undefined) return;
-  for await (const other of sessions.iterate()) {
-    if (other.get("name") !== name || other.get("id") === id || !isMeant(other.get("id"))) continue;
-    other.destroy();
-    await sessions.commit(other);
+  if (id === session.id) {
+    session.destroy();
+    session.put("flash", "You have signed out.");
+  } else {
+    // Nobody can end another user's session: its id counts only together with the user's name.
+    const isEnded = await sessions.destroyById(name, id);
+    session.put("flash", isEnded ? "Signed out of 1 browser." : "That browser was signed out.");
   }
-  if (isMeant(id)) session.destroy();
-  session.put("flash", isMeant(id) ? "You have signed out." : "Signed out there.");
 }
 
-/** All sessions of a user. It reads the whole table: keep a table of them, where there are many. */
+/** Signs the session's user out of all other browsers. */
+async function signOutOthers(sessions: Sessions, session: Session<Visitor>): Promise<void> {
+  const name = session.get("name");
+  if (name === undefined) return;
+  const ended = await sessions.destroyOwned(name, { except: session });
+  session.put("flash", `Signed out of ${ended} other ${ended === 1 ? "browser" : "browsers"}.`);
+}
+
+/** Finds all sessions of a user, the oldest first: one query, which reads the user's rows alone. */
 async function signedInAs(sessions: Sessions, name: string | undefined): Promise<SignedIn[]> {
   const all: SignedIn[] = [];
   if (name === undefined) return all;
-  for await (const session of sessions.iterate()) {
-    if (session.get("name") !== name) continue;
-    const [id, browser, signedInAt] = [
-      session.get("id")!,
-      session.get("browser")!,
-      session.get("signedInAt")!,
-    ];
-    all.push({ id, browser, signedInAt });
+  for await (const session of sessions.ofOwner(name)) {
+    const [browser, signedInAt] = [session.get("browser")!, session.get("signedInAt")!];
+    all.push({ id: session.id, browser, signedInAt });
   }
   return all.sort((one, other) => one.signedInAt.getTime() - other.signedInAt.getTime());
 }

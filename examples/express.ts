@@ -1,5 +1,6 @@
 import { SequelizeStore } from "@scs/sequelize-store";
 import { ExpressStore } from "@scs/sequelize-store/express";
+import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import express from "express";
 import session from "express-session";
 import process from "node:process";
@@ -11,7 +12,12 @@ declare module "express-session" {
   }
 }
 
-const sequelize = new Sequelize({ dialect: "sqlite", storage: "express.sqlite", logging: false });
+const sequelize = new Sequelize({
+  dialect: "sqlite",
+  storage: "express.sqlite",
+  dialectModule: nodeSqlite,
+  logging: false,
+});
 const store = new ExpressStore(await SequelizeStore.open(sequelize));
 
 const app = express();

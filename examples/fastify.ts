@@ -2,6 +2,7 @@ import fastifyCookie from "@fastify/cookie";
 import fastifySession from "@fastify/session";
 import { SequelizeStore } from "@scs/sequelize-store";
 import { ExpressStore } from "@scs/sequelize-store/express";
+import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import fastify from "fastify";
 import process from "node:process";
 import { Sequelize } from "sequelize";
@@ -12,7 +13,12 @@ declare module "fastify" {
   }
 }
 
-const sequelize = new Sequelize({ dialect: "sqlite", storage: "fastify.sqlite", logging: false });
+const sequelize = new Sequelize({
+  dialect: "sqlite",
+  storage: "fastify.sqlite",
+  dialectModule: nodeSqlite,
+  logging: false,
+});
 const store = new ExpressStore(await SequelizeStore.open(sequelize));
 
 const app = fastify();
@@ -21,7 +27,7 @@ app.register(fastifySession, {
   store,
   secret: process.env.SESSION_SECRET ?? "a secret of thirty-two characters or more",
   saveUninitialized: false,
-  cookie: { secure: false, maxAge: 24 * 3_600_000 }, // true wherever you serve HTTPS
+  cookie: { secure: false, maxAge: 24 * 3_600_000 }, // true if you serve HTTPS
 });
 app.get("/", (request) => {
   const views = (request.session.views ?? 0) + 1;

@@ -1,4 +1,4 @@
-/** A piece of HTML that needs no more escaping. */
+/** HTML that is already escaped. */
 export class Html {
   readonly text: string;
 
@@ -22,7 +22,7 @@ function toText(value: unknown): string {
   return String(value).replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 }
 
-/** HTML from a template; what is put into it is escaped, unless it is HTML itself. */
+/** A template tag for HTML. It escapes the values, except those that are {@linkcode Html}. */
 export function html(strings: TemplateStringsArray, ...values: unknown[]): Html {
   return new Html(String.raw({ raw: strings }, ...values.map(toText)));
 }

@@ -1,7 +1,7 @@
-// Makes npm/, the package for Node: ES modules, CommonJS and declarations, type-checked, and tested on the
-// Node that runs here. All that it says of the package is in deno.json.
+// Builds npm/, the package for Node, with ES modules, CommonJS and type declarations. It type-checks the
+// package, and tests it on the installed Node. The package's metadata comes from deno.json.
 //
-//   deno task setup && deno run -A scripts/build_npm.ts
+//   deno task setup && deno run -A --node-modules-dir=none scripts/build_npm.ts
 
 // deno-lint-ignore no-import-prefix -- only a release needs it
 import { build, emptyDir } from "jsr:@deno/dnt@^0.43.2";
@@ -13,17 +13,17 @@ import config from "../deno.json" with { type: "json" };
 const root = fileURLToPath(new URL("..", import.meta.url));
 const npm = `${root}npm`;
 
-/** The version that deno.json's import of a package asks for. */
+/** Returns the version range of a package that is imported in deno.json. */
 function versionOf(name: keyof typeof config.imports): string {
   return config.imports[name].slice(`npm:${name}@`.length);
 }
 
-/** Where TypeScript finds a sub path's declarations if it knows no "exports": with "node10". */
+/** Returns the path of a sub path's declarations for TypeScript's "node10" resolution, which ignores "exports". */
 function typesOf(path: string): string {
   return path.replace("./", "./script/").replace(/\.ts$/, ".d.ts");
 }
 
-/** npm's provenance compares it with the repository that the workflow runs in. */
+/** npm's provenance check compares it with the repository of the workflow. */
 const repository = process.env.GITHUB_REPOSITORY;
 
 const entryPoints = Object.entries(config.exports).map(([name, path]) => ({ name, path }));
@@ -43,23 +43,26 @@ await build({
       { repository: { type: "git", url: `git+https://github.com/${repository}.git` } }),
     type: "commonjs",
     sideEffects: false,
-    // Those whose require() takes ES modules, which devalue is.
+    // The versions whose require() supports ES modules: devalue is one.
     engines: { node: "^20.19 || >=22.12" },
     typesVersions: {
       "*": Object.fromEntries(subPaths.map(({ name, path }) => [name.slice(2), [typesOf(path)]])),
     },
+    peerDependenciesMeta: { hono: { optional: true } },
     devDependencies: {
       "@types/node": versionOf("@types/node"),
       "@types/pg": versionOf("@types/pg"),
     },
   },
   mappings: {
-    // The store runs on the application's own copy. What else is imported dnt finds by itself.
+    // The store uses the application's copy of Sequelize. dnt finds all other dependencies itself.
     [config.imports.sequelize]: {
       name: "sequelize",
       version: versionOf("sequelize"),
       peerDependency: true,
     },
+    // Only its types are imported.
+    [config.imports.hono]: { name: "hono", version: versionOf("hono"), peerDependency: true },
   },
   declaration: "inline",
   skipSourceOutput: true,
@@ -73,9 +76,8 @@ await build({
   },
   shims: { deno: { test: "dev" } },
   rootTestDir: `${root}tests`,
-  // But for those in folders, and those that need Deno, or read and run this repository's files by their places.
-  testPattern:
-    "!(bench|browser|carry_over|demo|examples|express_*|frameworks|migration|publish|readme|session_model|sql)_test.ts",
+  // Excludes tests that need Deno, and tests that use other packages or other files of this repository.
+  testPattern: "{batching,manager,sequelize,store,util}/!(migration|model|sql)_test.ts",
   testIsolation: "process",
   async postBuild(): Promise<void> {
     await Deno.mkdir(`${npm}/docs`);

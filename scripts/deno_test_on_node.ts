@@ -1,6 +1,9 @@
-// Lets Node (22.18 or later, which runs TypeScript as it is) run the tests that are written for Deno:
+// Runs the tests, which are written for Deno, on Node 22.18 or later, which runs TypeScript without a build:
 //
-//   node --import ./scripts/deno_test_on_node.ts --test --test-concurrency=1 "tests/*_test.ts"
+//   node --disable-warning=ExperimentalWarning --import ./scripts/deno_test_on_node.ts \
+//     --test --test-concurrency=1 "tests/*/*_test.ts"
+//
+// Node 22 warns of node:sqlite, and some tests expect a process to print nothing.
 
 import { test } from "node:test";
 

@@ -1,8 +1,8 @@
-// Installs a tarball of the npm package into an empty project, and puts a session through every entry
-// point: by import and by require, on several versions of Node and on Bun, and through three of
-// TypeScript's ways to resolve modules.
+// Installs a tarball of the npm package into an empty project, and uses a session through every entry
+// point: with import and require, on several versions of Node and on Bun, and with three of TypeScript's
+// module resolutions.
 //
-//   deno task setup && deno pack --allow-dirty -o package.tgz && deno run -A scripts/test_package.ts package.tgz
+//   deno task setup:sqlite3 && deno task pack package.tgz && deno run -A scripts/test_package.ts package.tgz
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NODE_VERSIONS = ["20", "22", "24"];
-/** Installed for Deno already, sqlite3 with its native binding. */
+/** Linked from this repository, where sqlite3 already has its native binding. */
 const INSTALLED = ["sequelize", "sqlite3", "@types/node"];
 const RESOLUTIONS = [["node16", "node16"], ["nodenext", "nodenext"], [
   "esnext",
@@ -24,12 +24,46 @@ const ENTRY_POINTS = {
   store: "@scs/sequelize-store",
   encryption: "@scs/sequelize-store/encryption",
   express: "@scs/sequelize-store/express",
+  hono: "@scs/sequelize-store/hono",
+  koa: "@scs/sequelize-store/koa",
   manager: "@scs/sequelize-store/manager",
   migration: "@scs/sequelize-store/migration",
+  node: "@scs/sequelize-store/node",
+  own: "@scs/sequelize-store/node-sqlite",
+  router: "@scs/sequelize-store/react-router",
 };
 
 const PROGRAM = `
+async function tryNodeSqlite() {
+  const dialectModule = own.nodeSqlite;
+  const options = { dialect: "sqlite", storage: ":memory:", dialectModule, logging: false };
+  const sequelize = new Sequelize(options);
+  const rows = await sequelize.query("SELECT 1 AS one", { type: "SELECT" }).catch((error) => error.message);
+  const lacks = process.version.startsWith("v20.") && /'runtime' must have the module node:sqlite/.test(rows);
+  if (!lacks && rows[0].one !== 1) throw new Error("node:sqlite gives " + rows);
+  if (!lacks) await sequelize.close();
+}
+
+async function tryAdapters(sessions, opened) {
+  const { getSession, commitSession } = router.createSessionStorage(sessions);
+  const session = await getSession();
+  session.set("message", "hello");
+  const [cookie] = (await commitSession(session)).split(";");
+  const listener = node.nodeSessions(sessions).wrap(({ session }, response) => {
+    response.end(session.get("message"));
+  });
+  const server = createServer(listener);
+  await new Promise((resolve) => server.listen(0, resolve));
+  const response = await fetch("http://localhost:" + server.address().port, { headers: { cookie } });
+  const text = await response.text();
+  if (text !== "hello" || response.headers.get("vary") !== "Cookie") throw new Error("node: " + text);
+  await new Promise((resolve) => server.close(resolve));
+  await new koa.KoaStore(opened).set("key", { userId: 7 }, 60000);
+  if (typeof hono.honoSessions(sessions) !== "function") throw new Error("hono: no middleware");
+}
+
 async function main() {
+  await tryNodeSqlite();
   const sequelize = new Sequelize({ dialect: "sqlite", storage: ":memory:", logging: false });
   await migration.up(sequelize.getQueryInterface());
   const opened = await store.SequelizeStore.open(sequelize, { sync: false });
@@ -55,6 +89,7 @@ async function main() {
   if (!await encrypted.replace("token", data, data, new Date(Date.now() + 60_000))) {
     throw new Error("the encrypted session is another one");
   }
+  await tryAdapters(sessions, opened);
   await opened.stopCleanup();
   await migration.down(sequelize.getQueryInterface());
   await sequelize.close();
@@ -70,6 +105,15 @@ import { EncryptedStore } from "@scs/sequelize-store/encryption";
 import { ExpressStore, type StoredSession } from "@scs/sequelize-store/express";
 import { MemoryStore, type Session, SessionManager } from "@scs/sequelize-store/manager";
 import { up } from "@scs/sequelize-store/migration";
+import { KoaStore } from "@scs/sequelize-store/koa";
+import { nodeSessions } from "@scs/sequelize-store/node";
+import { createSessionStorage } from "@scs/sequelize-store/react-router";
+import { nodeSqlite, type Row } from "@scs/sequelize-store/node-sqlite";
+
+export async function rows(): Promise<Row[]> {
+  new Sequelize({ dialect: "sqlite", dialectModule: nodeSqlite });
+  return await new nodeSqlite.Database(":memory:").execute("SELECT $1 AS a", ["a"]);
+}
 
 export async function main(sequelize: Sequelize): Promise<void> {
   await up(sequelize.getQueryInterface(), { tableName: "sessions" });
@@ -79,19 +123,24 @@ export async function main(sequelize: Sequelize): Promise<void> {
   const sessions = new SessionManager<{ userId: number }>({ store: record ? store : new MemoryStore() });
   const session: Session<{ userId: number }> = await sessions.load(null);
   const userId: number | undefined = session.get("userId");
-  // @ts-expect-error: of another type
+  // @ts-expect-error: the wrong type
   session.put("userId", "7");
+  nodeSessions(sessions).wrap(({ session }) => session.put("userId", 7));
+  // @ts-expect-error: the wrong type
+  nodeSessions(sessions).wrap(({ session }) => session.put("userId", "7"));
+  (await createSessionStorage(sessions).getSession()).set("userId", 7);
+  await new KoaStore(SequelizeStore.open(sequelize)).get("key");
   const found: StoredSession | undefined = await new ExpressStore(store).get("id");
   console.log(userId, found?.cookie.originalMaxAge);
 }
 `;
 
-/** Runs a command; gives what it prints, or else shows it. */
+/** Runs a command and returns its output. If it fails, prints the output and throws. */
 function run(cwd: string, command: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status === 0) return stdout;
   console.error(stdout + stderr);
-  throw new Error(`Cannot go on: ${command} ${args.join(" ")} failed`);
+  throw new Error(`Cannot run ${command} ${args.join(" ")}: see the output above`);
 }
 
 function install(tarball: string): string {
@@ -107,18 +156,26 @@ function install(tarball: string): string {
   return project;
 }
 
-/** Makes sure that every entry point of the package is tried; tells whether they are CommonJS, too. */
+/** Makes sure that all entry points are tested. Returns whether the package also has CommonJS. */
 function inspect(project: string): { readonly isDual: boolean } {
   const manifest = join(project, "node_modules", ENTRY_POINTS.store, "package.json");
   const { name, exports } = JSON.parse(readFileSync(manifest, "utf8"));
   const actual = Object.keys(exports).map((key) => name + key.slice(1)).sort();
-  const tried = Object.values(ENTRY_POINTS).sort();
-  if (actual.join() !== tried.join()) throw new Error(`The package has the entry points ${actual}`);
+  const tested = Object.values(ENTRY_POINTS).sort();
+  if (actual.join() !== tested.join()) {
+    throw new Error(
+      `Cannot test the package: its entry points must be ${tested}: received ${actual}`,
+    );
+  }
   return { isDual: exports["."].require !== undefined };
 }
 
 function runPrograms(project: string): void {
-  const all = Object.entries({ ...ENTRY_POINTS, "{ Sequelize }": "sequelize" });
+  const all = Object.entries({
+    ...ENTRY_POINTS,
+    "{ Sequelize }": "sequelize",
+    "{ createServer }": "node:http",
+  });
   const imports = all.map(([name, from]) =>
     `import ${name.replace(/^\w/, "* as $&")} from "${from}";\n`
   );
@@ -130,14 +187,14 @@ function runPrograms(project: string): void {
       const node = `node-${process.platform}-${process.arch}@${version}`;
       const output = run(project, "npx", "-y", "-p", node, "node", program);
       console.log(`${program}: ${output.trim()}`);
-      if (!output.includes(`Node v${version}.`)) throw new Error(`that is not Node ${version}`);
+      if (!output.includes(`Node v${version}.`)) throw new Error(`Cannot run Node ${version}`);
     }
     console.log(`${program}: ${run(project, "npx", "-y", "-p", "bun", "bun", program).trim()}`);
   }
 }
 
 function compile(project: string, { isDual }: { readonly isDual: boolean }): void {
-  // Where it is not, "node16" lets no CommonJS module import it.
+  // With "node16", a CommonJS module cannot import a package that is only ES modules.
   const files = isDual ? ["typed.mts", "typed.cts"] : ["typed.mts"];
   for (const file of files) writeFileSync(join(project, file), TYPED_PROGRAM);
   for (const [module, moduleResolution] of RESOLUTIONS) {

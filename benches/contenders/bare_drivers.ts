@@ -1,14 +1,15 @@
-// The drivers by themselves, with prepared statements: what one statement a call can reach.
+// The drivers alone, with prepared statements: the limit of what one statement per call can achieve.
 
 import mariadb from "mariadb";
 import mysql2 from "mysql2/promise";
 import pg from "pg";
 import type { Sequelize } from "sequelize";
 import type sqlite3 from "sqlite3";
+import type { Database, Value } from "../../src/node_sqlite/mod.ts";
 import { type Contender, POOL, type Subject, TABLE, type Verb } from "../contender.ts";
 import { sqliteDate } from "./plain_sequelize.ts";
 
-/** Each verb's statement with `?`, and its values in their order. */
+/** Each verb's statement with `?` placeholders, and its values in order. */
 type Statements = Record<Verb, readonly [string, (subject: Subject) => unknown[]]>;
 
 function statements(upsert: string): Statements {
@@ -33,7 +34,7 @@ function statements(upsert: string): Statements {
   };
 }
 
-/** A contender whose calls all go through one function, which answers how many rows there were. */
+/** Makes a contender whose calls all go through `run`, which resolves with the number of rows. */
 function contender(
   name: string,
   statements: Statements,
@@ -60,7 +61,7 @@ const ON_CONFLICT =
   "ON CONFLICT (token) DO UPDATE SET data = EXCLUDED.data, expiry = EXCLUDED.expiry";
 const ON_DUPLICATE = "ON DUPLICATE KEY UPDATE data = VALUES(data), expiry = VALUES(expiry)";
 
-/** node-postgres, whose named statements are prepared once a connection. */
+/** node-postgres. It prepares named statements once per connection. */
 export function barePostgres(url: string): Contender {
   const pool = new pg.Pool({ connectionString: url, max: POOL });
   const run = async (name: Verb, sql: string, values: unknown[]): Promise<number> => {
@@ -101,7 +102,7 @@ export function bareMysql2(url: string): Contender {
   return contender("bare mysql2", statements(ON_DUPLICATE), run, () => pool.end());
 }
 
-/** The sqlite3 driver, on Sequelize's own connection: the database is in memory. */
+/** The sqlite3 driver, on Sequelize's own connection, because the database is in memory. */
 export async function bareSqlite(sequelize: Sequelize): Promise<Contender> {
   const connection = await sequelize.connectionManager.getConnection({ type: "read" });
   const all = statements(ON_CONFLICT);
@@ -115,7 +116,7 @@ export async function bareSqlite(sequelize: Sequelize): Promise<Contender> {
     return new Promise((resolve, reject) => {
       prepared[verb].all(...texts, (error: Error | null, rows: unknown[]) => {
         if (error) reject(error);
-        // A statement that reads no rows does not tell how many it changed.
+        // all() does not report how many rows a write has changed.
         else resolve(verb === "find" ? rows.length : 1);
       });
     });
@@ -127,4 +128,16 @@ export async function bareSqlite(sequelize: Sequelize): Promise<Contender> {
     return Promise.all(ends);
   };
   return contender("bare sqlite3", all, run, close);
+}
+
+/** `./node-sqlite` by its `execute`, on Sequelize's own connection; `on` tells its table from the others'. */
+export async function bareNodeSqlite(sequelize: Sequelize, on: string): Promise<Contender> {
+  const connection = await sequelize.connectionManager.getConnection({ type: "read" });
+  const run = async (verb: Verb, sql: string, values: unknown[]): Promise<number> => {
+    const texts = values.map((value) => value instanceof Date ? sqliteDate(value) : value);
+    const rows = await (connection as Database).execute(sql, texts as Value[]);
+    return verb === "find" ? rows.length : 1;
+  };
+  const all = contender("bare node-sqlite", statements(ON_CONFLICT), run, () => Promise.resolve());
+  return { ...all, table: `${TABLE}${on}` };
 }

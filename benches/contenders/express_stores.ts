@@ -1,4 +1,4 @@
-// The stores of express-session, each through the interface that the middleware calls.
+// Stores for express-session, called through the interface that the middleware uses.
 
 import connectPgSimple from "connect-pg-simple";
 import connectSessionSequelize from "connect-session-sequelize";
@@ -9,7 +9,7 @@ import { type Contender, POOL, type Subject } from "../contender.ts";
 
 type Callback = (error?: unknown, value?: unknown) => void;
 
-/** As much of express-session's `Store` as is measured. */
+/** The part of express-session's `Store` that is measured. */
 export interface ExpressSessionStore {
   get(sid: string, callback: Callback): unknown;
   set(sid: string, session: unknown, callback: Callback): unknown;
@@ -17,14 +17,14 @@ export interface ExpressSessionStore {
   destroy(sid: string, callback: Callback): unknown;
 }
 
-/** What express-session would hand to a store: JSON of as many bytes as the others' data. */
+/** Makes a session object as express-session would. Its JSON is as long as the other contenders' data. */
 function sessionOf({ data, expiry }: Subject): unknown {
   const cookie = { originalMaxAge: 3_600_000, expires: expiry, httpOnly: true, path: "/" };
   const text = data.toString("latin1", 0, data.length - JSON.stringify({ cookie }).length - 10);
   return { cookie, text };
 }
 
-function promised(call: (callback: Callback) => unknown): Promise<unknown> {
+function toPromise(call: (callback: Callback) => unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
     call((error, value) => {
       if (error) reject(error);
@@ -33,7 +33,7 @@ function promised(call: (callback: Callback) => unknown): Promise<unknown> {
   });
 }
 
-/** A store of express-session. It has no compare-and-swap. */
+/** Makes a contender of a store for express-session. express-session has no compare-and-swap. */
 export function expressStore(
   name: string,
   table: string,
@@ -43,15 +43,15 @@ export function expressStore(
   return {
     name,
     table,
-    find: async ({ token }) => Boolean(await promised((done) => store.get(token, done))),
-    commit: (subject) => promised((done) => store.set(subject.token, sessionOf(subject), done)),
-    touch: (subject) => promised((done) => store.touch(subject.token, sessionOf(subject), done)),
-    delete: ({ token }) => promised((done) => store.destroy(token, done)),
+    find: async ({ token }) => Boolean(await toPromise((done) => store.get(token, done))),
+    commit: (subject) => toPromise((done) => store.set(subject.token, sessionOf(subject), done)),
+    touch: (subject) => toPromise((done) => store.touch(subject.token, sessionOf(subject), done)),
+    delete: ({ token }) => toPromise((done) => store.destroy(token, done)),
     close,
   };
 }
 
-/** connect-session-sequelize, on the same Sequelize instance as the store of this package. */
+/** connect-session-sequelize, on the same Sequelize instance as this package's store. */
 export async function sequelizePeer(sequelize: Sequelize): Promise<Contender> {
   const tableName = "sessions_bench_css";
   const Store = connectSessionSequelize(session.Store);
@@ -61,7 +61,7 @@ export async function sequelizePeer(sequelize: Sequelize): Promise<Contender> {
   return expressStore("connect-session-sequelize", tableName, store, drop);
 }
 
-/** connect-pg-simple, on a pool of its own. */
+/** connect-pg-simple, with its own pool. */
 export function pgPeer(url: string): Contender {
   const tableName = "sessions_bench_cps";
   const pool = new pg.Pool({ connectionString: url, max: POOL });

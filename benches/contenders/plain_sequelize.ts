@@ -1,10 +1,10 @@
-// Sequelize as an application would call it by itself.
+// Plain Sequelize calls, as an application without a session store would make them.
 
 import { Op, QueryTypes, type Sequelize } from "sequelize";
 import type { SequelizeStore } from "../../mod.ts";
 import { type Contender, TABLE } from "../contender.ts";
 
-/** `Model.findOne` and its like. */
+/** `Model.findOne` and the other methods of models. */
 export function modelCalls({ model }: SequelizeStore): Contender {
   return {
     name: "Model calls",
@@ -25,13 +25,13 @@ export function modelCalls({ model }: SequelizeStore): Contender {
   };
 }
 
-/** `sequelize.query` with SQL by hand, and bind parameters. */
+/** `sequelize.query` with handwritten SQL and bind parameters. */
 export function handWrittenSql(sequelize: Sequelize): Contender {
   const isMySql = sequelize.getDialect() !== "postgres" && sequelize.getDialect() !== "sqlite";
   const upsert = isMySql
     ? "ON DUPLICATE KEY UPDATE data = VALUES(data), expiry = VALUES(expiry)"
     : "ON CONFLICT (token) DO UPDATE SET data = EXCLUDED.data, expiry = EXCLUDED.expiry";
-  // SQLite compares dates as text, in the format that Sequelize gives to a model's columns.
+  // SQLite compares dates as text, so they must have the format that Sequelize stores.
   const date = sequelize.getDialect() === "sqlite" ? sqliteDate : (date: Date) => date;
   const query = (type: QueryTypes, sql: string, ...bind: unknown[]): Promise<unknown> => {
     return sequelize.query(sql, { type, bind, raw: true });
@@ -54,7 +54,7 @@ export function handWrittenSql(sequelize: Sequelize): Contender {
   };
 }
 
-/** As Sequelize writes a date for SQLite. */
+/** Formats a date as Sequelize does for SQLite. */
 export function sqliteDate(date: Date): string {
   return date.toISOString().replace("T", " ").replace("Z", " +00:00");
 }

@@ -1,27 +1,27 @@
-// Starts the pages in processes of their own, and asks them.
+// Starts each page in a separate process, and makes requests to it.
 
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** A page that is being served. */
+/** A running server of the page. */
 export interface App {
   readonly name: string;
   readonly url: string;
-  /** The processor time that its process has used up so far, in microseconds. */
+  /** Returns the CPU time of its process so far, in microseconds. */
   cpuMicroseconds(): Promise<number>;
   stop(): void;
 }
 
-/** What a page runs on. */
+/** The runtime and the store of a page. */
 export interface AppOptions {
-  /** The Node that serves it by Express; Deno serves it where there is none. */
+  /** The path of Node, which serves the page through Express. Without it, Deno serves the page. */
   readonly node?: string;
   readonly store: "ours" | "peer" | "memory";
   readonly database: string;
 }
 
-/** Starts a page. */
+/** Starts a server of the page. */
 export async function startApp(
   name: string,
   { node, store, database }: AppOptions,
@@ -33,7 +33,7 @@ export async function startApp(
   });
   const port = await new Promise<string>((resolve, reject) => {
     child.stdout.once("data", (line) => resolve(String(line).trim()));
-    child.once("exit", () => reject(new Error(`${name} has ended`)));
+    child.once("exit", () => reject(new Error(`Cannot start ${name}: its process exited`)));
   });
   const url = `http://127.0.0.1:${port}`;
   return {
@@ -44,7 +44,7 @@ export async function startApp(
   };
 }
 
-/** Makes sessions of a page; answers with their cookies. */
+/** Creates sessions, and returns their cookies. */
 export async function signUp({ url }: App, count: number): Promise<string[]> {
   return await Promise.all(Array.from({ length: count }, async () => {
     const response = await fetch(`${url}/count`);

@@ -1,11 +1,11 @@
-// The demo's counter by itself: Deno.serve, SessionManager, and PostgreSQL or memory.
+// A page with a counter: Deno.serve and SessionManager, on PostgreSQL or in memory.
 //
 //   deno run -A benches/http/deno_app.ts ours|memory postgres://user:password@host/name
 
 import process from "node:process";
 import { Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
-import { MemoryStore, SessionManager } from "../../manager.ts";
+import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
 
 const [kind = "memory", database = ""] = process.argv.slice(2);
 const store = kind === "memory" ? new MemoryStore() : await SequelizeStore.open(
@@ -20,7 +20,7 @@ const sessions = new SessionManager<{ count: number; filling: string }>({
 const serve = sessions.loadAndSave((request, session) => {
   if (new URL(request.url).pathname === "/count") {
     session.put("count", (session.get("count") ?? 0) + 1);
-    // So that the session is of some size, as in the other benchmarks.
+    // Makes the session about as large as in the other benchmarks.
     if (!session.has("filling")) session.put("filling", "x".repeat(200));
   }
   return new Response(`Count: ${session.get("count") ?? 0}\n`);

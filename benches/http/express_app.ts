@@ -1,5 +1,5 @@
-// The same page as deno_app.ts's: Express, express-session, and ExpressStore, connect-session-sequelize or
-// memory.
+// The same page as in deno_app.ts: Express and express-session, with ExpressStore, connect-session-sequelize
+// or express-session's own store in memory.
 //
 //   node benches/http/express_app.ts ours|peer|memory postgres://user:password@host/name
 
@@ -9,7 +9,7 @@ import connectSessionSequelize from "connect-session-sequelize";
 import express from "express";
 import session from "express-session";
 import { Sequelize } from "sequelize";
-import { ExpressStore } from "../../express.ts";
+import { ExpressStore } from "../../src/express/mod.ts";
 import { SequelizeStore } from "../../mod.ts";
 
 declare module "express-session" {

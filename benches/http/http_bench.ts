@@ -1,31 +1,36 @@
-// Requests per second of one page with a counter in the session: Deno.serve, SessionManager and
-// SequelizeStore beside Express, express-session and connect-session-sequelize, each on PostgreSQL and,
-// to tell what the store's share is, in memory. 100 connections, each with a session of its own.
+// Measures the requests per second of a page with a counter in the session. It compares Deno.serve,
+// SessionManager and SequelizeStore with Express, express-session and connect-session-sequelize, each on
+// PostgreSQL and in memory: the difference is the store's share. There are 100 connections, each with its
+// own session.
 //
-//   deno task bench:http --database postgres://user:password@host/name --node PATH [--json FILE]
+//   deno task bench:http [--database DATABASE] [--node PATH] [--json FILE]
+//
+// DATABASE is a URL, or postgres, which stands for TEST_POSTGRES_URL.
 
 import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import { Sequelize } from "sequelize";
 import { median } from "../measure.ts";
+import { readDatabase, readOrExit } from "../options.ts";
 import { type App, signUp, startApp } from "./app.ts";
 
-const { values: flags } = parseArgs({
-  options: {
-    database: { type: "string", default: process.env.TEST_POSTGRES_URL },
-    node: { type: "string", default: "node" },
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "4" },
-    json: { type: "string" },
-  },
-});
+const { values: flags } = readOrExit(() =>
+  parseArgs({
+    options: {
+      database: { type: "string", default: "postgres" },
+      node: { type: "string", default: "node" },
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "4" },
+      json: { type: "string" },
+    },
+  })
+);
 
 const CONNECTIONS = 100;
 
-/** What one page did in one round. */
+/** The figures of one page in one round. */
 interface Sample {
   readonly perSecond: number;
   readonly p50: number;
@@ -33,7 +38,7 @@ interface Sample {
   readonly cpuMicroseconds: number;
 }
 
-/** The client of one connection, as far as it is used here. */
+/** The part of autocannon's client of one connection that is used here. */
 interface Client {
   setHeaders(headers: Record<string, string>): void;
 }
@@ -47,7 +52,9 @@ async function load(app: App, path: string, cookies: readonly string[]): Promise
     duration: Number(flags.seconds),
     setupClient: (client: Client) => client.setHeaders({ cookie: cookies[next++]! }),
   });
-  if (result.non2xx + result.errors + result.timeouts > 0) throw new Error("A request has failed");
+  if (result.non2xx + result.errors + result.timeouts > 0) {
+    throw new Error("Cannot measure the page: a request has failed");
+  }
   return {
     perSecond: result.requests.total / result.duration,
     p50: result.latency.p50,
@@ -56,7 +63,7 @@ async function load(app: App, path: string, cookies: readonly string[]): Promise
   };
 }
 
-/** Puts load on the pages in turns; the first round warms up. */
+/** Puts load on the pages in turns. The first round is a warm-up. */
 async function compare(apps: readonly App[], path: string): Promise<Sample[]> {
   const samples: Sample[][] = apps.map(() => []);
   const cookies = await Promise.all(apps.map((app) => signUp(app, CONNECTIONS)));
@@ -75,8 +82,8 @@ async function compare(apps: readonly App[], path: string): Promise<Sample[]> {
   }));
 }
 
-const { database, node } = flags;
-if (!database) throw new Error("Name a database: TEST_POSTGRES_URL, or --database URL");
+const { node } = flags;
+const database = readOrExit(() => readDatabase(flags.database, ["postgres"]));
 const nodeVersion = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim();
 const onDeno = `Deno ${Deno.version.deno}, SessionManager`;
 const onNode = `Node ${nodeVersion}, Express`;

@@ -1,6 +1,6 @@
-import { check, DATA, EXPIRY, TOKEN } from "../check.ts";
-import type { CallOptions, FullSessionStore, SessionRecord } from "../store.ts";
-import { isWellFormed } from "../token.ts";
+import { checkCommit, checkReplace } from "../store/arguments.ts";
+import type { CallOptions, FullSessionStore, SessionRecord } from "../store/store.ts";
+import { isWellFormed } from "../store/token.ts";
 import { checkEncryptionOptions, type EncryptionOptions } from "./encryption_options.ts";
 import { KeyRing } from "./key_ring.ts";
 
@@ -85,10 +85,7 @@ export class EncryptedStore<Options extends CallOptions = CallOptions> implement
 
   /** Inserts or overwrites a session: see {@linkcode SessionStore.commit}. */
   async commit(token: string, data: Uint8Array, expiry: Date, options?: Options): Promise<void> {
-    const action = "commit the session";
-    check(action, "token", token, TOKEN);
-    check(action, "data", data, DATA);
-    check(action, "expiry", expiry, EXPIRY);
+    checkCommit(token, data, expiry, undefined);
     await this.#store.commit(token, this.#keys.encrypt(token, data), expiry, options);
   }
 
@@ -106,10 +103,7 @@ export class EncryptedStore<Options extends CallOptions = CallOptions> implement
     expiry: Date,
     options?: Options,
   ): Promise<boolean> {
-    const action = "replace the session";
-    check(action, "current", current, DATA);
-    check(action, "next", next, DATA);
-    check(action, "expiry", expiry, EXPIRY);
+    checkReplace(current, next, expiry, undefined);
     if (!isWellFormed(token)) return false;
     const encrypted = this.#keys.encrypt(token, next);
     // The caller may change both while the calls are under way.

@@ -1,6 +1,7 @@
 import { types } from "node:util";
-import { check, FLAG, hasMethods, isString, OPTIONS, type Rule } from "../check.ts";
-import type { FullSessionStore } from "../store.ts";
+import type { FullSessionStore } from "../store/store.ts";
+import { check, FLAG, hasMethods, isString, type Rule } from "../util/check.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
 import { deriveKey, Key, KEY_BYTES } from "./key.ts";
 
 /** How an {@linkcode EncryptedStore} is set up. */
@@ -44,12 +45,12 @@ const METHODS = [
 
 const FULL_STORE: Rule<FullSessionStore> = {
   text: `a store with ${METHODS.slice(0, -1).join(", ")} and ${METHODS.at(-1)}`,
-  hasType: (value) => hasMethods(value, METHODS),
+  hasType: (value): value is FullSessionStore => hasMethods(value, METHODS),
 };
 
 const KEYS: Rule<EncryptionOptions["keys"]> = {
   text: "an array of 1 key or more",
-  hasType: (value) => Array.isArray(value),
+  hasType: (value): value is EncryptionOptions["keys"] => Array.isArray(value),
   inRange: (value) => value.length > 0,
   describe: () => "an empty array",
 };
@@ -66,7 +67,7 @@ const KEY: Rule<Uint8Array | string> = {
   text:
     `a Uint8Array of ${KEY_BYTES} bytes or a string of ${MIN_SECRET_LENGTH} characters or more, ` +
     `${MIN_VARIETY} of them different`,
-  hasType: (value) => types.isUint8Array(value) || isString(value),
+  hasType: (value): value is Uint8Array | string => types.isUint8Array(value) || isString(value),
   inRange: (value) =>
     (isString(value) ? value.length >= MIN_SECRET_LENGTH : value.length === KEY_BYTES) &&
     new Set<unknown>(value).size >= MIN_VARIETY,
@@ -79,9 +80,14 @@ const KEY: Rule<Uint8Array | string> = {
 
 const DISTINCT: Rule<readonly Key[]> = {
   text: "keys that all differ",
-  hasType: () => true,
+  hasType: (_): _ is readonly Key[] => true,
   inRange: (keys) => new Set(keys.map(({ id }) => id)).size === keys.length,
   describe: () => "the same one twice",
+};
+
+const ENCRYPTION_OPTIONS = {
+  keys: optional(KEYS),
+  allowPlaintext: withDefault(FLAG, false),
 };
 
 /**
@@ -95,8 +101,8 @@ export function checkEncryptionOptions(
   options: EncryptionOptions,
 ): EncryptionSettings {
   check(ACTION, "store", store, FULL_STORE);
-  check(ACTION, "options", options, OPTIONS);
-  const { keys: given, allowPlaintext = false } = options;
+  const { keys: given, allowPlaintext } = readOptions(ACTION, options, ENCRYPTION_OPTIONS);
+  // Without keys, too: there is no default.
   check(ACTION, "keys", given, KEYS);
   // With Array.from, because the values of a sparse array leave its holes out.
   const keys = Array.from(given, (key, i) => {
@@ -104,6 +110,5 @@ export function checkEncryptionOptions(
     return new Key(typeof key === "string" ? deriveKey(key) : key);
   });
   check(ACTION, "keys", keys, DISTINCT);
-  check(ACTION, "allowPlaintext", allowPlaintext, FLAG);
   return { keys: keys as [Key, ...Key[]], allowPlaintext };
 }

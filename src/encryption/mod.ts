@@ -22,4 +22,4 @@
 export { DecryptionError, type DecryptionFailure } from "./decryption_error.ts";
 export { EncryptedStore, type UnderlyingStore } from "./encrypted_store.ts";
 export type { EncryptionOptions } from "./encryption_options.ts";
-export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store.ts";
+export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";

@@ -5,11 +5,11 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { DecryptionError, EncryptedStore } from "../../src/encryption/mod.ts";
 import type { EncryptionOptions } from "../../src/encryption/mod.ts";
-import { MemoryStore } from "../../src/memory_store.ts";
-import type { CallOptions, FullSessionStore, SessionRecord } from "../../src/store.ts";
-import { bytes, databases, inMs, soon, text, withStore } from "../databases.ts";
-import { testStoreContract } from "../store_contract.ts";
-import { recording } from "../stores.ts";
+import { MemoryStore } from "../../src/store/memory_store.ts";
+import type { CallOptions, FullSessionStore, SessionRecord } from "../../src/store/store.ts";
+import { bytes, databases, inMs, soon, text, withStore } from "../support/databases.ts";
+import { testStoreContract } from "../support/store_contract.ts";
+import { recording } from "../support/stores.ts";
 
 type Key = EncryptionOptions["keys"][number];
 

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { DecryptionError, EncryptedStore } from "../../src/encryption/mod.ts";
-import { ExpressStore } from "../../src/express_store.ts";
-import { MemoryStore } from "../../src/memory_store.ts";
-import { SessionManager } from "../../src/session_manager.ts";
-import type { FullSessionStore } from "../../src/store.ts";
-import { hashToken } from "../../src/token.ts";
-import { databases, inMs, soon, testOn, text, withStore } from "../databases.ts";
-import { Visitor } from "../visitor.ts";
+import { ExpressStore } from "../../src/express/express_store.ts";
+import { MemoryStore } from "../../src/store/memory_store.ts";
+import { SessionManager } from "../../src/manager/session_manager.ts";
+import type { FullSessionStore } from "../../src/store/store.ts";
+import { hashToken } from "../../src/store/token.ts";
+import { databases, inMs, soon, testOn, text, withStore } from "../support/databases.ts";
+import { Visitor } from "../support/visitor.ts";
 
 interface Values {
   userId: number;

@@ -1,21 +1,30 @@
-// Clocks that jump, and servers and processes in other time zones than the store's, which is none.
+// Clocks that jump, and servers and processes in other time zones than UTC.
 
 import assert from "node:assert/strict";
 import { SequelizeStore } from "../../mod.ts";
-import { MemoryStore, SessionManager } from "../../manager.ts";
-import { bytes, databases, inMs, open, testOn, text, withStore } from "../databases.ts";
-import { runScript } from "../run_script.ts";
-import { Visitor } from "../visitor.ts";
+import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
+import {
+  bytes,
+  databases,
+  DRIVER,
+  inMs,
+  open,
+  testOn,
+  text,
+  withStore,
+} from "../support/databases.ts";
+import { runScript } from "../support/run_script.ts";
+import { Visitor } from "../support/visitor.ts";
 import { engines } from "./engines.ts";
 import { testOnServers, withServer } from "./servers.ts";
 
 const HOUR = 3_600_000;
 
-/** Runs `test` while the clock of this process is so many milliseconds ahead. */
+/** Runs a test while the clock of this process is so many milliseconds ahead. */
 async function afterJump<T>(ms: number, test: () => Promise<T>): Promise<T> {
   const RealDate = Date;
   class JumpedDate extends RealDate {
-    // deno-lint-ignore no-explicit-any -- whatever Date takes
+    // deno-lint-ignore no-explicit-any -- the arguments of Date
     constructor(...args: any[]) {
       super(...(args.length === 0 ? [JumpedDate.now()] : args) as [number]);
     }
@@ -32,7 +41,7 @@ async function afterJump<T>(ms: number, test: () => Promise<T>): Promise<T> {
   }
 }
 
-testOn(databases, "a clock that jumps an hour either way costs no lasting session", async (on) => {
+testOn(databases, "a clock that jumps by an hour ends no long session", async (on) => {
   await withStore(on, async ({ store }) => {
     await store.commit("short", bytes("short"), inMs(HOUR / 2));
     await store.commit("long", bytes("long"), inMs(2 * HOUR));
@@ -43,14 +52,14 @@ testOn(databases, "a clock that jumps an hour either way costs no lasting sessio
         assert.equal(await store.touch("long", new Date(Date.now() + 3 * HOUR)), true);
       });
     }
-    // Cleanup goes by the same clock as find().
+    // The cleanup uses the same clock as find().
     await afterJump(-HOUR, async () => assert.equal(await store.deleteExpired(), 0));
     await afterJump(HOUR, async () => assert.equal(await store.deleteExpired(), 1));
     assert.deepEqual([...(await store.all()).keys()], ["long"]);
   });
 });
 
-Deno.test("a clock that jumps an hour either way costs no visitor the session", async () => {
+Deno.test("a clock that jumps by an hour ends no visitor's session", async () => {
   const sessions = new SessionManager<{ count: number }>({
     store: new MemoryStore(),
     lifetime: 24 * HOUR,
@@ -67,8 +76,8 @@ Deno.test("a clock that jumps an hour either way costs no visitor the session", 
   assert.deepEqual(counts, ["1", "2", "3", "4", "5"]);
 });
 
-// Either side of both changes of the clocks in Berlin, New York and on Lord Howe Island; and the hours
-// that come twice there, or never.
+// Times before and after both clock changes in Berlin, New York and on Lord Howe Island, and in the hours
+// that these skip or repeat.
 const EXPIRIES = [
   "2030-03-10T06:59:59.999Z",
   "2030-03-10T07:30:00.001Z",
@@ -85,22 +94,22 @@ const EXPIRIES = [
 ];
 const ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"];
 
-/** Settings of a server that is in none of these zones. */
+/** Settings of a server in yet another zone. */
 const ELSEWHERE = { postgres: "timezone=Asia/Kathmandu", mariadb: "default-time-zone=+05:45" };
 
 testOnServers(
   engines,
-  "in another time zone, expiries are exact in every process's",
+  "expiries are exact if server and processes are in different time zones",
   async (engine) => {
     await withServer(engine, async ({ url }) => {
       const sequelize = open(url);
       try {
-        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+        const store = await SequelizeStore.open(sequelize, { ...DRIVER, cleanupInterval: 0 });
         const args = [url, ...EXPIRIES];
         for (const TZ of ZONES) {
           const env = { TZ };
           const { output } = await runScript("tests/faults/zones.ts", args, { env }).ended;
-          // What the processes before it have written, and what it has written itself.
+          // The expiries that earlier processes have written, and its own.
           assert.equal(output, "exact\n".repeat(2), TZ);
         }
         for (const expiry of EXPIRIES) {

@@ -1,4 +1,4 @@
-// The kinds of servers that can be started here: how their files are made, and how they are run.
+// The kinds of servers that tests can start: how to make their files and how to run them.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,13 +8,13 @@ import { run, unableToRun } from "./process.ts";
 export interface Engine {
   readonly name: string;
   readonly dialect: "postgres" | "mariadb";
-  /** Why none can be started here, or `undefined` where one can. */
+  /** Why none can be started here; `undefined` if one can. */
   readonly ignored: string | undefined;
-  /** Makes a server's files, and says how it is run. */
+  /** Makes a server's files, and returns how to run it. */
   prepare(folder: string, port: number, settings: readonly string[]): Recipe;
 }
 
-/** How a server is run. */
+/** How to run a server. */
 export interface Recipe {
   readonly user: string;
   readonly command: readonly string[];
@@ -25,13 +25,13 @@ export interface Recipe {
 
 const versions = "/usr/lib/postgresql";
 
-/** The path of a program of the newest PostgreSQL. */
+/** Returns the path of a program of the newest PostgreSQL. */
 export function postgresBinary(name: string): string {
   let found: string[] = [];
   try {
     found = readdirSync(versions).sort((a, b) => Number(a) - Number(b));
   } catch {
-    // There is none.
+    // None is installed.
   }
   return `${versions}/${found.at(-1) ?? "15"}/bin/${name}`;
 }
@@ -49,7 +49,7 @@ export const ownPostgres: Engine = {
     const command = [postgresBinary("postgres"), "-D", data];
     for (const option of [...options, ...settings]) command.push("-c", option);
     const url = (name: string): string => `postgres://postgres@127.0.0.1:${port}/${name}`;
-    // "Fast": it ends the connections.
+    // The "fast" shutdown ends the connections.
     const stopSignal = "SIGINT";
     return { user: "postgres", command, stopSignal, adminUrl: url("postgres"), url: url("test") };
   },

@@ -1,9 +1,9 @@
-// What an attacker, a broken client or another program may send or store: arbitraries for properties.
+// Arbitraries: values that an attacker, a broken client or another program may send or store.
 
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 
-/** Begins every hostile token and data, so that it can be looked for in messages and logs. */
+/** The beginning of every hostile token and data, to search messages and logs for. */
 export const SECRET = "hostile0";
 
 const FRAGMENTS = [
@@ -40,17 +40,17 @@ const FRAGMENTS = [
   "x".repeat(300),
 ];
 
-/** Text that breaks what glues statements, headers or paths together. */
+/** Text that breaks code which concatenates statements, headers or paths. */
 export const hostileText: fc.Arbitrary<string> = fc
   .array(fc.oneof(fc.constantFrom(...FRAGMENTS), fc.string({ unit: "binary", maxLength: 20 })), {
     maxLength: 6,
   })
   .map((parts) => parts.join(""));
 
-/** A token as a program without types may pass it, well-formed now and then; an id of a session, too. */
+/** A token or a session's id as an untyped program may pass it; sometimes well-formed. */
 export const hostileToken: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 5, arbitrary: hostileText.map((text) => SECRET + text) },
-  // Well-formed for the most part: what gets as far as a statement.
+  // Mostly well-formed: these get as far as a statement.
   {
     weight: 5,
     arbitrary: fc
@@ -67,7 +67,7 @@ export const hostileToken: fc.Arbitrary<unknown> = fc.oneof(
 
 /** The value of a `Cookie` header, with one cookie of that name or several. */
 export function hostileCookie(name: string): fc.Arbitrary<string> {
-  // As ours are made.
+  // In the format of the manager's own tokens.
   const guess = fc.string({
     unit: fc.constantFrom(..."abcXYZ019-_"),
     minLength: 43,
@@ -84,7 +84,7 @@ export function hostileCookie(name: string): fc.Arbitrary<string> {
   );
 }
 
-/** Formats that are nearly ours, and text that makes parsers trip. */
+/** Formats that resemble the package's own, and text that confuses parsers. */
 const FORMATS = [
   `[{"deadline":1,"values":2},["Date","2100-01-01T00:00:00.000Z"],["Map",3,4],"k","${SECRET}"]`,
   `[{"deadline":1,"values":1},["Date","2100-01-01T00:00:00.000Z"]]`,
@@ -101,7 +101,7 @@ const FORMATS = [
   "",
 ];
 
-/** A session's data as somebody else may have written it: of another format, truncated, or no text. */
+/** A session's data as another program may have written it: of another format, truncated, or not text. */
 export const hostileData: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.constantFrom(...FORMATS).map((text) => Buffer.from(text)),
   fc.tuple(fc.constantFrom(...FORMATS), fc.nat({ max: 100 })).map(([text, length]) =>

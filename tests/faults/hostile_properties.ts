@@ -1,24 +1,24 @@
-// What must hold whatever comes in; for the tests with some cases each, for the drill with many.
+// Properties that hold for any input; the tests check a few cases of each, the drill many.
 
 import session from "express-session";
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import fc from "fast-check";
-import { ExpressStore } from "../../express.ts";
-import { SessionManager } from "../../manager.ts";
-import type { FullSessionStore } from "../../src/store.ts";
-import { hashToken } from "../../src/token.ts";
-import { bytes, inMs, soon, text } from "../databases.ts";
+import { ExpressStore } from "../../src/express/mod.ts";
+import { SessionManager } from "../../src/manager/mod.ts";
+import type { FullSessionStore } from "../../src/store/store.ts";
+import { hashToken } from "../../src/store/token.ts";
+import { bytes, inMs, soon, text } from "../support/databases.ts";
 import { hostileCookie, hostileData, hostileToken, SECRET } from "./hostile.ts";
 
 const KEPT = "kept-session";
 
-/** No error may hold what came in, however it is printed; nor may it be of a programmer's kind. */
+/** Asserts that an error holds nothing of the input, however it is printed, and is not a bug's. */
 function assertDiscreet(error: unknown): void {
   assert.doesNotMatch(inspect(error, { depth: 10, showHidden: true }), new RegExp(SECRET));
 }
 
-/** Calls the store with tokens and data of all kinds: each call answers or refuses, and nothing else happens. */
+/** Calls a store with tokens and data of all kinds: each call succeeds or rejects, without side effects. */
 export async function fuzzStore(store: FullSessionStore, numRuns: number): Promise<void> {
   await store.commit(KEPT, bytes("kept"), inMs(3_600_000));
   const property = async (anyToken: unknown, data: Uint8Array): Promise<void> => {
@@ -40,7 +40,7 @@ export async function fuzzStore(store: FullSessionStore, numRuns: number): Promi
   await fc.assert(fc.asyncProperty(hostileToken, hostileData, property), { numRuns });
 }
 
-/** Sends cookies of all kinds: each gets a new session's answer, and adopts nothing. */
+/** Sends cookies of all kinds: each request gets a new session, and none takes over a token. */
 export async function fuzzCookies(store: FullSessionStore, numRuns: number): Promise<void> {
   const failures: unknown[] = [];
   const sessions = new SessionManager<{ visited: boolean }>({
@@ -57,7 +57,7 @@ export async function fuzzCookies(store: FullSessionStore, numRuns: number): Pro
     try {
       headers = new Headers({ cookie });
     } catch {
-      // No server takes such a header in.
+      // No server accepts such a header.
       return;
     }
     const response = await handler(new Request("http://localhost/", { headers }));
@@ -72,7 +72,7 @@ export async function fuzzCookies(store: FullSessionStore, numRuns: number): Pro
   assert.deepEqual(failures, []);
 }
 
-/** Reads rows that somebody else wrote: the visitor gets a session, and an error tells nothing of the row. */
+/** Reads rows of another program: the visitor gets a session, and no error holds any of the row. */
 export async function fuzzRows(store: FullSessionStore, numRuns: number): Promise<void> {
   const failures: unknown[] = [];
   const sessions = new SessionManager<Record<string, unknown>>({
@@ -101,8 +101,8 @@ export async function fuzzRows(store: FullSessionStore, numRuns: number): Promis
 }
 
 /**
- * Puts a middleware's sessions over rows that somebody else wrote, under ids of all kinds: what cannot be
- * parsed is an error that tells nothing of it, and what is saved comes back.
+ * Saves a middleware's sessions under ids of all kinds, over rows of another program: data that cannot be
+ * parsed is an error that holds none of it, and a saved session can be loaded.
  */
 export async function fuzzExpress(inner: FullSessionStore, numRuns: number): Promise<void> {
   const store = new ExpressStore(inner);

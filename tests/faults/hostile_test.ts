@@ -1,10 +1,18 @@
-// Hostile tokens, cookies, data and rows: over 2000 cases and a few by name. The drill "hostile" has more.
+// Hostile tokens, cookies, data and rows: 2000 random cases and a few chosen ones. The drill has more.
 
 import assert from "node:assert/strict";
 import type { Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
-import { MemoryStore, SessionManager } from "../../manager.ts";
-import { bytes, databases, freshTableName, soon, testOn, withStore } from "../databases.ts";
+import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
+import {
+  bytes,
+  databases,
+  DRIVER,
+  freshTableName,
+  soon,
+  testOn,
+  withStore,
+} from "../support/databases.ts";
 import { until } from "./process.ts";
 import { fuzzCookies, fuzzExpress, fuzzRows, fuzzStore } from "./hostile_properties.ts";
 
@@ -16,10 +24,10 @@ Deno.test("hostile cookies do no harm", () => fuzzCookies(new MemoryStore(), 650
 
 Deno.test("hostile rows do no harm", () => fuzzRows(new MemoryStore(), 650));
 
-Deno.test("hostile ids and rows do no harm behind express-session", () =>
+Deno.test("hostile ids and rows do no harm with express-session", () =>
   fuzzExpress(new MemoryStore(), 400));
 
-/** A table without the constraints that ours has. */
+/** A table without the constraints of the store's own. */
 async function withLooseTable(
   sequelize: Sequelize,
   test: (store: SequelizeStore, table: string) => Promise<void>,
@@ -34,7 +42,7 @@ async function withLooseTable(
     `CREATE TABLE ${table} (token VARCHAR(255) PRIMARY KEY, data ${data}, expiry ${expiry})`,
   );
   const options = { tableName: table, cleanupInterval: 0, sync: false };
-  const store = await SequelizeStore.open(sequelize, options);
+  const store = await SequelizeStore.open(sequelize, { ...DRIVER, ...options });
   try {
     await test(store, table);
   } finally {
@@ -42,7 +50,7 @@ async function withLooseTable(
   }
 }
 
-testOn(databases, "a row with NULL in it is no session, or an empty one", async (database) => {
+testOn(databases, "a row with a NULL is no session, or an empty one", async (database) => {
   await database.connect((sequelize) =>
     withLooseTable(sequelize, async (store, table) => {
       const expiry = "'2100-01-01 00:00:00'";
@@ -60,7 +68,7 @@ testOn(databases, "a row with NULL in it is no session, or an empty one", async 
   );
 });
 
-testOn(databases.slice(0, 2), "an expiry that is no date is no session", async (database) => {
+testOn(databases.slice(0, 2), "an invalid expiry makes no session", async (database) => {
   await withStore(database, async ({ store, sequelize }) => {
     const { tableName } = store.model;
     for (const expiry of ["'zzz'", "x'ff'", "''", "1e308", "'2100-99-99 00:00:00.000 +00:00'"]) {
@@ -74,7 +82,7 @@ testOn(databases.slice(0, 2), "an expiry that is no date is no session", async (
 
 testOn(
   databases,
-  "a session of 16 MiB comes back, or is refused by the server",
+  "a session of 16 MiB is kept, or is refused by the server",
   async (database) => {
     await withStore(database, async ({ store }) => {
       const data = new Uint8Array(16 * 1024 * 1024).fill(7);
@@ -84,18 +92,18 @@ testOn(
         await store.commit("huge", data, soon());
         assert.equal((await store.find("huge"))?.data.length, data.length);
       } catch (error) {
-        // The servers of MySQL and MariaDB take packets of so many bytes at most, and may hang up.
+        // MySQL and MariaDB limit the size of a packet, and may close the connection.
         const refusal = /max_allowed_packet|packet bigger|ECONNRESET|EPIPE|ECANCELED|closed/;
         assert.match((error as Error).message, refusal);
       }
       await Promise.all(neighbours);
-      // The pool may still have the connection that was hung up.
+      // The pool may still hold the closed connection.
       await until(() => store.find("small").then(Boolean));
     });
   },
 );
 
-// A cookie that a subdomain has set for the whole domain must not stand in the visitor's own one's way.
+// A cookie that a subdomain has set for the whole domain must not hide the visitor's own.
 Deno.test("a tossed cookie does not replace the visitor's own session", async () => {
   const sessions = new SessionManager<{ user: string }>({ store: new MemoryStore() });
   const handler = sessions.loadAndSave((request, session) => {
@@ -111,7 +119,7 @@ Deno.test("a tossed cookie does not replace the visitor's own session", async ()
   }
 });
 
-// Each cookie of the name is looked up, until one is found.
+// Cookies of the name are looked up one after another until one is found.
 Deno.test("a header with thousands of cookies costs a few look-ups", async () => {
   const store = new MemoryStore();
   let finds = 0;

@@ -1,21 +1,21 @@
-// Adds one to hot sessions again and again, as a request that changes a session does, and tells how often.
+// Adds one to a few sessions again and again, as requests do, and prints how often.
 //
 //   incrementer.ts ADDRESS TABLE MILLISECONDS
 
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, inMs, open, text } from "../databases.ts";
+import { bytes, DRIVER, inMs, open, text } from "../support/databases.ts";
 
 const HOT = 4;
 const CALLERS = 16;
 
 const [address, tableName, ms] = process.argv.slice(2);
 const sequelize = open(address!);
-const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+const store = await SequelizeStore.open(sequelize, { ...DRIVER, tableName, cleanupInterval: 0 });
 const end = Date.now() + Number(ms);
 let [added, failed, conflicts] = [0, 0, 0];
 
-/** Finds, and replaces what was found; a lost race is run again. */
+/** Finds a session and replaces its data; starts over if it loses a race. */
 async function addOne(token: string): Promise<void> {
   try {
     for (;;) {

@@ -1,18 +1,18 @@
-// A process is killed in the middle of a storm of commits: what it was told is done, is done.
+// A process is killed during a storm of commits: every acknowledged write is there afterwards.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SequelizeStore } from "../../mod.ts";
-import { type Database, open, shared, testOn } from "../databases.ts";
-import { withFolder } from "../folder.ts";
-import { runScript } from "../run_script.ts";
+import { type Database, DRIVER, open, shared, testOn } from "../support/databases.ts";
+import { withFolder } from "../support/folder.ts";
+import { runScript } from "../support/run_script.ts";
 import { until } from "./process.ts";
 import { settle } from "./storm.ts";
 import { Tally } from "./tally.ts";
 
 const ROUNDS = 3;
 
-/** Lets a writer write, kills it, and puts down what it has been told. */
+/** Lets a writer write, kills it, and records which of its writes were acknowledged. */
 async function killInStorm(address: string, log: string, round: number): Promise<void> {
   const writer = runScript("tests/faults/writer.ts", [address, log, `round${round}`]);
   const acknowledged = async (): Promise<number> =>
@@ -30,7 +30,7 @@ function tallyOf(log: string): Tally {
   for (const line of log.split("\n").filter((line) => /^[?!] \S+ \S+$/.test(line))) {
     const [mark, token, state] = line.split(" ") as [string, string, string];
     const next = state === "gone" ? undefined : state;
-    // What was never answered may be there or not.
+    // A write without an acknowledgement may be there or not.
     if (mark === "?") tally.fail(token, next);
     else tally.acknowledge(token, next);
   }
@@ -42,10 +42,10 @@ async function testKilledWriter(database: Database): Promise<void> {
     await database.connect(async (_, address) => {
       const log = join(folder, "log");
       for (let round = 0; round < ROUNDS; round++) await killInStorm(address, log, round);
-      // What a connection has that was open all along could differ from what is on the disk.
+      // A new connection: one that was open all along could see more than what is on the disk.
       const sequelize = open(address);
       try {
-        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+        const store = await SequelizeStore.open(sequelize, { ...DRIVER, cleanupInterval: 0 });
         await settle(store, tallyOf(await readFile(log, "utf8")));
         await store.model.drop();
       } finally {

@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** As docs/operations.md advises: without a listener, a connection lost in its first moment ends the process. */
+/** As docs/operations.md advises: without a listener, a connection lost at its start ends the process. */
 class ListeningClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);

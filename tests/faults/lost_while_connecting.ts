@@ -1,5 +1,5 @@
-// Connects to a server of PostgreSQL's protocol that ends each connection in the moment in which it is
-// ready, as one that shuts down may; with `--listening`, as docs/operations.md advises.
+// Connects to a server with PostgreSQL's protocol that ends each connection as soon as it is ready, as one
+// that shuts down may do; with `--listening`, as docs/operations.md advises.
 
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import process from "node:process";
 import { Sequelize } from "sequelize";
 import { listeningPg } from "./listening_pg.ts";
 
-/** A message of the protocol: its kind, its length, and what is in it. */
+/** A message of the protocol: its kind, its length and its content. */
 function message(kind: string, ...parts: (string | number[])[]): Buffer {
   const content = Buffer.concat(parts.map((part) => Buffer.from(part as string)));
   const length = Buffer.alloc(4);

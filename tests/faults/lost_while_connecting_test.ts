@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { runScript } from "../run_script.ts";
+import { runScript } from "../support/run_script.ts";
 
-// Without it the process ends: Sequelize listens for a connection's errors only once it has it, and pg may
-// tell of one in the same moment. It was met where a server shut down.
-Deno.test("with a client that listens, a connection lost in its first moment is an error", async () => {
+// Without the listener the process ends: pg may emit an error as soon as it has connected, before Sequelize
+// listens for it. This has happened with a server that shut down.
+Deno.test("with a client that listens, a connection lost at its start is an error", async () => {
   const script = runScript("tests/faults/lost_while_connecting.ts", ["--listening"]);
   assert.deepEqual(await script.ended, { code: 0, output: "rejected with a Error\n" });
 });

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import type { Transaction } from "sequelize";
-import { bytes, inMs, servers, soon, testOn, text, withStore } from "../databases.ts";
+import { bytes, inMs, servers, soon, testOn, text, withStore } from "../support/databases.ts";
 import { until } from "./process.ts";
 
-/** Takes two connections for the length of a test. */
+/** Takes two connections during a test. */
 async function whileTaken(
   begin: () => Promise<Transaction>,
   test: () => Promise<void>,
@@ -20,7 +20,7 @@ async function whileTaken(
 
 testOn(
   servers,
-  "where the application has all connections, calls fail in time",
+  "if the application holds all connections, calls time out",
   async (database) => {
     await withStore(
       database,
@@ -50,7 +50,7 @@ testOn(
 
 testOn(
   servers,
-  "where the application has all connections, calls wait for one",
+  "if the application holds all connections, calls wait for one",
   async (database) => {
     await withStore(
       database,
@@ -74,10 +74,10 @@ testOn(
   },
 );
 
-// What asks for a second connection while it has one waits for itself.
+// A call that needs a second connection while it holds one would wait for itself.
 testOn(
   servers,
-  "in a transaction that has the pool's one connection, all calls go on",
+  "in a transaction on the pool's only connection, all calls work",
   async (on) => {
     await withStore(
       on,

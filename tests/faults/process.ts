@@ -1,4 +1,4 @@
-// Programs that a fault test starts, and signals that reach a whole tree of them.
+// Starts programs for fault tests, and sends signals to whole trees of processes.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -9,8 +9,8 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 
 /**
- * As another user where this is root, whom the servers refuse; else as whoever this is. It is killed
- * when this process ends, whatever ends it.
+ * Returns the command as another user if this process runs as root, which the servers refuse. The program
+ * is killed when this process ends for any reason.
  */
 function asUser(user: string, command: readonly string[]): [string, string[]] {
   const become = [`--reuid=${user}`, `--regid=${user}`, "--clear-groups"];
@@ -18,14 +18,14 @@ function asUser(user: string, command: readonly string[]): [string, string[]] {
   return ["setpriv", [...privileges, "--pdeathsig=KILL", ...command]];
 }
 
-/** Why a program cannot be run as that user, or `undefined` where it can. */
+/** Why a program cannot be run as that user; `undefined` if it can. */
 export function unableToRun(user: string, command: string): string | undefined {
   if (!existsSync(command)) return `there is no ${command}`;
   const [file, args] = asUser(user, ["true"]);
   return spawnSync(file, args).status === 0 ? undefined : `there is no user ${user} to run as`;
 }
 
-/** Runs a program to its end, which must be a good one. */
+/** Runs a program to its end, and returns its output. */
 export function run(user: string, command: readonly string[]): string {
   const [file, args] = asUser(user, command);
   const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: "utf8" });
@@ -40,7 +40,7 @@ export class Daemon {
 
   constructor(user: string, command: readonly string[], env: Record<string, string> = {}) {
     const [file, args] = asUser(user, command);
-    // What it says goes to a file of its own, or nowhere.
+    // The program writes its log to a file, if at all.
     this.#child = spawn(file, args, { stdio: "ignore", env: { ...process.env, ...env } });
     this.#ended = once(this.#child, "exit");
   }
@@ -49,7 +49,7 @@ export class Daemon {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Sends a signal to it and to its children, it first: it must not replace those that are gone. */
+  /** Sends a signal to it and then to its children: the other way round, it might restart them. */
   signal(signal: NodeJS.Signals): void {
     const pid = this.#child.pid!;
     const children = childrenOf(pid);
@@ -57,12 +57,12 @@ export class Daemon {
       try {
         process.kill(each, signal);
       } catch {
-        // It has ended already.
+        // The process has already ended.
       }
     }
   }
 
-  /** Asks it alone to end, and waits until it has; after ten seconds it is killed. */
+  /** Sends a signal to it alone, and waits until it has ended; after ten seconds it is killed. */
   async end(signal: NodeJS.Signals): Promise<void> {
     if (!this.isRunning) return;
     this.#child.kill(signal);
@@ -88,7 +88,7 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-/** A port on the loopback interface that nobody listens on. */
+/** Finds a free port on the loopback interface. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -98,7 +98,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until something holds, which must not take longer than that; a rejection does not hold. */
+/** Waits until a condition holds; throws if that takes longer. A condition that rejects does not hold. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   ms = 30_000,

@@ -1,20 +1,20 @@
-// The database server is killed, stopped and frozen, and its connections are ended, under a storm of calls.
+// A database server is killed, stopped or frozen, or its connections are ended, during a storm of calls.
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, soon, text } from "../databases.ts";
+import { bytes, DRIVER, soon, text } from "../support/databases.ts";
 import { engines } from "./engines.ts";
 import { until } from "./process.ts";
 import { testOnServers, withConnection } from "./servers.ts";
 import { endConnections, underStorm } from "./under_storm.ts";
 
-/** Callers of the storm. */
+/** How many callers the storm has. */
 const CALLERS = 50;
 
 testOnServers(
   engines,
-  "killed and started twice, it loses no acknowledged write",
+  "after it was killed and started twice, no acknowledged write is lost",
   async (engine) => {
     await underStorm(engine, async (server, tally) => {
       for (let round = 0; round < 2; round++) {
@@ -29,7 +29,7 @@ testOnServers(
   },
 );
 
-testOnServers(engines, "stopped and started, it serves the store again", async (engine) => {
+testOnServers(engines, "stopped and started, it works again", async (engine) => {
   await underStorm(engine, async (server, tally) => {
     await server.stop();
     await setTimeout(100);
@@ -40,7 +40,7 @@ testOnServers(engines, "stopped and started, it serves the store again", async (
   });
 });
 
-testOnServers(engines, "its connections ended one by one, nothing is lost", async (engine) => {
+testOnServers(engines, "connections that end one by one lose nothing", async (engine) => {
   await underStorm(engine, async (server, tally) => {
     let ended = 0;
     for (let round = 0; round < 5; round++) {
@@ -51,14 +51,14 @@ testOnServers(engines, "its connections ended one by one, nothing is lost", asyn
   });
 });
 
-testOnServers(engines, "frozen, it holds up no call longer than its signal", async (engine) => {
+testOnServers(engines, "while it is frozen, no call outlasts its signal", async (engine) => {
   await underStorm(engine, async (server, tally) => {
     server.freeze();
     await setTimeout(300);
     const before = tally.counts;
     await setTimeout(1000);
     const meanwhile = tally.counts;
-    // Each caller waits 100 ms, and then 10 more: nine times a second.
+    // Each caller waits 100 ms and then 10 ms more: nine calls a second.
     assert.ok(
       meanwhile.failed - before.failed > CALLERS * 5,
       `${meanwhile.failed - before.failed}`,
@@ -70,10 +70,10 @@ testOnServers(engines, "frozen, it holds up no call longer than its signal", asy
   }, { patience: 100 });
 });
 
-testOnServers(engines, "frozen, it fills the queue and no more", async (engine) => {
+testOnServers(engines, "while it is frozen, the queue stays bounded", async (engine) => {
   await withConnection(engine, async (server, sequelize) => {
     const options = { cleanupInterval: 0, queueLimit: 100 };
-    await using store = await SequelizeStore.open(sequelize, options);
+    await using store = await SequelizeStore.open(sequelize, { ...DRIVER, ...options });
     await store.commit("token", bytes("old"), soon());
     server.freeze();
     const calls: Promise<string>[] = [];
@@ -88,15 +88,15 @@ testOnServers(engines, "frozen, it fills the queue and no more", async (engine) 
     server.thaw();
     const outcomes = await Promise.all(calls);
     assert.deepEqual(new Set(outcomes), new Set(["answered", "QueueFullError"]));
-    // Of finds and of commits those that were sent, and those that the queue had room for; a server
-    // takes a moment to freeze.
+    // Of the finds and of the commits, those that were sent and those in the queue; and some more, because a
+    // server takes a moment to freeze.
     const answered = outcomes.filter((outcome) => outcome === "answered").length;
     assert.ok(answered <= 4 * (1 + 100), `${answered} were answered`);
     assert.equal(text((await store.find("token"))?.data), "new");
   });
 });
 
-/** What the drivers have against a server that never answers. */
+/** The drivers' time-outs for a server that does not respond. */
 const TIMEOUTS = {
   postgres: { query_timeout: 300, connectionTimeoutMillis: 300 },
   mariadb: { socketTimeout: 300 },
@@ -104,11 +104,11 @@ const TIMEOUTS = {
 
 testOnServers(
   engines,
-  "frozen, it holds up no call longer than the driver's time-out",
+  "while it is frozen, no call outlasts the driver's time-out",
   async (engine) => {
     const dialectOptions = TIMEOUTS[engine.dialect];
     await withConnection(engine, async (server, sequelize) => {
-      await using store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+      await using store = await SequelizeStore.open(sequelize, { ...DRIVER, cleanupInterval: 0 });
       await store.commit("token", bytes("old"), soon());
       server.freeze();
       const signal = AbortSignal.timeout(10_000);
@@ -119,7 +119,7 @@ testOnServers(
       ];
       await Promise.all(calls.map((call) => assert.rejects(call, { name: /^Sequelize/ })));
       server.thaw();
-      // One call for each connection that the driver has given up.
+      // One call fails for each connection that the driver has given up.
       await until(async () => text((await store.find("token"))?.data) === "old");
       await until(() => store.commit("later", bytes("new"), soon()).then(() => true));
     }, { dialectOptions });

@@ -1,9 +1,9 @@
-// Servers of a test's own, in a temporary folder and on a free port, which it can stop, kill and freeze.
+// Servers for single tests, in a temporary folder and on a free port, to be stopped, killed and frozen.
 
 import { chmod } from "node:fs/promises";
 import { type Options, QueryTypes, type Sequelize } from "sequelize";
-import { open } from "../databases.ts";
-import { withFolder } from "../folder.ts";
+import { open } from "../support/databases.ts";
+import { withFolder } from "../support/folder.ts";
 import type { Engine, Recipe } from "./engines.ts";
 import { listeningPg } from "./listening_pg.ts";
 import { Daemon, freePort, until } from "./process.ts";
@@ -13,20 +13,20 @@ export interface Server {
   /** The address of its empty database `test`. */
   readonly url: string;
   readonly port: number;
-  /** Its own folder. */
+  /** The folder of its files. */
   readonly folder: string;
-  /** Starts it, with more arguments than before if need be, and waits until it answers. */
+  /** Starts it, with more arguments if given, and waits until it accepts connections. */
   start(...args: readonly string[]): Promise<void>;
-  /** Shuts it down in good order, without waiting for those who are connected. */
+  /** Shuts it down cleanly, without waiting for its clients. */
   stop(): Promise<void>;
   /** Kills all its processes. */
   kill(): Promise<void>;
-  /** Halts all its processes, so that connections stay and nothing is answered. */
+  /** Halts all its processes: connections stay open, and it does not respond. */
   freeze(): void;
   thaw(): void;
 }
 
-/** A server that is started and killed by whoever makes it. */
+/** A server that its maker starts and kills. */
 export class OwnServer implements Server {
   readonly url: string;
   readonly port: number;
@@ -51,7 +51,7 @@ export class OwnServer implements Server {
     });
   }
 
-  /** Makes the database `test` where it is missing. */
+  /** Makes the database `test` if it is missing. */
   async createDatabase(): Promise<void> {
     await ask(this.#recipe.adminUrl, "CREATE DATABASE test").catch(() => {});
     await ask(this.url, "SELECT 1");
@@ -74,13 +74,13 @@ export class OwnServer implements Server {
   }
 }
 
-/** Runs statements on a connection of their own, and answers with the last one's rows. */
+/** Runs statements on a connection of their own, and returns the last one's rows. */
 export async function ask(url: string, ...statements: string[]): Promise<object[]> {
   const sequelize = open(url, { pool: { max: 1 } });
   try {
     let rows: object[] = [];
     for (const sql of statements) {
-      // What has no rows to give the mariadb driver and Sequelize do not agree about.
+      // The mariadb driver and Sequelize disagree about the result of other statements.
       if (/^(SELECT|SHOW)/.test(sql)) {
         rows = await sequelize.query(sql, { type: QueryTypes.SELECT });
       } else await sequelize.query(sql);
@@ -91,14 +91,14 @@ export async function ask(url: string, ...statements: string[]): Promise<object[
   }
 }
 
-/** Lends a server that has been started, for the length of a test. */
+/** Runs a test with a server that has been started. */
 export async function withServer(
   engine: Engine,
   test: (server: Server) => Promise<void>,
   settings: readonly string[] = [],
 ): Promise<void> {
   await withFolder(async (folder) => {
-    // For the server's own user.
+    // The server runs as another user.
     await chmod(folder, 0o777);
     const port = await freePort();
     const server = new OwnServer(folder, port, engine.prepare(folder, port, settings));
@@ -112,7 +112,7 @@ export async function withServer(
   });
 }
 
-/** Lends a server, and a Sequelize instance on its database `test`. */
+/** Runs a test with a server and a Sequelize instance on its database `test`. */
 export async function withConnection(
   engine: Engine,
   test: (server: Server, sequelize: Sequelize) => Promise<void>,
@@ -130,7 +130,7 @@ export async function withConnection(
   });
 }
 
-/** Lends what a daemon serves at an address, once it answers; kills the daemon after. */
+/** Runs a test with a daemon's address once it responds; kills the daemon afterwards. */
 export async function whileServing(
   daemon: Daemon,
   url: string,
@@ -144,7 +144,7 @@ export async function whileServing(
   }
 }
 
-/** Defines one test for each kind of server. */
+/** Defines a test for each kind of server. */
 export function testOnServers(
   on: readonly Engine[],
   name: string,
@@ -153,7 +153,7 @@ export function testOnServers(
   for (const engine of on) {
     const reason = engine.ignored ? ` (ignored: ${engine.ignored})` : "";
     Deno.test({
-      name: `a ${engine.name} of its own: ${name}${reason}`,
+      name: `own ${engine.name}: ${name}${reason}`,
       ignore: engine.ignored !== undefined,
       fn: () => test(engine),
     });

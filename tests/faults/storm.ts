@@ -1,29 +1,29 @@
-// Many callers that write, read, change and end sessions of their own until they are told to stop.
+// Many callers that write, read, change and end their own sessions until a signal stops them.
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import type { FullSessionStore } from "../../src/store.ts";
-import { bytes, inMs, text } from "../databases.ts";
+import type { FullSessionStore } from "../../src/store/store.ts";
+import { bytes, inMs, text } from "../support/databases.ts";
 import { until } from "./process.ts";
 import type { Counts, State, Tally } from "./tally.ts";
 
-/** How a storm is made. */
+/** The options of a storm. */
 export interface StormOptions {
   readonly callers: number;
-  /** Begins the tokens, so that several storms can share a table. */
+  /** The beginning of the tokens, so that several storms can share a table. */
   readonly name?: string;
   /** Ends the storm. */
   readonly stop: AbortSignal;
-  /** After how many milliseconds a call is given up; by default never. */
+  /** After how many milliseconds a call is aborted; by default never. */
   readonly patience?: number;
-  /** Told of each call that was answered, and after how many milliseconds. */
+  /** Called with the duration of each call that succeeded, in milliseconds. */
   readonly onAnswer?: (ms: number) => void;
 }
 
 /** The sessions of one caller. */
 const SESSIONS = 4;
 
-/** Lets callers loose on a store, each with sessions of its own, until the signal. */
+/** Runs callers on a store, each with its own sessions, until the signal. */
 export async function storm(
   store: FullSessionStore,
   tally: Tally,
@@ -37,7 +37,7 @@ export async function storm(
         await makeCall(store, tally, { token, turn, patience: options.patience });
         options.onAnswer?.(performance.now() - start);
       } catch {
-        // So that a server that refuses all connections is not asked thousands of times a second.
+        // So that a server that refuses all connections is not called thousands of times a second.
         await setTimeout(10);
       }
     }
@@ -50,7 +50,7 @@ interface Turn {
   readonly patience: number | undefined;
 }
 
-/** One call of a kind that changes from turn to turn. */
+/** Makes one call; its kind changes from turn to turn. */
 async function makeCall(store: FullSessionStore, tally: Tally, turn: Turn): Promise<void> {
   const { token } = turn;
   const options = { signal: turn.patience ? AbortSignal.timeout(turn.patience) : undefined };
@@ -84,7 +84,7 @@ async function makeCall(store: FullSessionStore, tally: Tally, turn: Turn): Prom
   }
 }
 
-/** Replaces what the session holds if that is certain. */
+/** Replaces the session's data if it is known for certain. */
 async function replace(
   store: FullSessionStore,
   tally: Tally,
@@ -113,9 +113,9 @@ function soon(): Date {
   return inMs(3_600_000);
 }
 
-/** Once the store answers again, reads all that was written, and compares; nothing may be amiss. */
+/** Reads all sessions once the store works again, and asserts that nothing is lost or wrong. */
 export async function settle(store: FullSessionStore, tally: Tally): Promise<Counts> {
-  // The pool may still have connections that it does not know to be lost.
+  // The pool may still hold lost connections.
   await until(async () => {
     await store.all();
     return true;

@@ -1,10 +1,19 @@
-// Troubles that are every session's: the table is gone, its permissions are taken away, the disk is full.
+// Systemic failures: the table is gone, its permissions are revoked, the disk is full.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, databases, inMs, open, soon, testOn, withStore } from "../databases.ts";
+import {
+  bytes,
+  databases,
+  DRIVER,
+  inMs,
+  open,
+  soon,
+  testOn,
+  withStore,
+} from "../support/databases.ts";
 import { until } from "./process.ts";
 import { engines, ownMariadb } from "./engines.ts";
 import { ask, testOnServers, withServer } from "./servers.ts";
@@ -12,7 +21,7 @@ import { ask, testOnServers, withServer } from "./servers.ts";
 const TOKENS = Array.from({ length: 100 }, (_, i) => `secret-token-${i}`);
 const DATA = "secret-data";
 
-/** Makes 100 commits at once, all of which must reject; answers with their errors. */
+/** Makes 100 commits at once, all of which must reject, and returns their errors. */
 async function failToCommit(store: SequelizeStore): Promise<Error[]> {
   const calls = TOKENS.map((token) => store.commit(token, bytes(DATA), soon()));
   const results = await Promise.allSettled(calls);
@@ -24,14 +33,14 @@ async function failToCommit(store: SequelizeStore): Promise<Error[]> {
   });
 }
 
-/** However it is printed, an error tells nothing of tokens and data: those above begin alike. */
+/** Asserts that an error, however it is printed, holds no token and no data: all of those begin alike. */
 function assertDiscreet(error: unknown): void {
   const printed = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
   const hex = Buffer.from("secret").toString("hex");
   assert.doesNotMatch(printed, new RegExp(`secret|${hex}`, "i"));
 }
 
-/** Each failure is an error, is sent once for all calls, and is told once by each cleanup. */
+/** Asserts that every call fails, with few statements, and that each cleanup reports its error once. */
 async function testTrouble(
   store: SequelizeStore,
   statements: readonly string[],
@@ -45,7 +54,7 @@ async function testTrouble(
   await begin();
   const before = statements.length;
   for (const error of await failToCommit(store)) assert.match(error.message, message);
-  // The commits leave by two lanes; were they sent one by one, there would be over a hundred.
+  // The commits are sent as two batches; one by one, they would be a hundred statements.
   assert.ok(statements.length - before <= 6, `${statements.length - before} statements`);
   await assert.rejects(store.find("kept"), message);
   await assert.rejects(store.touch("kept", soon()), message);
@@ -55,7 +64,7 @@ async function testTrouble(
   assert.equal((await store.all()).size, 101);
 }
 
-testOn(databases, "a table that is gone is an error of all calls at once", async (database) => {
+testOn(databases, "if the table is gone, all calls fail at once", async (database) => {
   await withStore(database, async ({ store, sequelize, statements }) => {
     const { tableName } = store.model;
     const queryInterface = sequelize.getQueryInterface();
@@ -67,7 +76,7 @@ testOn(databases, "a table that is gone is an error of all calls at once", async
   });
 });
 
-testOn(databases, "each failed cleanup is told once, and the loop goes on", async (database) => {
+testOn(databases, "failed cleanups are reported once, and go on", async (database) => {
   const errors: unknown[] = [];
   let cleanups = 0;
   await withStore(database, async ({ store, sequelize }) => {
@@ -81,7 +90,7 @@ testOn(databases, "each failed cleanup is told once, and the loop goes on", asyn
     await store.commit("expired", bytes("data"), inMs(-1));
     await until(async () => await store.model.count() === 0);
   }, {
-    cleanupInterval: 20,
+    cleanupInterval: { milliseconds: 20 },
     onError: (error) => errors.push(error),
     logging: (sql) => {
       if (/ORDER BY .*expiry/.test(sql)) cleanups++;
@@ -91,20 +100,24 @@ testOn(databases, "each failed cleanup is told once, and the loop goes on", asyn
 
 testOnServers(
   engines,
-  "permissions that are taken away are an error of all calls",
+  "if its permissions are revoked, all calls fail",
   async (engine) => {
     await withServer(engine, async ({ url }) => {
       const isPostgres = engine.dialect === "postgres";
       const user = isPostgres ? "app" : "app@127.0.0.1";
       const rights = "SELECT, INSERT, UPDATE, DELETE";
-      await SequelizeStore.open(open(url), { cleanupInterval: 0 });
+      await SequelizeStore.open(open(url), { ...DRIVER, cleanupInterval: 0 });
       const grant = `GRANT ${rights} ON sessions TO ${user}`;
       await ask(url, isPostgres ? "CREATE ROLE app LOGIN" : `CREATE USER ${user}`, grant);
       const statements: string[] = [];
       const sequelize = open(url.replace(/(postgres|root)@/, "app@"));
       try {
         const logging = (sql: string): unknown => statements.push(sql);
-        const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0, logging });
+        const store = await SequelizeStore.open(sequelize, {
+          ...DRIVER,
+          cleanupInterval: 0,
+          logging,
+        });
         await testTrouble(store, statements, {
           begin: () => ask(url, `REVOKE ${rights} ON sessions FROM ${user}`),
           end: () => ask(url, grant),
@@ -117,7 +130,7 @@ testOnServers(
   },
 );
 
-/** Fills a disk to the brim: finds go on, commits are errors, until there is room again. */
+/** Fills a disk: finds work and commits fail until there is room again. */
 async function testFullDisk(
   store: SequelizeStore,
   statements: readonly string[],
@@ -142,7 +155,7 @@ async function testFullDisk(
   await until(() => store.commit("later", large, soon()).then(() => true));
 }
 
-testOn(databases.slice(0, 2), "a full disk is an error, and finds go on", async (database) => {
+testOn(databases.slice(0, 2), "on a full disk, finds work and commits fail", async (database) => {
   await withStore(database, async ({ store, sequelize, statements }) => {
     await sequelize.query("PRAGMA max_page_count = 300");
     await testFullDisk(store, statements, {
@@ -152,17 +165,21 @@ testOn(databases.slice(0, 2), "a full disk is an error, and finds go on", async 
   });
 });
 
-testOnServers([ownMariadb], "a full disk is an error, and finds go on", async (engine) => {
+testOnServers([ownMariadb], "on a full disk, finds work and commits fail", async (engine) => {
   const dataFile = "innodb-data-file-path=ibdata1:12M:autoextend:max:";
   await withServer(engine, async (server) => {
     const statements: string[] = [];
     const sequelize = open(server.url);
     try {
       const logging = (sql: string): unknown => statements.push(sql);
-      const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0, logging });
+      const store = await SequelizeStore.open(sequelize, {
+        ...DRIVER,
+        cleanupInterval: 0,
+        logging,
+      });
       await testFullDisk(store, statements, {
         message: /table 'sessions' is full/i,
-        // A DELETE needs room itself, to be undone.
+        // A DELETE would need room itself, for its undo log.
         makeRoom: async () => {
           await server.stop();
           await server.start(`--${dataFile}60M`);

@@ -1,24 +1,24 @@
-// Counts what a storm of calls was told, and compares it with what the database then says.
+// Counts the outcomes of a storm of calls, and compares them with what the database holds afterwards.
 
-/** The data of a session as text, or `undefined` where there is none. */
+/** The data of a session as text; `undefined` if there is none. */
 export type State = string | undefined;
 
-/** What a storm has come to. Nothing but the first two may be other than zero. */
+/** The counts of a storm. All except the first two must be zero. */
 export interface Counts {
   readonly acknowledged: number;
-  /** Calls that rejected: their writes may have been carried out or not. */
+  /** Calls that rejected: the database may have carried out their writes. */
   readonly failed: number;
-  /** Sessions that held older data than what was acknowledged, or data that nobody wrote. */
+  /** Sessions that held older data than the acknowledged, or data that was never written. */
   readonly lost: number;
-  /** Sessions that were there although their end was acknowledged. */
+  /** Sessions that were there although their removal was acknowledged. */
   readonly revived: number;
   /** Sessions that were reported as not found although they were there. */
   readonly falselyMissing: number;
 }
 
 /**
- * Knows of each token in which states it may be. An acknowledged write leaves one; a write that failed
- * leaves those that were possible and its own. A token's writes have to be awaited one after another.
+ * Keeps the possible states of each token. After an acknowledged write there is one; a failed write adds
+ * its own. The writes of one token must be awaited one after another.
  */
 export class Tally {
   readonly #states = new Map<string, Set<State>>();
@@ -38,12 +38,12 @@ export class Tally {
     };
   }
 
-  /** The tokens that were written to. */
+  /** The tokens that were written. */
   get tokens(): string[] {
     return [...this.#states.keys()];
   }
 
-  /** In which states a token may be. */
+  /** The possible states of a token. */
   of(token: string): Set<State> {
     return this.#states.get(token) ?? new Set([undefined]);
   }
@@ -53,18 +53,18 @@ export class Tally {
     this.#states.set(token, new Set([state]));
   }
 
-  /** A call that changed nothing, and was answered. */
+  /** Counts a call that succeeded and changed nothing. */
   answered(): void {
     this.#acknowledged++;
   }
 
-  /** A call that rejected, and the state that it may have left. */
+  /** Counts a call that rejected, with the state that it may have left. */
   fail(token: string, ...states: State[]): void {
     this.#failed++;
     this.#states.set(token, new Set([...this.of(token), ...states]));
   }
 
-  /** Compares what was found with what may be there. */
+  /** Compares what was found with the possible states. */
   saw(token: string, found: State): void {
     const states = this.of(token);
     if (states.has(found)) return;
@@ -73,12 +73,12 @@ export class Tally {
     else this.#lost.add(token);
   }
 
-  /** A conditional write that was told that there is no such session. */
+  /** Counts a conditional write that found no session. */
   wasToldMissing(token: string): void {
     if (!this.of(token).has(undefined)) this.#falselyMissing.add(token);
   }
 
-  /** A conditional write that was told that there is one. */
+  /** Counts a conditional write that found a session. */
   wasToldPresent(token: string): void {
     const states = this.of(token);
     if (states.size === 1 && states.has(undefined)) this.#revived.add(token);

@@ -1,20 +1,20 @@
-// Two processes change the same few sessions of one database, be it a SQLite file, all the time.
+// Two processes change the same few sessions of one database, which may be a SQLite file.
 
 import assert from "node:assert/strict";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, freshTableName, inMs, open, text } from "../databases.ts";
-import { runScript } from "../run_script.ts";
+import { bytes, DRIVER, freshTableName, inMs, open, text } from "../support/databases.ts";
+import { runScript } from "../support/run_script.ts";
 
 const HOT = ["hot0", "hot1", "hot2", "hot3"];
 
-/** What a process has done. */
+/** The result of a process. */
 export interface Report {
   readonly added: number;
   readonly failed: number;
   readonly conflicts: number;
 }
 
-/** Lets two processes add to the same sessions; no addition may be lost, and none be made twice. */
+/** Lets two processes add to the same sessions, and asserts that each addition was made exactly once. */
 export async function addInTwoProcesses(
   address: string,
   ms: number,
@@ -23,7 +23,11 @@ export async function addInTwoProcesses(
   const sequelize = open(address);
   try {
     if (sequelize.getDialect() === "sqlite") await sequelize.query("PRAGMA journal_mode = WAL");
-    const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+    const store = await SequelizeStore.open(sequelize, {
+      ...DRIVER,
+      tableName,
+      cleanupInterval: 0,
+    });
     for (const token of HOT) await store.commit(token, bytes("0"), inMs(3_600_000));
     const args = [address, tableName, String(ms)];
     const scripts = [1, 2].map(() => runScript("tests/faults/incrementer.ts", args));

@@ -1,4 +1,4 @@
-// Lets something happen to a server under a storm of calls, for the tests a short one, for the drills a long.
+// Makes a server fail during a storm of calls: a short one in the tests, a long one in the drills.
 
 import { setTimeout } from "node:timers/promises";
 import { SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
@@ -6,16 +6,17 @@ import type { Engine } from "./engines.ts";
 import { ask, type Server, withConnection } from "./servers.ts";
 import { settle, storm } from "./storm.ts";
 import { type Counts, Tally } from "./tally.ts";
+import { DRIVER } from "../support/databases.ts";
 
 const CALLERS = 50;
 
-/** How a storm goes on while something happens. */
+/** The options of such a storm. */
 export interface UnderStormOptions extends SequelizeStoreOptions {
-  /** After how many milliseconds a call is given up; by default never. */
+  /** After how many milliseconds a call is aborted; by default never. */
   readonly patience?: number;
 }
 
-/** Lets a storm go on while something happens to the server; nothing may be amiss afterwards. */
+/** Runs a function during a storm, and asserts that nothing is lost or wrong afterwards. */
 export async function underStorm(
   engine: Engine,
   meanwhile: (server: Server, tally: Tally, store: SequelizeStore) => Promise<void>,
@@ -23,8 +24,8 @@ export async function underStorm(
 ): Promise<Counts> {
   let counts: Counts | undefined;
   await withConnection(engine, async (server, sequelize) => {
-    const cleanup = { cleanupInterval: 50, onError: () => {} };
-    await using store = await SequelizeStore.open(sequelize, { ...cleanup, ...options });
+    const cleanup = { cleanupInterval: { milliseconds: 50 }, onError: () => {} };
+    await using store = await SequelizeStore.open(sequelize, { ...DRIVER, ...cleanup, ...options });
     const tally = new Tally();
     const controller = new AbortController();
     const stop = controller.signal;
@@ -42,7 +43,7 @@ export async function underStorm(
   return counts!;
 }
 
-/** Kills the server, and starts it again. */
+/** Kills the server and starts it again. */
 export async function killAndStart(server: Server): Promise<void> {
   await server.kill();
   await setTimeout(50);
@@ -50,13 +51,13 @@ export async function killAndStart(server: Server): Promise<void> {
   await setTimeout(500);
 }
 
-/** Ends the connections of the server's database, but for the asking one, one by one. */
+/** Ends the connections to the server's database one by one, except its own. */
 export async function endConnections(engine: Engine, { url }: Server): Promise<number> {
   const isPostgres = engine.dialect === "postgres";
   const rows = await ask(
     url,
     isPostgres
-      // Not those that are just being made: until Sequelize has them, nobody listens for their errors.
+      // Not new ones: until Sequelize has them, nothing listens for their errors.
       ? `SELECT pid AS id FROM pg_stat_activity WHERE datname = 'test' AND pid <> pg_backend_pid()
          AND backend_start < now() - interval '100 ms'`
       : `SELECT id FROM information_schema.processlist WHERE db = 'test' AND id <> connection_id()`,

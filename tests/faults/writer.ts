@@ -1,12 +1,12 @@
-// Commits and deletes sessions until it is killed, and writes down what it is about to do and what it was
-// told: `? token state`, then `! token state`. Written for its file, SQLite is told to lose nothing.
+// Commits and deletes sessions until it is killed. It logs `? token state` before each write and
+// `! token state` once the write is acknowledged. SQLite is set to lose nothing in a power failure.
 //
 //   writer.ts ADDRESS LOG NAME
 
 import { openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, inMs, open } from "../databases.ts";
+import { bytes, DRIVER, inMs, open } from "../support/databases.ts";
 
 const CALLERS = 20;
 
@@ -17,7 +17,10 @@ if (sequelize.getDialect() === "sqlite") {
   await sequelize.query("PRAGMA journal_mode = WAL");
   await sequelize.query("PRAGMA synchronous = FULL");
 }
-const store = await SequelizeStore.open(sequelize, { cleanupInterval: 100 });
+const store = await SequelizeStore.open(sequelize, {
+  ...DRIVER,
+  cleanupInterval: { milliseconds: 100 },
+});
 
 async function write(token: string, turn: number): Promise<void> {
   const state = turn % 5 === 4 ? "gone" : `turn${turn}`;

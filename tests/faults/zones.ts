@@ -1,14 +1,14 @@
-// Compares the expiries that are there with those that it is given, writes them, and compares once more.
+// Compares the stored expiries with its arguments, writes these, and compares again.
 //
 //   zones.ts ADDRESS EXPIRY...
 
 import process from "node:process";
 import { SequelizeStore } from "../../mod.ts";
-import { bytes, open } from "../databases.ts";
+import { bytes, DRIVER, open } from "../support/databases.ts";
 
 const [address, ...expiries] = process.argv.slice(2);
 const sequelize = open(address!);
-const store = await SequelizeStore.open(sequelize, { cleanupInterval: 0 });
+const store = await SequelizeStore.open(sequelize, { ...DRIVER, cleanupInterval: 0 });
 
 async function compare(): Promise<void> {
   const found = await Promise.all(expiries.map((expiry) => store.find(expiry)));

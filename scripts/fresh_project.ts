@@ -1,0 +1,145 @@
+// Follows the README in an empty folder, word for word: installs what it names, saves its example, runs it with
+// its command, and asks for its two pages. The package comes from this repository instead of a registry.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import config from "../deno.json" with { type: "json" };
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+const START_MS = 30_000;
+
+/** What stands in front of a command: `npx ... node` where the README says `node`. */
+export interface Runtime {
+  /** The name of its example in examples/. */
+  readonly example: string;
+  /** How the README's command for it starts. */
+  readonly command: string;
+  /** What is run for that. */
+  readonly actual: readonly string[];
+  /** What it prints for `--version`. */
+  readonly version: RegExp;
+}
+
+/** Returns the README's line that starts so, without its comment. */
+function lineOf(start: string): string {
+  const line = README.split("\n").find((line) => line.startsWith(start));
+  if (line === undefined) throw new Error(`Cannot follow the README: no line starts with ${start}`);
+  return line.replace(/ +#.*/, "");
+}
+
+/** Returns the README's code of an example. */
+export function exampleOf(name: string): string {
+  const code = README.split(`<!-- examples/${name} -->\n\n\`\`\`ts ignore\n`)[1]?.split("```")[0];
+  if (code === undefined) throw new Error(`Cannot follow the README: it does not show ${name}`);
+  return code;
+}
+
+/** Runs a command to its end. If it fails, throws an error with what it has printed. */
+export function run(cwd: string, [command, ...args]: readonly string[]): string {
+  const env = { ...process.env, NO_COLOR: "1" };
+  const { status, stdout, stderr } = spawnSync(command!, args, { cwd, env, encoding: "utf8" });
+  if (status === 0) return stdout;
+  throw new Error(`Cannot run ${command} ${args.join(" ")}:\n${stdout}${stderr}`);
+}
+
+/** Calls `use` with an empty folder, and removes it in the end. */
+export async function inEmptyFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "fresh-"));
+  try {
+    await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Runs the README's `deno add`, with the published files of this repository in the place of JSR's package. */
+export function installOnDeno(folder: string): void {
+  for (const path of config.publish.include) {
+    cpSync(join(ROOT, path), join(folder, "store", path), { recursive: true });
+  }
+  const { name, version } = config;
+  const imports = { [name]: `jsr:${name}@${version}` };
+  writeFileSync(join(folder, "deno.json"), JSON.stringify({ links: ["./store"], imports }));
+  const [, add, own, ...others] = lineOf("deno add ").split(" ");
+  if (own !== `jsr:${name}`) throw new Error(`Cannot follow the README: it adds ${own}`);
+  run(folder, [process.execPath, add!, ...others]);
+}
+
+/** Runs the README's `npm install` or `bun add`, with a tarball in the place of npm's package. */
+export function installFromNpm(folder: string, tarball: string, runtime: Runtime): void {
+  const isBun = runtime.command === "bun";
+  const words = lineOf(isBun ? "bun add " : "npm install ").split(" ");
+  const [command, ...args] = words.map((word) => word === config.name ? tarball : word);
+  run(folder, isBun ? [...runtime.actual, ...args] : [command!, ...args, "--silent"]);
+}
+
+/** Returns the arguments of the README's command for a runtime. The last one is the name of a file. */
+function argumentsFor({ command }: Runtime): string[] {
+  return lineOf(`${command} ${command === "deno" ? "run" : "hello"}`).split(" ").slice(1);
+}
+
+/** Saves the README's example, under the name that its command has for it and on another port. */
+export function saveExample(folder: string, runtime: Runtime, port: number): string {
+  const file = join(folder, argumentsFor(runtime).at(-1)!);
+  // Another program may listen on the README's port.
+  writeFileSync(file, exampleOf(runtime.example).replaceAll("4000", String(port)));
+  return file;
+}
+
+/** Runs the README's command for a runtime, or `args`, and checks what `/put` and `/get` answer. */
+export async function checkExample(
+  folder: string,
+  runtime: Runtime,
+  { port, args = argumentsFor(runtime) }: { port: number; args?: readonly string[] },
+): Promise<void> {
+  const { actual, version } = runtime;
+  const found = run(folder, [...actual, "--version"]).trim();
+  if (!version.test(found)) throw new Error(`Cannot run ${actual.join(" ")}: it is ${found}`);
+  const [program, ...before] = actual;
+  // In a group of its own, because npx starts the runtime as a child.
+  const child = spawn(program!, [...before, ...args], {
+    cwd: folder,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1", DENO_NO_PROMPT: "1" },
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => output += text);
+  const closed = once(child, "close");
+  try {
+    await checkPages(child, `http://localhost:${port}`);
+  } catch (error) {
+    throw new Error(`Cannot use the README's example on ${found}:\n${output}`, { cause: error });
+  } finally {
+    if (child.exitCode === null) process.kill(-child.pid!);
+    await closed;
+    rmSync(join(folder, "hello.sqlite"), { force: true });
+  }
+}
+
+async function checkPages(child: ChildProcess, address: string): Promise<void> {
+  const put = await firstResponse(child, `${address}/put`);
+  const cookie = put.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  const pages = [
+    await put.text(),
+    await (await fetch(`${address}/get`, { headers: { cookie } })).text(),
+    await (await fetch(`${address}/get`)).text(),
+  ];
+  const expected = ["Stored: now open /get\n", "Hello from a session!", ""];
+  if (pages.join("|") !== expected.join("|")) throw new Error(`the pages are ${pages.join("|")}`);
+}
+
+async function firstResponse(child: ChildProcess, url: string): Promise<Response> {
+  for (let waited = 0; waited < START_MS && child.exitCode === null; waited += 100) {
+    const response = await fetch(url).catch(() => undefined);
+    if (response) return response;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error("it does not answer");
+}

@@ -1,0 +1,245 @@
+import type { About } from "./about.ts";
+import type { SessionContent } from "./codec.ts";
+import type { Content } from "./encoding.ts";
+import type { SessionRecord } from "../store/store.ts";
+
+/** Stands in the log for a value that was removed. */
+const REMOVED = Symbol("removed");
+
+/** Whether two values of a key are encoded alike. */
+export type IsSame = (key: string, one: unknown, other: unknown) => boolean;
+
+/** What a session holds, as a copy that can be changed. */
+export interface MutableContent {
+  about: About;
+  deadline: Date;
+  readonly values: Map<string, unknown>;
+}
+
+/** Another session whose values this one has taken over, and which then has to end. */
+export interface Merged {
+  /** The other session as it was when its values were taken over. */
+  record: SessionRecord;
+  /** Whether the store has acknowledged these values as part of this session. */
+  written: boolean;
+  /** Whether this session was destroyed after that: the other one then ends, whatever it holds. */
+  dropped: boolean;
+  /** What the request has set after that: values of these keys, all values, the deadline. */
+  readonly overridden: { readonly keys: Set<string>; all: boolean; deadline: boolean };
+}
+
+/**
+ * The log of what was done to a session. It can be carried out on whatever the store holds by then, so
+ * that the changes of two requests both count if they change different keys of one session.
+ */
+export class ChangeLog {
+  /** Whether the session was destroyed; all else in the log came after that. */
+  destroyed = false;
+  /** Whether all values were removed; those in the log came after that. */
+  #cleared = false;
+  #values = new Map<string, unknown>();
+  #deadline: Date | undefined;
+  /** The new token that the session has to get, if any. */
+  token: string | undefined;
+  /** When the session got the new token, in milliseconds since 1970. */
+  #renewedAt = 0;
+  /** Whom the session was written to belong to, if it did not belong to that one before. */
+  newOwner: string | undefined;
+  /** The token under which a record was inserted; or may have been, if the store's reply was lost. */
+  firstToken: string | undefined;
+  /** The keys of records that are useless: they are to be deleted once the session is written. */
+  readonly obsolete = new Set<string>();
+  /** The sessions that were taken over, in this order. */
+  merged: readonly Merged[] = [];
+  /** Whether a commit of it has failed, so that it is not known how much of it the store holds. */
+  uncertain = false;
+  /** Whether the changes were discarded while they were being carried out. */
+  discarded = false;
+
+  /** Whether nothing was done, except perhaps that the session was destroyed. */
+  get empty(): boolean {
+    return !this.#cleared && this.#values.size === 0 && this.#deadline === undefined &&
+      !this.token && !this.takesOver;
+  }
+
+  /** Whether this session has to take over another one's values, even if it has the same ones already. */
+  get takesOver(): boolean {
+    return this.merged.some(({ written, dropped }) => !written && !dropped);
+  }
+
+  /** The deadline that was set, if any. */
+  get deadline(): Date | undefined {
+    return this.#deadline;
+  }
+
+  set deadline(deadline: Date) {
+    this.#deadline = deadline;
+    for (const { overridden } of this.merged) overridden.deadline = true;
+  }
+
+  /** @param now In milliseconds since 1970. */
+  renew(token: string, now: number): void {
+    this.token = token;
+    this.#renewedAt = now;
+  }
+
+  put(key: string, value: unknown): void {
+    this.#values.set(key, value);
+    for (const { overridden } of this.merged) overridden.keys.add(key);
+  }
+
+  remove(key: string): void {
+    this.put(key, REMOVED);
+  }
+
+  clear(): void {
+    this.#cleared = true;
+    this.#values.clear();
+    for (const { overridden } of this.merged) overridden.all = true;
+  }
+
+  /** Ends the session, and with it the sessions that it has taken over before. */
+  destroy(): void {
+    this.clear();
+    this.#cleared = false;
+    this.destroyed = true;
+    this.#deadline = this.token = this.newOwner = undefined;
+    for (const other of this.merged) other.dropped = true;
+  }
+
+  /** Takes over the values of another session, and its deadline if that is later than `deadline`. */
+  merge(record: SessionRecord, content: SessionContent, deadline: Date): void {
+    this.merged = this.merged.filter((other) => other.record.token !== record.token);
+    for (const [key, value] of content.values) this.put(key, value);
+    if (content.deadline > deadline) this.deadline = content.deadline;
+    const overridden = { keys: new Set<string>(), all: false, deadline: false };
+    this.merged = [...this.merged, { record, written: false, dropped: false, overridden }];
+  }
+
+  /**
+   * Takes over what others have made of a merged session meanwhile, except what was set after the merge.
+   *
+   * @param deadline This session's own deadline.
+   */
+  mergeAgain(
+    other: Merged,
+    record: SessionRecord,
+    { before, after, deadline, isSame }: {
+      readonly before: SessionContent;
+      readonly after: SessionContent;
+      readonly deadline: Date;
+      readonly isSame: IsSame;
+    },
+  ): void {
+    const { keys, all } = other.overridden;
+    other.record = record;
+    other.written = false;
+    if (all) return;
+    for (const key of new Set([...before.values.keys(), ...after.values.keys()])) {
+      if (keys.has(key)) continue;
+      if (!after.values.has(key)) this.#values.set(key, REMOVED);
+      else if (!isUnchanged(key, after.values.get(key), before, isSame)) {
+        this.#values.set(key, after.values.get(key));
+      }
+    }
+    if (!other.overridden.deadline && after.deadline > deadline) this.#deadline = after.deadline;
+  }
+
+  /** Forgets a session that was taken over, by default all of them. */
+  release(other?: Merged): void {
+    this.merged = this.merged.filter((each) => other !== undefined && each !== other);
+  }
+
+  /** What a session that held `base` holds after the changes; a copy, which shares the values. */
+  applyTo(base: Content): MutableContent {
+    const values = new Map(this.#cleared || this.destroyed ? [] : base.values);
+    for (const [key, value] of this.#values) {
+      if (value === REMOVED) values.delete(key);
+      else values.set(key, value);
+    }
+    const renewed = this.token === undefined ? {} : { renewedAt: this.#renewedAt };
+    return {
+      about: { ...base.about, ...renewed },
+      deadline: this.#deadline ?? base.deadline,
+      values,
+    };
+  }
+
+  /** These changes without those that leave a session that holds `base` as it is. */
+  without(base: SessionContent, isSame: IsSame): ChangeLog {
+    // After a failure the store may not hold `base`.
+    if (this.#cleared || this.destroyed || this.uncertain) return this;
+    // A session with a new token must hold what was put along with it, whoever shared the old one.
+    if (this.token !== undefined) return this;
+    const rest = this.#copy();
+    for (const [key, value] of this.#values) {
+      const isUseless = value === REMOVED
+        ? !base.values.has(key)
+        : isUnchanged(key, value, base, isSame);
+      if (isUseless) rest.#values.delete(key);
+    }
+    if (this.#deadline?.getTime() === base.deadline.getTime()) rest.#deadline = undefined;
+    return rest;
+  }
+
+  /** Forgets what is written: what is left is to end what is obsolete or was taken over. */
+  reduce(): void {
+    this.#cleared = this.destroyed = this.uncertain = false;
+    this.#values.clear();
+    this.#deadline = this.token = this.firstToken = undefined;
+    for (const other of this.merged) other.written = true;
+  }
+
+  /** A log without the changes, which keeps what has to be done because of earlier writes. */
+  discard(): ChangeLog {
+    const rest = new ChangeLog();
+    // With these two, the next commit overwrites what may have been written.
+    rest.firstToken = this.firstToken;
+    rest.uncertain = this.uncertain;
+    rest.newOwner = this.newOwner;
+    for (const key of this.obsolete) rest.obsolete.add(key);
+    rest.merged = this.merged.filter(({ written }) => written);
+    return rest;
+  }
+
+  /** These changes and then the later ones, as one log. */
+  followedBy(later: ChangeLog): ChangeLog {
+    const both = this.#copy();
+    if (later.destroyed) both.destroy();
+    if (later.#cleared) both.clear();
+    for (const [key, value] of later.#values) both.put(key, value);
+    if (later.#deadline !== undefined) both.deadline = later.#deadline;
+    if (later.token !== undefined) {
+      both.token = later.token;
+      both.#renewedAt = later.#renewedAt;
+    }
+    both.newOwner = later.newOwner ?? both.newOwner;
+    both.firstToken = later.firstToken ?? both.firstToken;
+    const mergedLater = new Set(later.merged.map(({ record }) => record.token));
+    const merged = both.merged.filter(({ record }) => !mergedLater.has(record.token));
+    both.merged = [...merged, ...later.merged];
+    both.uncertain ||= later.uncertain;
+    for (const key of later.obsolete) both.obsolete.add(key);
+    return both;
+  }
+
+  #copy(): ChangeLog {
+    const copy = new ChangeLog();
+    copy.destroyed = this.destroyed;
+    copy.#cleared = this.#cleared;
+    copy.#values = new Map(this.#values);
+    copy.#deadline = this.#deadline;
+    copy.token = this.token;
+    copy.#renewedAt = this.#renewedAt;
+    copy.newOwner = this.newOwner;
+    copy.firstToken = this.firstToken;
+    copy.merged = this.merged;
+    copy.uncertain = this.uncertain;
+    for (const key of this.obsolete) copy.obsolete.add(key);
+    return copy;
+  }
+}
+
+function isUnchanged(key: string, value: unknown, base: SessionContent, isSame: IsSame): boolean {
+  return base.values.has(key) && isSame(key, value, base.values.get(key));
+}

@@ -1,0 +1,299 @@
+import { Buffer } from "node:buffer";
+import type { ChangeLog, IsSame, Merged } from "./change_log.ts";
+import { type Content, isActive } from "./encoding.ts";
+import type { Owners } from "./owners.ts";
+import { Renewals } from "./renewals.ts";
+import type { TrackedSession } from "./tracked_session.ts";
+import type { ConditionalStore } from "../store/conditional_store.ts";
+import { type NextRecord, OptimisticWriter } from "../store/optimistic_writer.ts";
+import type { CallOptions, SessionRecord } from "../store/store.ts";
+import { generateToken } from "../store/token.ts";
+import { KeyedQueue } from "../util/keyed_queue.ts";
+
+/** How sessions are committed. */
+export interface CommitterSettings {
+  /** How long a session lasts without being used, in milliseconds; `undefined`: no limit. */
+  readonly idleTimeout: number | undefined;
+  /** Returns the key in the store of a client's token. */
+  toKey(token: string): string;
+  encode(content: Content): Uint8Array;
+  decode(record: SessionRecord): Content;
+  readonly isSame: IsSame;
+  /** Whom each session belongs to, if the manager keeps that. */
+  readonly owners: Owners | undefined;
+}
+
+/** What does not depend on the type of a session's values. */
+type AnySession = Pick<
+  TrackedSession<object>,
+  | "record"
+  | "abandoned"
+  | "about"
+  | "deadline"
+  | "open"
+  | "takeChanges"
+  | "restoreChanges"
+  | "committed"
+  | "touched"
+  | "moved"
+  | "deleted"
+  | "vanished"
+>;
+
+/** The expiry of a session that is only used is moved once this part of the idle timeout has passed. */
+const TOUCH_AFTER = 0.1;
+
+/** Carries out in the store what was done to sessions. */
+export class Committer {
+  readonly #writer: OptimisticWriter;
+  readonly #renewals: Renewals;
+  readonly #settings: CommitterSettings;
+  /** The commits of one request's session are queued, because each goes on from the one before. */
+  readonly #commits = new KeyedQueue<AnySession>();
+  /** The commits that take over sessions are queued as well, by the sessions' keys. */
+  readonly #merges = new KeyedQueue<string>();
+
+  constructor(store: ConditionalStore, settings: CommitterSettings) {
+    this.#writer = new OptimisticWriter(store);
+    this.#renewals = new Renewals(store, this.#writer);
+    this.#settings = settings;
+  }
+
+  /** Ends a session, and what it has become under another token. */
+  async destroy(key: string, options: CallOptions): Promise<void> {
+    await this.#renewals.destroy(key, false, options);
+  }
+
+  /**
+   * Commits a session: writes what was changed, deletes what was destroyed, or moves the expiry.
+   *
+   * @throws The store's error if it fails; what was not carried out then stays in the session, to be
+   *   committed again.
+   */
+  commit(session: AnySession, options: CallOptions): Promise<void> {
+    return this.#commits.run(session, async () => {
+      const changes = session.takeChanges();
+      const endsAbandoned = changes.destroyed || changes.token !== undefined;
+      const carryOut = async (): Promise<void> => {
+        await this.#write(session, changes, options);
+        if (session.abandoned && endsAbandoned) changes.obsolete.add(session.abandoned);
+        for (const key of changes.obsolete) await this.#writer.delete(key, options);
+        for (const other of changes.merged) await this.#end(other, session, changes, options);
+        if (changes.newOwner !== undefined) await this.#limit(session, changes.newOwner, options);
+      };
+      try {
+        await this.#inMergeOrder(keysOf(session, changes), carryOut, options);
+      } catch (error) {
+        session.restoreChanges(changes);
+        throw error;
+      }
+    }, options.signal);
+  }
+
+  /** Runs a task while no other one takes over any of the sessions: two may take over each other. */
+  async #inMergeOrder(
+    [key, ...others]: readonly string[],
+    task: () => Promise<void>,
+    options: CallOptions,
+  ): Promise<void> {
+    if (key === undefined) return await task();
+    await this.#merges.run(
+      key,
+      () => this.#inMergeOrder(others, task, options),
+      options.signal,
+    );
+  }
+
+  /** Carries the changes out. If the session is gone, the sessions that it was to take over go on. */
+  async #write(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<void> {
+    if (!await this.#carryOut(session, changes, options)) changes.release();
+    changes.reduce();
+  }
+
+  /** Ends a session whose values were taken over, once all of them are written. */
+  async #end(
+    other: Merged,
+    session: AnySession,
+    changes: ChangeLog,
+    options: CallOptions,
+  ): Promise<void> {
+    const { decode, isSame } = this.#settings;
+    if (!changes.merged.includes(other)) return;
+    const isDone = await this.#renewals.end(other.record, async (current) => {
+      const [before, after] = [decode(other.record), decode(current)];
+      if (current.token === session.record?.token || !isActive(after)) return false;
+      changes.mergeAgain(other, current, { before, after, deadline: session.deadline, isSame });
+      if (changes.takesOver) await this.#write(session, changes, options);
+      return changes.merged.includes(other);
+    }, options);
+    changes.release(other);
+    const { record } = session;
+    // Others have ended it, perhaps because its owner is being signed out everywhere: this session must not be
+    // signed in with its values.
+    if (isDone || record === undefined || !this.#isOwnedThrough(other, record, changes)) return;
+    await this.#renewals.destroy(record.token, false, options);
+    this.#vanish(session, other.record.token);
+  }
+
+  /** Whether these changes have made a record somebody's, and only by the values of the session taken over. */
+  #isOwnedThrough(other: Merged, record: SessionRecord, { newOwner }: ChangeLog): boolean {
+    const { owners, decode } = this.#settings;
+    if (owners === undefined || newOwner === undefined || record.owner !== newOwner) return false;
+    const { keys, all } = other.overridden;
+    const values = new Map(decode(record).values);
+    for (const key of decode(other.record).values.keys()) {
+      if (!all && !keys.has(key)) values.delete(key);
+    }
+    return owners.ownerOf(values) !== newOwner;
+  }
+
+  /** Ends the oldest sessions of an owner if a commit has made them too many. */
+  async #limit(session: AnySession, owner: string, options: CallOptions): Promise<void> {
+    const surplus = await this.#settings.owners?.surplusOf(owner, options) ?? [];
+    for (const old of surplus) {
+      await this.#renewals.end(old, (current) => Promise.resolve(current.owner === owner), options);
+      if (old.token === session.record?.token) this.#vanish(session, old.token);
+    }
+  }
+
+  /** Returns `false` if the session is gone. */
+  async #carryOut(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
+    if (changes.destroyed) {
+      const key = session.record?.token;
+      // What was done after `destroy` begins another session.
+      if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options);
+      session.deleted();
+    }
+    const { record } = session;
+    if (record === undefined) return await this.#insert(session, changes, options);
+    if (!changes.empty) return await this.#update(session, record, changes, options);
+    if (!await this.#move(session, record, options)) return false;
+    const current = session.record ?? record;
+    return !this.#isDue(session, current) || await this.#touch(session, current, options);
+  }
+
+  async #insert(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
+    const { about, deadline } = session;
+    const content = this.#next(changes, { about, deadline, values: new Map() });
+    // Empty sessions are not stored.
+    if (content.values.size === 0) return true;
+    // Kept in the log, so that another attempt after a lost reply inserts no second record.
+    const token = changes.firstToken ??= changes.token ?? generateToken();
+    const next = this.#encode(this.#settings.toKey(token), content);
+    session.committed(await this.#writer.insert(next, options), content, token);
+    return true;
+  }
+
+  /** Writes the changes over what the record holds by then; under the new token, if there is one. */
+  async #update(
+    session: AnySession,
+    seen: SessionRecord,
+    changes: ChangeLog,
+    options: CallOptions,
+  ): Promise<boolean> {
+    const { token, takesOver } = changes;
+    const key = token === undefined ? seen.token : this.#settings.toKey(token);
+    let content!: Content;
+    const make = ({ data, expiry }: SessionRecord): NextRecord => {
+      // By the token that was seen, even if the session has got another one meanwhile: it has the same name.
+      content = this.#next(changes, this.#settings.decode({ token: seen.token, data, expiry }));
+      const record = this.#encode(key, content);
+      if (!takesOver || Buffer.compare(record.data, data) !== 0) return record;
+      // Two sessions may take over each other. Each must see that the other one has, or both would end: so
+      // this record has to change, even if it has all the values already.
+      content = { ...content, deadline: new Date(content.deadline.getTime() - 1) };
+      return this.#encode(key, content);
+    };
+    if (token === undefined) {
+      const record = await this.#writer.change(seen, make, options);
+      if (record === undefined) return this.#vanish(session, seen.token);
+      session.committed(record, content);
+      return true;
+    }
+    const renewed = await this.#renewals.renew(seen, make, options);
+    if (renewed === undefined) return this.#vanish(session, seen.token);
+    session.committed(renewed.record, content, token);
+    if (renewed.failure === undefined) return true;
+    // The client gets the new token. If the old record has survived, the next commit deletes it.
+    changes.reduce();
+    changes.obsolete.add(seen.token);
+    throw renewed.failure;
+  }
+
+  /**
+   * Tells the store whom a session belongs to if it has another answer, as for sessions that are older than the
+   * option. Returns `false` if the session is gone.
+   */
+  async #move(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {
+    const { owners } = this.#settings;
+    if (owners === undefined || !owners.isMisplaced(seen)) return true;
+    const record = await this.#writer.change(
+      seen,
+      (current) => owners.isMisplaced(current) ? owners.inPlace(current) : undefined,
+      options,
+    );
+    if (record === undefined) return this.#vanish(session, seen.token);
+    session.moved(record);
+    return true;
+  }
+
+  async #touch(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {
+    const record = await this.#writer.touch(seen, (current) => {
+      return this.#isDue(session, current) ? this.#toExpiry(session.deadline) : undefined;
+    }, options);
+    if (record === undefined) return this.#vanish(session, seen.token);
+    session.touched(record);
+    return true;
+  }
+
+  /** Called if others have ended the session meanwhile: what this request did to it is dropped. */
+  #vanish(session: AnySession, key: string): false {
+    // If the client has got a newer cookie, that one must stay.
+    session.vanished(this.#renewals.isSucceeded(key) ? undefined : { kind: "clear" });
+    return false;
+  }
+
+  #isDue(session: AnySession, { expiry }: SessionRecord): boolean {
+    const { idleTimeout } = this.#settings;
+    if (idleTimeout === undefined) return false;
+    const isFar = (other: number): boolean =>
+      Math.abs(other - expiry.getTime()) >= idleTimeout * TOUCH_AFTER;
+    // The deadline is in the data, which is decoded only if it can make a difference.
+    if (!isFar(Date.now() + idleTimeout)) return false;
+    session.open();
+    return session.record !== undefined && isFar(this.#toExpiry(session.deadline).getTime());
+  }
+
+  #toExpiry(deadline: Date): Date {
+    const { idleTimeout = Infinity } = this.#settings;
+    return new Date(Math.min(deadline.getTime(), Date.now() + idleTimeout));
+  }
+
+  /** What a session that held `base` holds after the changes. */
+  #next(changes: ChangeLog, base: Content): Content {
+    const content = changes.applyTo(base);
+    const { owners } = this.#settings;
+    const owner = owners?.ownerOf(content.values);
+    if (owner == null || owner === owners?.ownerOf(base.values)) return content;
+    changes.newOwner = owner;
+    return { ...content, about: { ...content.about, ownedAt: owners!.now() } };
+  }
+
+  #encode(key: string, content: Content): NextRecord {
+    const { encode, owners } = this.#settings;
+    return {
+      token: key,
+      data: encode(content),
+      expiry: this.#toExpiry(content.deadline),
+      owner: owners?.ownerOf(content.values),
+    };
+  }
+}
+
+/** The keys of the sessions of a merge; sorted, so that two commits never wait for each other. */
+function keysOf({ record }: AnySession, { merged }: ChangeLog): string[] {
+  if (merged.length === 0) return [];
+  const keys = new Set(merged.map((other) => other.record.token));
+  if (record !== undefined) keys.add(record.token);
+  return [...keys].sort();
+}

@@ -1,0 +1,136 @@
+/** What happened to a session since it was loaded or last committed. */
+export type SessionStatus = "unmodified" | "modified" | "destroyed";
+
+/**
+ * The session of one request: typed values under string keys. Changes take effect when the session is
+ * committed, which `loadAndSave` does once the handler has returned. If the handler throws, nothing takes
+ * effect. A framework that turns errors into responses itself has to call {@linkcode discard}.
+ *
+ * The values that `get` and `pop` return belong to this request: a change inside such a value is saved only
+ * if the value is `put` again.
+ *
+ * @template Values The type of each value by its key. A plain `Session` stands for any session, as in the
+ *   parameter of a function that does not care about the values.
+ */
+// deno-lint-ignore no-explicit-any -- so that every session, whatever its values, is a `Session`
+export interface Session<Values extends object = Record<string, any>> {
+  /**
+   * Returns the value of a key.
+   *
+   * @returns The value, or `undefined` if the session has none.
+   */
+  get<K extends keyof Values & string>(key: K): Values[K] | undefined;
+
+  /**
+   * Adds a value, or replaces the one that the key has.
+   *
+   * A value that is encoded like the one that was loaded is no change: nothing is written and no cookie is
+   * sent. If another request changes that key meanwhile, the other request's value stays. With
+   * {@linkcode renewToken}, every value that is put is written.
+   *
+   * @throws {TypeError} If the key is not a string.
+   * @throws {RangeError} If the key is `__rememberMe` or `__session`: they hold the choice of
+   *   {@linkcode rememberMe}, and `id`, `createdAt` and `renewedAt`.
+   */
+  put<K extends keyof Values & string>(key: K, value: Values[K]): void;
+
+  /**
+   * Returns a value and removes it: a flash message, which is shown once.
+   *
+   * @returns The value, or `undefined` if the session has none.
+   */
+  pop<K extends keyof Values & string>(key: K): Values[K] | undefined;
+
+  /** Removes a value; does nothing if there is none. */
+  remove(key: keyof Values & string): void;
+
+  /** Removes all values. The session itself stays, and so does the choice of {@linkcode rememberMe}. */
+  clear(): void;
+
+  /** Whether the session has a value of this key, even `undefined`. */
+  has(key: keyof Values & string): boolean;
+
+  /** Returns the keys of all values, sorted; the choice of {@linkcode rememberMe} is not one of them. */
+  keys(): string[];
+
+  /**
+   * Gives the session a new token and a new lifetime, and makes the old token worthless. Call it whenever the
+   * visitor's rights change, as on signing in: a token that somebody else has planted or seen before is then
+   * useless (OWASP, session fixation).
+   */
+  renewToken(): void;
+
+  /**
+   * Ends the session: it is deleted from the store and the cookie is cleared, even if the cookie's session was
+   * not found. Values that are put afterwards begin a new session, with a new token.
+   */
+  destroy(): void;
+
+  /**
+   * Drops all changes since the session was loaded or last committed: values, `destroy`, `renewToken`,
+   * `merge`, `rememberMe` and the deadline. The next commit then writes none of them. Call it if a request
+   * fails and the framework turns the error into a response itself.
+   *
+   * A commit that has begun goes on. If it fails, its changes are also dropped.
+   */
+  discard(): void;
+
+  /**
+   * Takes over the values of another session and the later of the two deadlines, for instance to keep the
+   * cart that a visitor has filled before signing in. If both sessions have a key, the other one's value
+   * wins. The other session ends on commit.
+   *
+   * Nothing that was saved is lost. The other session ends only once the store has acknowledged its values as
+   * part of this one. If this one is gone by then, the other one goes on. Values that other requests save to
+   * it before it ends are also taken over, even if it gets a new token in this process meanwhile, except for
+   * keys that were set here after the merge.
+   *
+   * @param token The other session's token. Whoever presents it gets the values of that session, so take it
+   *   only from the visitor whose session it is.
+   * @returns Whether there was such a session: `false` also if it has reached its deadline, and for this
+   *   session's own token.
+   * @throws The store's error if it fails; an `Error` if the other session cannot be decoded.
+   */
+  merge(token: string): Promise<boolean>;
+
+  /**
+   * Decides whether the cookie outlives the browser. Before the first call, the manager's `cookie.persist`
+   * decides. The choice is part of the session. The same choice again is no change.
+   *
+   * @throws {TypeError} If `remember` is not a boolean.
+   */
+  rememberMe(remember: boolean): void;
+
+  /**
+   * The moment at which the session ends, however much it is used. It can be set, also to a moment in the
+   * past; to set the same one again is no change. It is a copy: changing the `Date` in place does nothing.
+   *
+   * @throws {TypeError} If it is set to anything other than a `Date`.
+   * @throws {RangeError} If it is set to an invalid `Date`, or to one outside the years 1000 to 9999.
+   */
+  deadline: Date;
+
+  /**
+   * A public name of the session, which is safe to show and opens nothing. It stays the same when the session
+   * gets a new token. After `destroy`, another session has another one.
+   */
+  readonly id: string;
+
+  /**
+   * When the session began; after `destroy`, when the next one did. For a session that was stored by another
+   * language it is estimated from the deadline.
+   */
+  readonly createdAt: Date;
+
+  /** When the session got its token: when it began, or at the last `renewToken`. */
+  readonly renewedAt: Date;
+
+  /** What happened to the session since it was loaded or last committed. */
+  readonly status: SessionStatus;
+
+  /**
+   * The token that the client holds. `undefined` if the session is new and not committed yet, if it was
+   * destroyed, or, with hashed tokens, if it comes from `iterate`.
+   */
+  readonly token: string | undefined;
+}

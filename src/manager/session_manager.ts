@@ -1,0 +1,702 @@
+import { check, FLAG, FUNCTION, hasMethods, isObject, isString, type Rule } from "../util/check.ts";
+import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
+import { type CookieToSet, stringifyCookie } from "./cookie.ts";
+import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
+import { type LazySession, OnDemand } from "./lazy_session.ts";
+import { toConditional } from "../store/conditional_store.ts";
+import {
+  checkManagerOptions,
+  type ManagerSettings,
+  type SessionManagerOptions,
+} from "./options.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
+import { report } from "../util/report.ts";
+import { addHeaders, type Header, headersFor } from "./response_headers.ts";
+import type { Session } from "./session.ts";
+import { Committer } from "./committer.ts";
+import type { SessionContext, SessionOrigin } from "./session_state.ts";
+import { Owners } from "./owners.ts";
+import { rememberIn, TrackedSession } from "./tracked_session.ts";
+import { type Owner, toOwner } from "../store/owner.ts";
+import type { CallOptions, OwnedSessionStore, SessionRecord } from "../store/store.ts";
+import { hashToken, isGenerated } from "../store/token.ts";
+
+const RESPONSE: Rule<Response> = {
+  text: "a Response",
+  // By its shape: a framework may bring a class of its own.
+  hasType: (value): value is Response => (value as Response | undefined)?.headers !== undefined,
+};
+
+const ID: Rule<string> = { text: "a string", hasType: isString };
+
+const SIGNAL: Rule<AbortSignal> = {
+  text: "an AbortSignal",
+  hasType: (value): value is AbortSignal => hasMethods(value, ["throwIfAborted"]),
+};
+
+const SESSION: Rule<Session> = {
+  text: "a session",
+  hasType: (value): value is Session => isObject(value),
+};
+
+const DESTROY_OPTIONS = { except: optional(SESSION), signal: optional(SIGNAL) };
+const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
+
+const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
+
+/**
+ * Throws if a response cannot be sent, before the session is saved for its sake.
+ *
+ * @throws {TypeError} If it is no `Response`, or if its body was used.
+ */
+function checkResponse(response: unknown): asserts response is Response {
+  check("answer the request", "response", response, RESPONSE);
+  if (!response.bodyUsed && !response.body?.locked) return;
+  throw new TypeError(
+    "Cannot answer the request: 'response' must have a body that nobody has begun to read: " +
+      `received one that ${response.bodyUsed ? "was read" : "is locked"}`,
+  );
+}
+
+/**
+ * Gives each visitor of a website a session: loads it before a request is handled, saves what was changed
+ * before the response goes out, and sees to the cookie.
+ *
+ * @example Serve a website with sessions
+ * ```ts ignore
+ * import { SequelizeStore } from "@scs/sequelize-store";
+ * import { SessionManager } from "@scs/sequelize-store/manager";
+ * import { Sequelize } from "sequelize";
+ *
+ * const store = await SequelizeStore.open(new Sequelize("postgres://user:password@host/name"));
+ * const sessions = new SessionManager<{ visits: number }>({ store });
+ *
+ * Deno.serve(sessions.loadAndSave((_request, session) => {
+ *   const visits = (session.get("visits") ?? 0) + 1;
+ *   session.put("visits", visits);
+ *   return new Response(`Visit ${visits}`);
+ * }));
+ * ```
+ *
+ * @template Values The type of each of a session's values by its key.
+ */
+export class SessionManager<Values extends object = Record<string, unknown>> {
+  readonly #settings: ManagerSettings;
+  readonly #committer: Committer;
+  /** Whom each session belongs to, if there is the option `owner`. */
+  readonly #owners: Owners | undefined;
+  readonly #context: SessionContext;
+  readonly #sessions = new WeakSet<object>();
+  /** The sessions of the requests that are being handled. */
+  readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
+  /** The sessions of clients that have brought no cookie, and so have none to clear. */
+  readonly #cookieless = new WeakSet<object>();
+  readonly #ownSession: Rule<Session<Values>> = {
+    text: "one of this manager's",
+    hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
+  };
+
+  /**
+   * Makes a session manager. It holds no timer and no connection, and needs no closing.
+   *
+   * @throws {TypeError} Where an option has the wrong type.
+   * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
+   */
+  constructor(options: SessionManagerOptions<Values> = {}) {
+    const settings = checkManagerOptions(options);
+    const { store, codec, lifetime, idleTimeout, owner, maxPerOwner } = settings;
+    const decode: SessionContext["decode"] = (record) => decodeWith(codec, record, lifetime);
+    const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
+    const toKey = this.#toKey.bind(this);
+    this.#settings = settings;
+    this.#owners = owner &&
+      new Owners({ store: store as OwnedSessionStore, owner, maxPerOwner, decode });
+    this.#committer = new Committer(toConditional(store), {
+      idleTimeout,
+      owners: this.#owners,
+      toKey,
+      decode,
+      isSame,
+      encode: (content) => encodeWith(codec, content),
+    });
+    this.#context = {
+      lifetime,
+      decode,
+      isSame,
+      find: async (token, options) => {
+        return isGenerated(token) ? await store.find(toKey(token), options) : undefined;
+      },
+      // The request goes on with a new session.
+      onUnreadable: (error, request) => void report(() => settings.onError(error, request)),
+    };
+  }
+
+  /**
+   * Wraps a handler that wants a session into one for a server. The session is saved once the handler has
+   * returned, and before its response goes out, so that the next request finds what this one has left. What
+   * a streaming body changes after that is saved only by {@linkcode commit}.
+   *
+   * The response gets `Vary: Cookie`; and, if the session was changed, prolonged or destroyed, `Set-Cookie`
+   * and `Cache-Control: no-cache="Set-Cookie"`. If the handler throws, nothing is saved, and the error passes
+   * on; a framework that answers errors itself has to call {@linkcode Session.discard}. If the store fails,
+   * `onError` is called, and the answer is 500; if it fails before the handler runs, the handler does not run.
+   *
+   * A cookie that is malformed or belongs to no session stays as it is until something is put or `destroy`
+   * is called. If this manager wraps a handler twice, the inner call gets the session that the outer one has
+   * for the same `Request`, and the outer one saves it.
+   *
+   * With `lazy`, the handler gets a {@linkcode LazySession}, which is loaded once it is first awaited. A
+   * request that does not await it costs no query, and its response does not get `Vary: Cookie`. Await it
+   * before the handler returns: what comes later is not saved.
+   *
+   * @param handler Called with the request, its session, and whatever else the server passes.
+   * @param options `lazy`: whether the session is loaded only once it is awaited; by default `false`.
+   * @throws {TypeError} If the handler is no function; and from the wrapped one, before anything is saved, if
+   *   it is called with something else than a `Request`, or if the handler returns no `Response` or one whose
+   *   body was read or is locked.
+   *
+   * @example Two sessions, with a cookie and a lifetime each
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * type Visit = { count: number };
+   * const visits = new SessionManager<Visit>({ cookie: { name: "visits" } });
+   * const logins = new SessionManager<{ userId: number }>({ cookie: { name: "login" } });
+   *
+   * const handler = visits.loadAndSave(
+   *   logins.loadAndSave((_request, login, visit: Session<Visit>) => {
+   *     visit.put("count", (visit.get("count") ?? 0) + 1);
+   *     return new Response(login.has("userId") ? "Welcome back" : "Please sign in");
+   *   }),
+   * );
+   * await handler(new Request("http://localhost/"));
+   * ```
+   *
+   * @example A session that only some pages need
+   * ```ts
+   * import { SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * const sessions = new SessionManager<{ userId: number }>();
+   *
+   * const handler = sessions.loadAndSave(async (request, lazySession) => {
+   *   if (new URL(request.url).pathname !== "/account") return new Response("For everybody");
+   *   const session = await lazySession;
+   *   return new Response(`User ${session.get("userId")}`);
+   * }, { lazy: true });
+   * await handler(new Request("http://localhost/"));
+   * ```
+   */
+  loadAndSave<Rest extends unknown[] = [], Req extends Request = Request>(
+    handler: (
+      request: Req,
+      session: LazySession<Values>,
+      ...rest: Rest
+    ) => Response | Promise<Response>,
+    options: { readonly lazy: true },
+  ): (request: Req, ...rest: Rest) => Promise<Response>;
+  /** Wraps a handler, which gets its session loaded: see above. */
+  loadAndSave<Rest extends unknown[] = [], Req extends Request = Request>(
+    handler: (
+      request: Req,
+      session: Session<Values>,
+      ...rest: Rest
+    ) => Response | Promise<Response>,
+    options?: { readonly lazy?: false | undefined },
+  ): (request: Req, ...rest: Rest) => Promise<Response>;
+  loadAndSave<Rest extends unknown[], Req extends Request>(
+    handler: (
+      request: Req,
+      // deno-lint-ignore no-explicit-any -- the one or the other session
+      session: any,
+      ...rest: Rest
+    ) => Response | Promise<Response>,
+    options: { readonly lazy?: boolean | undefined } = {},
+  ): (request: Req, ...rest: Rest) => Promise<Response> {
+    check("wrap the handler", "handler", handler, FUNCTION);
+    const { lazy } = readOptions("wrap the handler", options, WRAP_OPTIONS);
+    return async (request, ...rest) => {
+      checkRequest(request);
+      const outer = this.#running.get(request);
+      const onDemand = outer ?? this.#onDemand(request, {});
+      let session: Session<Values> | LazySession<Values> = onDemand;
+      if (!lazy) {
+        try {
+          session = await onDemand;
+        } catch (error) {
+          return await this.toErrorResponse(error, { request });
+        }
+      }
+      if (outer === undefined) this.#running.set(request, onDemand);
+      let response: Response;
+      try {
+        response = await handler(request, session, ...rest);
+      } catch (error) {
+        if (outer !== undefined || !onDemand.hasFailedWith(error)) throw error;
+        return await this.toErrorResponse(error, { request });
+      } finally {
+        if (outer === undefined) this.#running.delete(request);
+      }
+      checkResponse(response);
+      // The call around this one, for the same request, saves the session.
+      if (outer !== undefined && this.#running.get(request) === outer) return response;
+      return await this.#answer(request, onDemand, response);
+    };
+  }
+
+  /**
+   * Loads the session of a request, by its cookie. With {@linkcode commitHeaders}, this is what `loadAndSave`
+   * is made of: an adapter for a framework calls this one before the handler, and that one after it.
+   *
+   * @param source A `Request`, its `Headers`, the text of the `Cookie` header, or whatever else has
+   *   `headers.get`. Without a cookie, or with one that belongs to no session, the session is a new one.
+   * @throws {TypeError} If it is something else.
+   * @throws What the store says when it fails.
+   *
+   * @example A middleware of Koa's kind
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * interface Context {
+   *   get(header: string): string;
+   *   state: { session?: Session };
+   *   append(header: string, value: string): void;
+   * }
+   * const sessions = new SessionManager();
+   *
+   * async function middleware(context: Context, next: () => Promise<void>): Promise<void> {
+   *   const session = context.state.session = await sessions.loadRequest(context.get("cookie"));
+   *   await next();
+   *   for (const [name, value] of await sessions.commitHeaders(session)) context.append(name, value);
+   * }
+   * await middleware({ get: () => "", state: {}, append: () => {} }, () => Promise.resolve());
+   * ```
+   */
+  async loadRequest(source: CookieSource, options: CallOptions = {}): Promise<Session<Values>> {
+    return await this.#onDemand(source, options);
+  }
+
+  /**
+   * Returns the session of a request as one that is loaded once it is first awaited: see
+   * {@linkcode LazySession}. {@linkcode commitHeaders} takes it as well.
+   *
+   * @param source As with {@linkcode loadRequest}.
+   * @throws {TypeError} If it is something else.
+   */
+  loadLazily(source: CookieSource, options: CallOptions = {}): LazySession<Values> {
+    return this.#onDemand(source, options);
+  }
+
+  /**
+   * Commits a session as {@linkcode commit} does, and returns the headers that the response then needs.
+   *
+   * @returns Names and values to be appended to what the response already has: `Vary`; and, if the cookie
+   *   changes, `Set-Cookie` and `Cache-Control`. None for a lazy session that nobody has awaited.
+   * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
+   * @throws What the store says when it fails. Send {@linkcode toErrorResponse} then: a part of the session,
+   *   such as a new token, may have been committed.
+   */
+  async commitHeaders(
+    session: Session<Values> | LazySession<Values>,
+    options: CallOptions = {},
+  ): Promise<Header[]> {
+    if (session instanceof OnDemand) {
+      if (!session.used) return [];
+      const state = await session.then((state) => state, () => undefined);
+      // Whoever has awaited the session got the error, and has answered the request anyway.
+      return state === undefined ? headersFor(undefined) : await this.commitHeaders(state, options);
+    }
+    await this.commit(session as Session<Values>, options);
+    return this.#headersOf(session as Session<Values>);
+  }
+
+  /**
+   * Returns the response to a request whose session could not be loaded or committed: calls `onError`, and
+   * returns the `Response` that it gives, or else 500. `loadAndSave` calls it by itself.
+   *
+   * @param about `request`: for `onError`. `session`: the one that could not be committed; if a part of it
+   *   was, such as a new token, the response has its cookie.
+   * @throws What `onError` throws.
+   */
+  async toErrorResponse(
+    error: unknown,
+    { request, session }: {
+      readonly request?: Request | undefined;
+      readonly session?: Session<Values> | LazySession<Values> | undefined;
+    } = {},
+  ): Promise<Response> {
+    const response = await this.#settings.onError(error, request) ??
+      new Response("Internal Server Error\n", { status: 500 });
+    const state = session instanceof OnDemand ? session.state : session as Session<Values>;
+    return addHeaders(
+      response,
+      state === undefined ? headersFor(undefined) : this.#headersOf(state),
+    );
+  }
+
+  /**
+   * Loads the session of a token, for those who carry it in a header of their own, or write a middleware.
+   *
+   * @param token What the client sent. Where it is none of a session's, the session is a new one, with
+   *   a new token: one that a client made up is never adopted.
+   * @throws What the store says when it fails.
+   *
+   * @example A token in a header
+   * ```ts
+   * import { SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * const sessions = new SessionManager<{ calls: number }>();
+   *
+   * async function handle(request: Request): Promise<Response> {
+   *   const session = await sessions.load(request.headers.get("x-session"));
+   *   session.put("calls", (session.get("calls") ?? 0) + 1);
+   *   await sessions.commit(session);
+   *   return new Response("", { headers: { "x-session": session.token! } });
+   * }
+   * await handle(new Request("http://localhost/"));
+   * ```
+   */
+  async load(
+    token: string | null | undefined,
+    options: CallOptions = {},
+  ): Promise<Session<Values>> {
+    return await this.#load([token], undefined, options);
+  }
+
+  /**
+   * Saves a session that `load`, `iterate` or `loadAndSave` gave: writes what was changed, deletes what
+   * was destroyed, or records that the session was used. The session can be changed and committed again.
+   *
+   * @returns When the session expires; or `undefined` where there is none: it was destroyed, by this
+   *   request or another one, or is new and without values. `session.token` is what the client has to
+   *   keep.
+   * @throws {TypeError} Where the session is not one of this manager's, or a value cannot be encoded.
+   * @throws {Error} Where other processes have changed the session again and again meanwhile, for seconds.
+   * @throws What the store says when it fails. The changes are then still in the session, and can be
+   *   committed again.
+   */
+  async commit(session: Session<Values>, options: CallOptions = {}): Promise<Date | undefined> {
+    const state = this.#own("commit the session", session);
+    await this.#committer.commit(state, options);
+    return state.record && new Date(state.record.expiry);
+  }
+
+  /**
+   * Walks all active sessions, so that they can be changed and destroyed. {@linkcode ofOwner} walks those of one
+   * user by an index.
+   *
+   * It reads the whole table, page by page. Where tokens are hashed, as they are by default, the
+   * sessions have no `token`, because nobody but the client knows it.
+   *
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {TypeError} On the first step, where the store has no `entries`.
+   * @throws {RangeError} On the first step, where `pageSize` is out of range.
+   * @throws What the store says when it fails.
+   *
+   * @example Sign everybody out who is still on an old plan
+   * ```ts
+   * import { SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * const sessions = new SessionManager<{ plan: string }>();
+   *
+   * for await (const session of sessions.iterate()) {
+   *   if (session.get("plan") !== "old") continue;
+   *   session.destroy();
+   *   await sessions.commit(session);
+   * }
+   * ```
+   */
+  async *iterate(
+    options: CallOptions & { readonly pageSize?: number | undefined } = {},
+  ): AsyncIterableIterator<Session<Values>> {
+    const { store } = this.#settings;
+    check("walk the sessions", "store.entries", store.entries, FUNCTION);
+    for await (const record of store.entries!(options)) {
+      yield this.#open({ record, token: this.#tokenOf(record) });
+    }
+  }
+
+  /**
+   * Walks the active sessions of one owner, for instance to list the devices that a user is signed in on. One
+   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`.
+   *
+   * @param owner What the option `owner` returns for these sessions.
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {TypeError} On the first step, if the manager has no `owner`, or the owner has the wrong type.
+   * @throws {RangeError} On the first step, if the owner or `pageSize` is out of range.
+   * @throws What the store says when it fails.
+   *
+   * @example List a user's sessions
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * type Login = { userId: number; browser: string };
+   * const sessions = new SessionManager<Login>({ owner: (values) => values.userId });
+   *
+   * async function list(session: Session<Login>): Promise<void> {
+   *   for await (const each of sessions.ofOwner(session.get("userId")!)) {
+   *     const here = each.id === session.id ? "this browser" : "";
+   *     console.log(each.id, each.get("browser"), each.renewedAt, here);
+   *   }
+   * }
+   * ```
+   */
+  async *ofOwner(
+    owner: Owner,
+    options: CallOptions & { readonly pageSize?: number | undefined } = {},
+  ): AsyncIterableIterator<Session<Values>> {
+    const { owners, name } = this.#ownersOf("find the sessions", owner);
+    const met = new Set<string>();
+    for await (const record of owners.entriesOf(name, options)) {
+      const session = this.#open({ record, token: this.#tokenOf(record) });
+      // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
+      if (met.size < met.add(session.id).size) yield session;
+    }
+  }
+
+  /**
+   * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is in
+   * flight, and commits, renews or merges one of them, brings none back. Only those that somebody signs in to
+   * afterwards are active.
+   *
+   * @param owner What the option `owner` returns for these sessions.
+   * @param options `except`: a session to keep, such as the one of the request.
+   * @returns How many active sessions ended.
+   * @throws {TypeError} If the manager has no `owner`, the owner has the wrong type, or `except` is not one of
+   *   this manager's sessions.
+   * @throws {RangeError} If the owner is out of range.
+   * @throws What the store says when it fails.
+   *
+   * @example After a change of the password
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * type Login = { userId: number };
+   * const sessions = new SessionManager<Login>({ owner: (values) => values.userId });
+   *
+   * // Once the new password is saved, so that nobody signs in with the old one any more.
+   * async function passwordChanged(session: Session<Login>): Promise<number> {
+   *   session.renewToken();
+   *   return await sessions.destroyOwned(session.get("userId")!, { except: session });
+   * }
+   * ```
+   */
+  async destroyOwned(
+    owner: Owner,
+    options: CallOptions & { readonly except?: Session<Values> | undefined } = {},
+  ): Promise<number> {
+    const action = "end the sessions";
+    const { owners, name } = this.#ownersOf(action, owner);
+    const { except: kept, ...callOptions } = readOptions(action, options, DESTROY_OPTIONS);
+    if (kept === undefined) return await owners.deleteAll(name, [], callOptions);
+    check(action, "except", kept, this.#ownSession);
+    const { record, token } = kept as TrackedSession<Values>;
+    const except = new Set(record && [record.token]);
+    // The one that a commit under way moves it to.
+    if (token !== undefined) except.add(this.#toKey(token));
+    return await owners.deleteAll(name, [...except], callOptions);
+  }
+
+  /**
+   * Ends one session of an owner, by its public name.
+   *
+   * @param owner What the option `owner` returns for this session. A session of somebody else does not end.
+   * @param id The session's `id`.
+   * @returns Whether there was such a session.
+   * @throws {TypeError} If the manager has no `owner`, or an argument has the wrong type.
+   * @throws {RangeError} If the owner is out of range.
+   * @throws What the store says when it fails.
+   *
+   * @example A button beside each session
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * type Login = { userId: number };
+   * const sessions = new SessionManager<Login>({ owner: (values) => values.userId });
+   *
+   * async function signOut(session: Session<Login>, form: URLSearchParams): Promise<boolean> {
+   *   return await sessions.destroyById(session.get("userId")!, form.get("id") ?? "");
+   * }
+   * ```
+   */
+  async destroyById(owner: Owner, id: string, options: CallOptions = {}): Promise<boolean> {
+    const action = "end the session";
+    const { owners, name } = this.#ownersOf(action, owner);
+    check(action, "id", id, ID);
+    let isFound = false;
+    // Until none is left: it may be getting a new token.
+    for (;;) {
+      const records = await owners.find(name, id, options);
+      if (records.length === 0) return isFound;
+      isFound = true;
+      for (const { token } of records) await this.#committer.destroy(token, options);
+    }
+  }
+
+  /**
+   * The `Set-Cookie` header's value that a session needs once it is committed, for those who write a
+   * middleware. `loadAndSave` sends it by itself.
+   *
+   * @returns The value, or `undefined` where the client's cookie is right as it is. A response with it
+   *   must not be cached, and every response that depends on a session has to say `Vary: Cookie`.
+   * @throws {TypeError} Where the session is not one of this manager's.
+   *
+   * @example A response of one's own
+   * ```ts
+   * import { SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * const sessions = new SessionManager<{ userId: number }>();
+   * const session = await sessions.load(undefined);
+   * session.put("userId", 7);
+   * await sessions.commit(session);
+   * const headers = new Headers({ vary: "Cookie" });
+   * const cookie = sessions.toSetCookie(session);
+   * if (cookie !== undefined) headers.append("set-cookie", cookie);
+   * ```
+   */
+  toSetCookie(session: Session<Values>): string | undefined {
+    const cookie = this.toCookie(session);
+    return cookie && stringifyCookie(cookie);
+  }
+
+  /**
+   * Returns the cookie that a session needs once it is committed, for frameworks with a cookie jar of their
+   * own, such as Next.js and SvelteKit. {@linkcode toSetCookie} returns it as a header.
+   *
+   * @param options `always`: whether the cookie is also returned if the client's is right as it is; by default
+   *   `false`. It is `undefined` even then if there is no session and the cookie must stay.
+   * @returns Name, value and options; or `undefined` if the client's cookie is right as it is. `maxAge` is in
+   *   seconds, as in the cookie itself; `response.cookie()` of Express wants milliseconds.
+   * @throws {TypeError} If the session is not one of this manager's.
+   *
+   * @example A server action of Next.js
+   * ```ts
+   * import { SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * const sessions = new SessionManager<{ userId: number }>();
+   *
+   * // What `await cookies()` and `await headers()` of "next/headers" give.
+   * interface Jar {
+   *   set(name: string, value: string, options: object): void;
+   * }
+   *
+   * async function signIn(cookies: Jar, headers: Headers): Promise<void> {
+   *   const session = await sessions.loadRequest(headers);
+   *   session.put("userId", 7);
+   *   await sessions.commit(session);
+   *   const cookie = sessions.toCookie(session);
+   *   if (cookie) cookies.set(cookie.name, cookie.value, cookie.options);
+   * }
+   * await signIn({ set: () => {} }, new Headers());
+   * ```
+   */
+  toCookie(
+    session: Session<Values>,
+    options: { readonly always?: boolean | undefined } = {},
+  ): CookieToSet | undefined {
+    const action = "write the cookie";
+    const { always } = readOptions(action, options, COOKIE_OPTIONS);
+    const state = this.#own(action, session);
+    return this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+  }
+
+  #toCookie(session: TrackedSession<Values>): CookieToSet | undefined {
+    const { cookie: change } = session;
+    const { cookie } = this.#settings;
+    if (change?.kind === "clear") {
+      return this.#cookieless.has(session) ? undefined : cookie.toForget();
+    }
+    // Of a session that was met by iterate(), only the client knows the token.
+    if (change?.token === undefined) return undefined;
+    if (change.expiry.getTime() <= Date.now()) return cookie.toForget();
+    const persist = change.remember ?? cookie.persist;
+    // The expiry is all that has changed, and the browser has not been told the old one.
+    if (change.kind === "touch" && !persist) return undefined;
+    return cookie.toKeep(change.token, change.expiry, persist);
+  }
+
+  /** The cookie that the client has, or has not. */
+  #toSameCookie(
+    { cookie: change, record, token }: TrackedSession<Values>,
+  ): CookieToSet | undefined {
+    const { cookie } = this.#settings;
+    if (change?.kind === "clear") return cookie.toForget();
+    if (record === undefined || token === undefined) return undefined;
+    const remember = rememberIn(this.#context.decode(record));
+    return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
+  }
+
+  #headersOf(session: Session<Values>): Header[] {
+    const setCookie = this.toSetCookie(session);
+    // From now on the client has a cookie, which a later commit may have to clear.
+    if (setCookie !== undefined) this.#cookieless.delete(session);
+    return headersFor(setCookie);
+  }
+
+  #onDemand(source: CookieSource, options: CallOptions): OnDemand<Values, TrackedSession<Values>> {
+    const { cookie } = this.#settings;
+    const header = cookieHeaderOf(source);
+    const request = isRequest(source) ? source : undefined;
+    return new OnDemand(async () => {
+      const session = await this.#load(cookie.read(header), request, options);
+      if (!cookie.isIn(header)) this.#cookieless.add(session);
+      return session;
+    });
+  }
+
+  /** The session of the first token that has one, or else a new one. */
+  async #load(
+    tokens: readonly (string | null | undefined)[],
+    request: Request | undefined,
+    options: CallOptions = {},
+  ): Promise<TrackedSession<Values>> {
+    for (const token of tokens) {
+      const record = await this.#context.find(token, options);
+      if (record !== undefined) return this.#open({ token: token!, record, request });
+    }
+    return this.#open({ request });
+  }
+
+  #toKey(token: string): string {
+    return this.#settings.hashToken ? hashToken(token) : token;
+  }
+
+  /** The token of a record that was not found by it. */
+  #tokenOf({ token: key }: SessionRecord): string | undefined {
+    return this.#settings.hashToken ? undefined : key;
+  }
+
+  #ownersOf(action: string, owner: unknown): { readonly owners: Owners; readonly name: string } {
+    if (this.#owners === undefined) {
+      throw new TypeError(`Cannot ${action}: the manager's option 'owner' must be set`);
+    }
+    return { owners: this.#owners, name: toOwner(action, "owner", owner) };
+  }
+
+  #open(origin: SessionOrigin): TrackedSession<Values> {
+    const session = new TrackedSession<Values>(this.#context, origin);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Saves a session, and adds its cookie to a response. */
+  async #answer(
+    request: Request,
+    session: LazySession<Values>,
+    response: Response,
+  ): Promise<Response> {
+    let headers: Header[];
+    try {
+      headers = await this.commitHeaders(session);
+    } catch (error) {
+      response.body?.cancel().catch(() => {});
+      return await this.toErrorResponse(error, { request, session });
+    }
+    return headers.length === 0 ? response : addHeaders(response, headers);
+  }
+
+  /** A session of this manager's: another's must not get into this one's store. */
+  #own(action: string, session: Session<Values>): TrackedSession<Values> {
+    check(action, "session", session, this.#ownSession);
+    return session as TrackedSession<Values>;
+  }
+}

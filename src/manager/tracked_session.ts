@@ -1,0 +1,322 @@
+import { EXPIRY } from "../store/arguments.ts";
+import { check, FLAG, isString, type Rule } from "../util/check.ts";
+import { ABOUT, type About, aboutNew } from "./about.ts";
+import { ChangeLog, type MutableContent } from "./change_log.ts";
+import { type Content, isActive } from "./encoding.ts";
+import type { Session, SessionStatus } from "./session.ts";
+import type { CookieChange, SessionContext, SessionOrigin, SessionState } from "./session_state.ts";
+import type { SessionRecord } from "../store/store.ts";
+import { generateToken } from "../store/token.ts";
+
+/** The key under which SCS keeps the choice of RememberMe. */
+const REMEMBER_ME = "__rememberMe";
+
+const KEY: Rule<string> = {
+  text: `a string other than ${REMEMBER_ME} and ${ABOUT}`,
+  hasType: isString,
+  inRange: (value) => value !== REMEMBER_ME && value !== ABOUT,
+};
+
+/** One request's view of a session: what the store holds of it, and the log of what was done to it since. */
+export class TrackedSession<Values extends object> implements Session<Values> {
+  readonly #context: SessionContext;
+  readonly #request: Request | undefined;
+  #state: SessionState;
+  /** The key of a record that this session has replaced, because its data is useless. */
+  #abandoned: string | undefined;
+  /** What was done since the last commit began. */
+  #changes = new ChangeLog();
+  /** What a commit is carrying out. */
+  #inFlight: ChangeLog | undefined;
+  /** The content after all that was done, once {@linkcode open} was called. */
+  #content: MutableContent | undefined;
+  /** What the session begins with if it has no record. */
+  #blank: Content;
+  #cookie: CookieChange | undefined;
+
+  constructor(context: SessionContext, { token, record, request }: SessionOrigin) {
+    this.#context = context;
+    this.#request = request;
+    this.#state = record === undefined ? { kind: "new" } : { kind: "found", record, token };
+    this.#blank = this.#newContent();
+  }
+
+  get<K extends keyof Values & string>(key: K): Values[K] | undefined {
+    return this.has(key) ? this.open().values.get(key) as Values[K] : undefined;
+  }
+
+  put<K extends keyof Values & string>(key: K, value: Values[K]): void {
+    check("put the value", "key", key, KEY);
+    this.#put(key, value);
+  }
+
+  pop<K extends keyof Values & string>(key: K): Values[K] | undefined {
+    const value = this.get(key);
+    this.remove(key);
+    return value;
+  }
+
+  remove(key: keyof Values & string): void {
+    if (!this.has(key)) return;
+    this.open().values.delete(key);
+    this.#changes.remove(key);
+  }
+
+  clear(): void {
+    if (this.keys().length === 0) return;
+    const remember = rememberIn(this.open());
+    this.open().values.clear();
+    this.#changes.clear();
+    if (remember !== undefined) this.rememberMe(remember);
+  }
+
+  has(key: keyof Values & string): boolean {
+    return key !== REMEMBER_ME && this.open().values.has(key);
+  }
+
+  keys(): string[] {
+    return [...this.open().values.keys()].filter((key) => key !== REMEMBER_ME).sort();
+  }
+
+  renewToken(): void {
+    this.deadline = this.#newContent().deadline;
+    const content = this.open();
+    content.about = { ...content.about, renewedAt: Date.now() };
+    this.#changes.renew(generateToken(), content.about.renewedAt);
+  }
+
+  destroy(): void {
+    this.#changes.destroy();
+    this.#blank = this.#newContent();
+    this.#content = undefined;
+  }
+
+  discard(): void {
+    this.#changes = this.#changes.discard();
+    if (this.#inFlight !== undefined) this.#inFlight.discarded = true;
+    this.#blank = this.#newContent();
+    this.#content = undefined;
+    // Decoded again, because the application may have changed the values in place.
+    if (this.#state.kind === "loaded") this.#state = { ...this.#state, kind: "found" };
+  }
+
+  async merge(token: string): Promise<boolean> {
+    const other = await this.#context.find(token);
+    if (other === undefined || other.token === this.record?.token) return false;
+    const content = this.#context.decode(other);
+    if (!isActive(content)) return false;
+    const mine = this.open();
+    for (const [key, value] of content.values) mine.values.set(key, value);
+    this.#changes.merge(other, content, mine.deadline);
+    mine.deadline = this.#changes.deadline ?? mine.deadline;
+    return true;
+  }
+
+  rememberMe(remember: boolean): void {
+    check("remember the visitor", "remember", remember, FLAG);
+    this.#put(REMEMBER_ME, remember);
+  }
+
+  get id(): string {
+    return this.#present.about.id;
+  }
+
+  get createdAt(): Date {
+    return new Date(this.#present.about.createdAt);
+  }
+
+  get renewedAt(): Date {
+    return new Date(this.#present.about.renewedAt);
+  }
+
+  get deadline(): Date {
+    return new Date(this.#present.deadline);
+  }
+
+  set deadline(deadline: Date) {
+    check("set the deadline", "deadline", deadline, EXPIRY);
+    this.open().deadline = this.#changes.deadline = new Date(deadline);
+  }
+
+  get status(): SessionStatus {
+    if (this.#isOver) return "destroyed";
+    for (const changes of [this.#effective(), this.#inFlight]) {
+      if (changes?.empty === false) return "modified";
+      if (changes?.destroyed) return "destroyed";
+    }
+    return statusOf(this.#state);
+  }
+
+  get token(): string | undefined {
+    if (this.#isDestroyed || !("record" in this.#state)) return undefined;
+    // A session that cannot be decoded has none.
+    if (this.#state.kind === "found" && this.#found() === undefined) return undefined;
+    return this.#changes.token ?? this.#inFlight?.token ?? this.#state.token;
+  }
+
+  /** What the session says about itself. */
+  get about(): About {
+    return this.#present.about;
+  }
+
+  /** The session's record as this request knows it; `undefined` if there is none. */
+  get record(): SessionRecord | undefined {
+    return "record" in this.#state ? this.#state.record : undefined;
+  }
+
+  /** The key of a record that this session has replaced, because its data is useless. */
+  get abandoned(): string | undefined {
+    return this.#abandoned;
+  }
+
+  /** What has to become of the client's cookie after the last commit; `undefined`: nothing. */
+  get cookie(): CookieChange | undefined {
+    return this.#cookie;
+  }
+
+  /**
+   * Decodes the session if it was only found so far, and returns its content after all that was done. If the
+   * data is useless, the session becomes a new one.
+   */
+  open(): MutableContent {
+    if (this.#content !== undefined) return this.#content;
+    if (this.#state.kind === "found" && !this.#isDestroyed) {
+      const { record } = this.#state;
+      const content = this.#found((error) => this.#context.onUnreadable(error, this.#request));
+      if (content !== undefined) {
+        this.#state = { ...this.#state, kind: "loaded" };
+        return this.#content = this.#after(content);
+      }
+      this.#abandoned = record.token;
+      this.#state = { kind: "new" };
+    }
+    return this.#content = this.#after(this.#blank);
+  }
+
+  /** Hands over the log to be carried out; what is done to the session meanwhile goes into a new one. */
+  takeChanges(): ChangeLog {
+    // What was done after another request had ended the session must not begin it anew.
+    const changes = this.#isOver ? this.#changes.discard() : this.#effective();
+    if (this.#isOver) this.#content = undefined;
+    this.#inFlight = changes;
+    this.#changes = new ChangeLog();
+    return changes;
+  }
+
+  /** Takes a log back that was not carried out, or not to the end. */
+  restoreChanges(changes: ChangeLog): void {
+    changes.uncertain = true;
+    const kept = changes.discarded ? changes.discard() : changes;
+    this.#changes = kept.followedBy(this.#changes);
+    this.#inFlight = undefined;
+  }
+
+  /** Called once the record holds `content`; `token` is the new one, if the session has got one. */
+  committed(record: SessionRecord, content: Content, newToken?: string): void {
+    const token = newToken ?? ("token" in this.#state ? this.#state.token : undefined);
+    this.#state = { kind: "loaded", record, token };
+    this.#content = this.#changes.destroyed ? undefined : this.#changes.applyTo(content);
+    this.#cookie = { kind: "set", token, expiry: record.expiry, remember: rememberIn(content) };
+  }
+
+  /** Called once the record has another expiry. */
+  touched(record: SessionRecord): void {
+    if (!("record" in this.#state)) return;
+    this.#state = { ...this.#state, record };
+    this.#cookie = {
+      kind: this.#cookie?.kind === "set" ? "set" : "touch",
+      token: this.#state.token,
+      expiry: record.expiry,
+      remember: rememberIn(this.open()),
+    };
+  }
+
+  /** Called once the record belongs to another owner; nothing else has changed. */
+  moved(record: SessionRecord): void {
+    if ("record" in this.#state) this.#state = { ...this.#state, record };
+  }
+
+  /** Called once the record was deleted, because the session was destroyed. */
+  deleted(): void {
+    this.#state = { kind: "destroyed" };
+    this.#cookie = { kind: "clear" };
+  }
+
+  /** Called if the record is gone, and with it all that this request has done to the session. */
+  vanished(cookie: CookieChange | undefined): void {
+    this.#state = { kind: "vanished" };
+    this.#blank = this.#newContent();
+    this.#content = this.#inFlight = undefined;
+    this.#cookie = cookie;
+  }
+
+  /** Whether the session is to be destroyed. */
+  get #isDestroyed(): boolean {
+    return this.#changes.destroyed || this.#inFlight?.destroyed === true;
+  }
+
+  /** Whether another request has ended the session, and this one has not begun another. */
+  get #isOver(): boolean {
+    return this.#state.kind === "vanished" && !this.#changes.destroyed;
+  }
+
+  /** The log without what leaves the session as the store was last known to hold it. */
+  #effective(): ChangeLog {
+    const isCommitting = this.#inFlight?.destroyed || this.#inFlight?.empty === false;
+    if (this.#changes.empty || isCommitting) return this.#changes;
+    // Decoded again, because the application may have changed the values in place.
+    const base = this.record ? this.#context.decode(this.record) : this.#blank;
+    return this.#changes.without(base, this.#context.isSame);
+  }
+
+  #newContent(): Content {
+    const deadline = new Date(Date.now() + this.#context.lifetime);
+    return { about: aboutNew(), deadline, values: new Map() };
+  }
+
+  /** The content after all that was done; nothing is decoded for good. */
+  get #present(): MutableContent {
+    return this.#content ?? this.#after(this.#found() ?? this.#blank);
+  }
+
+  #put(key: string, value: unknown): void {
+    this.open().values.set(key, value);
+    this.#changes.put(key, value);
+  }
+
+  /** The content of the record, if it is of use and the session is not to be destroyed. */
+  #found(onUnreadable: (error: unknown) => void = () => {}): Content | undefined {
+    if (this.record === undefined || this.#isDestroyed) return undefined;
+    try {
+      const content = this.#context.decode(this.record);
+      // A touch of a slow request may have prolonged a record whose deadline was brought forward meanwhile.
+      return isActive(content) ? content : undefined;
+    } catch (error) {
+      onUnreadable(error);
+      return undefined;
+    }
+  }
+
+  /** What a session that held `base` holds after all that was done. */
+  #after(base: Content): MutableContent {
+    return this.#changes.applyTo(this.#inFlight?.applyTo(base) ?? base);
+  }
+}
+
+/** The status of a session to which nothing was done. */
+function statusOf({ kind }: SessionState): SessionStatus {
+  switch (kind) {
+    case "new":
+    case "found":
+    case "loaded":
+      return "unmodified";
+    case "destroyed":
+    case "vanished":
+      return "destroyed";
+  }
+}
+
+/** Returns what `rememberMe` was called with, if it was. */
+export function rememberIn({ values }: Pick<Content, "values">): boolean | undefined {
+  return values.get(REMEMBER_ME) as boolean | undefined;
+}

@@ -1,0 +1,115 @@
+// What the drivers that do without `sequelize.query` have in common.
+
+import type { Sequelize, Transaction } from "sequelize";
+import type { Driver, Outcome, Parameter, Statement } from "./driver.ts";
+import { logged } from "./log.ts";
+import type { GenericDriver } from "./generic.ts";
+
+/** As much of Sequelize's connection manager as is used. */
+export interface ConnectionManager {
+  /** The driver's own module. */
+  readonly lib?: unknown;
+  getConnection(options: { readonly useMaster: true }): Promise<unknown>;
+  releaseConnection(connection: unknown): void;
+}
+
+/** The parts of Sequelize that its types leave out. */
+export interface SequelizeInternals {
+  readonly connectionManager: ConnectionManager;
+  readonly dialect: {
+    readonly Query: new (connection: unknown, sequelize: Sequelize, options: object) => {
+      formatError(error: unknown, stack: string): Error;
+    };
+  };
+  readonly options: {
+    readonly native?: boolean;
+    readonly dialectOptions?: { readonly prependSearchPath?: boolean };
+  };
+}
+
+/**
+ * Sends statements by the database driver's own prepared statements.
+ *
+ * Sequelize's query method costs as much as a short statement itself: it copies options several times, makes
+ * two errors for their stacks, and reads rows through parsers that the application may have replaced.
+ */
+export abstract class DirectDriver<Connection> implements Driver {
+  readonly #sequelize: Sequelize;
+  readonly #internals: SequelizeInternals;
+  readonly #generic: GenericDriver;
+  /** The instance's `query` when this driver was made. */
+  readonly #query: unknown;
+  /** Whether statements are prepared; no longer once a pooler was found to mix up their names. */
+  #prepares = true;
+
+  /** @param generic Sends what belongs to a transaction. */
+  constructor(sequelize: Sequelize, generic: GenericDriver) {
+    this.#sequelize = sequelize;
+    this.#internals = sequelize as unknown as SequelizeInternals;
+    this.#generic = generic;
+    this.#query = sequelize.query;
+  }
+
+  /**
+   * Sends a statement.
+   *
+   * @param prepare Whether to have the server prepare it, once a connection.
+   */
+  protected abstract sendOver(
+    connection: Connection,
+    statement: Statement,
+    parameters: readonly Parameter[],
+    prepare: boolean,
+  ): Promise<Outcome>;
+
+  /** Whether a statement was refused, before anything was done, because it was prepared. */
+  protected abstract isAboutPreparing(error: unknown): boolean;
+
+  /** Called with each error, before it becomes one of Sequelize's. */
+  protected onError(_connection: Connection, _error: unknown): void {}
+
+  async send(
+    statement: Statement,
+    parameters: readonly Parameter[],
+    transaction: Transaction | null,
+  ): Promise<Outcome> {
+    // In a transaction, because Sequelize rolls it back after some errors, and an error of preparing would
+    // spoil it. Also if `query` was replaced since, because its replacement is meant to see each statement.
+    if (transaction || this.#sequelize.query !== this.#query) {
+      return await this.#generic.send(statement, parameters, transaction);
+    }
+    const { connectionManager } = this.#internals;
+    const connection = await connectionManager.getConnection({ useMaster: true }) as Connection;
+    try {
+      return await this.#try(connection, statement, parameters);
+    } finally {
+      connectionManager.releaseConnection(connection);
+    }
+  }
+
+  async #try(
+    connection: Connection,
+    statement: Statement,
+    parameters: readonly Parameter[],
+  ): Promise<Outcome> {
+    const prepare = this.#prepares && statement.isFixed;
+    try {
+      return await logged(this.#sequelize, statement.text, parameters, () => {
+        return this.sendOver(connection, statement, parameters, prepare);
+      });
+    } catch (error) {
+      if (prepare && this.isAboutPreparing(error)) {
+        this.#prepares = false;
+        return await this.#try(connection, statement, parameters);
+      }
+      this.onError(connection, error);
+      throw this.#toSequelizeError(connection, error);
+    }
+  }
+
+  /** The error that `sequelize.query` would have thrown. */
+  #toSequelizeError(connection: Connection, error: unknown): Error {
+    const query = new this.#internals.dialect.Query(connection, this.#sequelize, {});
+    return query.formatError(error, new Error().stack!);
+  }
+}

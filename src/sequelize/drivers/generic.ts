@@ -1,0 +1,73 @@
+import type { Sequelize, Transaction } from "sequelize";
+import { libraryOf } from "../library.ts";
+import { check, isNumber, type Rule } from "../../util/check.ts";
+import { logged } from "./log.ts";
+import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
+
+/** Writes a value as a literal of SQL. */
+type Literal = (value: Parameter) => string;
+
+/** A quoted name, which may hold a `$`. */
+const QUOTED = /"[^"]*"|`[^`]*`/g;
+/** The same, or a parameter. */
+const PARAMETER = /"[^"]*"|`[^`]*`|\$(\d+)/g;
+
+const COUNT: Rule<number> = { text: "a number", hasType: isNumber };
+
+const NO_ROWS: readonly Row[] = [];
+
+/** Sends statements by `sequelize.query`: for every dialect, driver and setting of Sequelize. */
+export class GenericDriver implements Driver {
+  readonly #sequelize: Sequelize;
+  readonly #literal: Literal | undefined;
+
+  /** @param literal Writes a value into the text; by default values are bind parameters. */
+  constructor(sequelize: Sequelize, literal?: Literal) {
+    this.#sequelize = sequelize;
+    this.#literal = literal;
+  }
+
+  async send(
+    { text, returns }: Statement,
+    parameters: readonly Parameter[],
+    transaction: Transaction | null,
+  ): Promise<Outcome> {
+    const { SELECT, BULKUPDATE } = libraryOf(this.#sequelize).QueryTypes;
+    const { sql, bind } = this.#bind(text, parameters);
+    const options = {
+      ...(bind && { bind }),
+      logging: false,
+      raw: true,
+      transaction,
+      // What Sequelize is to return: the rows, or the number of rows that were changed.
+      type: returns === "rows" ? SELECT : BULKUPDATE,
+      // A session must be readable as soon as it is written: from the primary, even if this is a SELECT.
+      useMaster: true,
+      // Spares SQLite a look-up of the column types for each statement.
+      tableNames: [],
+    };
+    const send = (): Promise<unknown> => this.#sequelize.query(sql, options);
+    const result = await logged(this.#sequelize, sql, bind ?? [], send);
+    if (returns === "rows") return { rows: result as readonly Row[], count: 0 };
+    check("read the result", "the number of changed rows", result, COUNT);
+    return { rows: NO_ROWS, count: result };
+  }
+
+  /** Prepares the text for `sequelize.query`, and the parameters, if it is to bind them. */
+  #bind(
+    text: string,
+    parameters: readonly Parameter[],
+  ): { readonly sql: string; readonly bind?: Parameter[] } {
+    const literal = this.#literal;
+    // Without parameters, a `$` in the text is part of a literal.
+    if (parameters.length === 0) return { sql: text };
+    if (literal === undefined) {
+      // Sequelize looks for parameters in quoted names, too, unless their `$` is doubled.
+      const sql = text.replace(QUOTED, (name) => name.replace(/\B\$/g, "$$$$"));
+      return { sql, bind: [...parameters] };
+    }
+    return {
+      sql: text.replace(PARAMETER, (quoted, n) => n ? literal(parameters[n - 1]!) : quoted),
+    };
+  }
+}

@@ -1,0 +1,95 @@
+// Keeps the application's Sequelize settings and models apart from the store's.
+
+import type { QueryOptions, Sequelize } from "sequelize";
+import type { SessionModelOptions } from "./model.ts";
+
+/** What the view needs of Sequelize that its types do not have. */
+interface SharedOptions {
+  readonly query?: object;
+  readonly searchPath?: string;
+}
+
+/** The store knows best which of its statements may be sent again: see SessionTable.run. */
+const NO_RETRY = { max: 1 };
+
+/**
+ * A view of the application's Sequelize instance for the store alone. It shares the dialect and the
+ * connections; models, hooks and defaults are its own, so that nothing of the application's
+ * (`define`, `query`, hooks, a model of the same name) reaches the store, and the other way round: the
+ * application's `sequelize.sync({ force: true })` does not drop the sessions.
+ */
+export function isolate(sequelize: Sequelize, logging: SessionModelOptions["logging"]): Sequelize {
+  const { options: shared } = sequelize as unknown as { options: SharedOptions };
+  const options = derive(shared, {
+    attributeBehavior: "throw",
+    define: {},
+    hooks: {},
+    logging,
+    minifyAliases: false,
+    omitNull: false,
+    query: {},
+    quoteIdentifiers: true,
+    retry: NO_RETRY,
+    schema: undefined,
+    // Sequelize would send SHOW WARNINGS after a statement, and take the answer for that statement's.
+    showWarnings: false,
+    // DATETIME of MySQL and MariaDB has no time zone: in a local one, an hour comes twice every autumn,
+    // and applications with different ones could not share the table.
+    timezone: "+00:00",
+    // Sequelize reads this option only if it is an own property.
+    ...("searchPath" in shared && { searchPath: shared.searchPath }),
+  });
+  const queryInterface = sequelize.getQueryInterface();
+  const view = derive(sequelize, { ...methodsOf(sequelize, logging), options, models: {} });
+  const queryGenerator = derive(queryInterface.queryGenerator as object, {
+    OperatorsAliasMap: {},
+    options,
+    sequelize: view,
+  });
+  const ModelManager = sequelize.modelManager.constructor as new (of: Sequelize) => unknown;
+  return Object.assign(view, {
+    queryInterface: derive(queryInterface, { queryGenerator, sequelize: view }),
+    modelManager: new ModelManager(view),
+  });
+}
+
+/**
+ * Sequelize's own methods in place of those that a subclass overrides: the private fields of the subclass
+ * exist only on the instance itself, so that its methods cannot run on the view. An overridden `query`
+ * still gets every statement: it runs on the instance, with the view's options.
+ */
+function methodsOf(sequelize: Sequelize, logging: SessionModelOptions["logging"]): object {
+  const methods: Record<string, unknown> = {};
+  const base = sequelize.Sequelize.prototype as unknown as Record<string, unknown>;
+  let level = Object.getPrototypeOf(sequelize);
+  for (; level !== null && level !== base; level = Object.getPrototypeOf(level)) {
+    for (const name of Object.getOwnPropertyNames(level)) {
+      // The class stays: libraryOf reads it.
+      if (name in base && name !== "constructor") methods[name] = base[name];
+    }
+  }
+  if ("query" in methods) methods.query = queryOn(sequelize, logging);
+  return methods;
+}
+
+/** `sequelize.query`, except that the instance's options do not reach the statement. */
+function queryOn(
+  sequelize: Sequelize,
+  logging: SessionModelOptions["logging"],
+): (sql: string, options?: QueryOptions) => Promise<unknown> {
+  const { options: { query = {} } } = sequelize as unknown as { options: SharedOptions };
+  const noDefaults = Object.fromEntries(Object.keys(query).map((name) => [name, undefined]));
+  return (sql, options = {}) =>
+    sequelize.query(sql, {
+      ...noDefaults,
+      ...options,
+      logging: options.logging ?? logging,
+      retry: NO_RETRY,
+    });
+}
+
+/** An object that is as another, except for some properties. */
+function derive<T extends object>(from: T, properties: object): T {
+  // Defined, not assigned: an assignment would call a setter that `from` has.
+  return Object.create(from, Object.getOwnPropertyDescriptors(properties));
+}

@@ -1,0 +1,425 @@
+import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers/promises";
+import type { Sequelize } from "sequelize";
+import {
+  checkCommit,
+  checkDeleteOwned,
+  checkEntriesOf,
+  checkPageSize,
+  checkReplace,
+  checkTouch,
+} from "../store/arguments.ts";
+import type {
+  CommitOptions,
+  OwnedSessionStore,
+  ReplaceOptions,
+  SessionRecord,
+} from "../store/store.ts";
+import { isWellFormed } from "../store/token.ts";
+import { abortable } from "../util/abortable.ts";
+import { CleanupLoop } from "./cleanup_loop.ts";
+import { dialectOf } from "./dialects/mod.ts";
+import { driverFor } from "./drivers/mod.ts";
+import { defineSessionModel } from "./define_model.ts";
+import { hasOwners, type SessionModel } from "./model.ts";
+import {
+  checkOptions,
+  type SequelizeCallOptions,
+  type SequelizeStoreOptions,
+  type Settings,
+} from "./options.ts";
+import { PendingOwners } from "./pending_owners.ts";
+import { type Queue, queueReads, queueWrites, type Write } from "./queues.ts";
+import { createSessionTable } from "./schema.ts";
+import { SessionTable } from "./session_table.ts";
+
+/** Shows that `open` calls the constructor: TypeScript's `private` does not exist at run time. */
+const OPENED = Symbol("opened");
+
+/**
+ * Keeps sessions in a table of any SQL database that Sequelize speaks: PostgreSQL, MySQL, MariaDB,
+ * SQLite, SQL Server.
+ *
+ * Calls that come in while statements are under way leave together as one statement, so that the store
+ * gets faster per call as the load grows. The writes of one token keep the order in which they were
+ * called, awaited or not. While the database is at a halt calls wait, up to `queueLimit` of them; each
+ * further one rejects with a {@linkcode QueueFullError}.
+ *
+ * A session is _active_ while its expiry is later than now. A token is well-formed if it is 1 to 255
+ * printable ASCII characters other than the space, `"` and `'`. An error always means that the database
+ * failed; it is never reported as "not found".
+ *
+ * The Sequelize instance is the caller's: the store never closes it, and changes nothing of it.
+ *
+ * @example Open a store, and put a session through it
+ * ```ts
+ * import { SequelizeStore } from "@scs/sequelize-store";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
+ * import { Sequelize } from "sequelize";
+ *
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
+ * await using store = await SequelizeStore.open(sequelize);
+ *
+ * const inAnHour = new Date(Date.now() + 3_600_000);
+ * await store.commit("a-token", new TextEncoder().encode("Hello from a session!"), inAnHour);
+ * const session = await store.find("a-token");
+ * console.log(new TextDecoder().decode(session?.data)); // Hello from a session!
+ * ```
+ */
+export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
+  /**
+   * The model behind the store, for queries and associations of the application's own. It is not
+   * among `sequelize.models`, so that `sequelize.sync({ force: true })` does not drop the sessions.
+   */
+  readonly model: SessionModel;
+  /** Whether the store was opened with `owners`. */
+  readonly owners: boolean;
+  readonly #table: SessionTable;
+  readonly #reads: Queue<string, SessionRecord | undefined>;
+  readonly #writes: Queue<Write, boolean>;
+  /** Missing if the table has no owners. */
+  readonly #pendingOwners: PendingOwners | undefined;
+  readonly #cleanupBatchSize: number;
+  readonly #cleanupLoop: CleanupLoop;
+
+  private constructor(caller: typeof OPENED, model: SessionModel, settings: Settings) {
+    if (caller !== OPENED) {
+      throw new TypeError(
+        "Cannot create the session store: use `await SequelizeStore.open(sequelize)`",
+      );
+    }
+    const sequelize = model.sequelize!;
+    this.model = model;
+    this.owners = settings.owners;
+    const dialect = dialectOf(sequelize);
+    const driver = driverFor(sequelize, settings.driver, dialect.literalFor?.(sequelize));
+    this.#table = new SessionTable(dialect.statements(model, driver), dialect.errors);
+    this.#reads = queueReads(this.#table, settings.queueLimit);
+    this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize));
+    this.#pendingOwners = hasOwners(model) ? new PendingOwners() : undefined;
+    this.#cleanupBatchSize = settings.cleanupBatchSize;
+    this.#cleanupLoop = new CleanupLoop((options) => this.deleteExpired(options), {
+      interval: settings.cleanupInterval,
+      signal: settings.signal,
+      onError: settings.onError,
+    });
+  }
+
+  /**
+   * Opens a store: creates its table and indexes if they are missing, and starts the cleanup loop.
+   *
+   * @param sequelize The application's Sequelize instance, version 6.
+   * @returns The store, once its table is there.
+   * @throws {TypeError} If an argument has the wrong type, or an option is unknown.
+   * @throws {RangeError} If an option is out of range, or the dialect is not supported.
+   * @throws The database's error if the table cannot be created.
+   */
+  static async open(
+    sequelize: Sequelize,
+    options: SequelizeStoreOptions = {},
+  ): Promise<SequelizeStore> {
+    const settings = checkOptions(sequelize, options);
+    const model = defineSessionModel(sequelize, settings);
+    if (settings.sync) await createSessionTable(model);
+    return new SequelizeStore(OPENED, model, settings);
+  }
+
+  /**
+   * Finds the active session of a token.
+   *
+   * @param token The session's token. A malformed one is never found, and no query is made.
+   * @returns The session, or `undefined` if the token is missing, expired or malformed.
+   * @throws The database's error if it fails.
+   */
+  async find(
+    token: string,
+    options: SequelizeCallOptions = {},
+  ): Promise<SessionRecord | undefined> {
+    if (!isWellFormed(token)) return undefined;
+    const record = await this.#reads.carryOut(token, options);
+    return record && copyOf(record);
+  }
+
+  /**
+   * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
+   *
+   * @param token The session's token.
+   * @param data The encoded values; copied, so that the caller may reuse the array at once.
+   * @param expiry An absolute time; one in the past makes a session that is never found.
+   * @param options `owner`: whom the session belongs to; by default nobody.
+   * @throws {TypeError} If an argument has the wrong type, or there is an owner and the store was opened without
+   *   `owners`.
+   * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and
+   *   9999, or the owner has not 1 to 255 characters.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
+  async commit(
+    token: string,
+    data: Uint8Array,
+    expiry: Date,
+    options: SequelizeCallOptions & CommitOptions = {},
+  ): Promise<void> {
+    const { owner } = options;
+    checkCommit(token, data, expiry, owner);
+    const row = { token, data: Buffer.from(data), expiry: new Date(expiry), owner };
+    await this.#write("commit the session", { verb: "commit", row }, owner, options);
+  }
+
+  /**
+   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
+   * `current`, so that of two requests that change one session neither undoes the other.
+   *
+   * @param token The session's token.
+   * @param current The data that the caller has seen, compared byte for byte.
+   * @param next The data to write; copied, as with `commit`.
+   * @param expiry An absolute time.
+   * @param options `owner`: whom the session belongs to from now on; `null`: nobody; by default it stays.
+   * @returns Whether it was written: `false` if the data is another one by now, or the session is missing
+   *   or expired. It never inserts, so that a session that was destroyed stays destroyed.
+   * @throws {TypeError} If an argument has the wrong type, or there is an owner and the store was opened without
+   *   `owners`.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner has
+   *   not 1 to 255 characters.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
+  async replace(
+    token: string,
+    current: Uint8Array,
+    next: Uint8Array,
+    expiry: Date,
+    options: SequelizeCallOptions & ReplaceOptions = {},
+  ): Promise<boolean> {
+    const { owner } = options;
+    checkReplace(current, next, expiry, owner);
+    if (!isWellFormed(token)) return false;
+    const row = {
+      token,
+      data: Buffer.from(next),
+      expiry: new Date(expiry),
+      current: Buffer.from(current),
+      owner,
+    };
+    return await this.#write("replace the session", { verb: "replace", row }, owner, options);
+  }
+
+  /**
+   * Moves the expiry of an active session and leaves its data alone.
+   *
+   * @param token The session's token.
+   * @param expiry An absolute time; one in the past ends the session.
+   * @returns Whether there was an active session: `false` if it is missing or expired. It never inserts.
+   * @throws {TypeError} If the expiry is not a `Date`.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
+  async touch(token: string, expiry: Date, options: SequelizeCallOptions = {}): Promise<boolean> {
+    checkTouch(expiry);
+    if (!isWellFormed(token)) return false;
+    const row = { token, expiry: new Date(expiry) };
+    return await this.#writes.carryOut({ verb: "touch", row }, options);
+  }
+
+  /**
+   * Removes a session; does nothing if there is none.
+   *
+   * @param token The session's token. A malformed one has no session, and no query is made.
+   * @throws {QueueFullError} If `queueLimit` calls are already waiting.
+   * @throws The database's error if it fails.
+   */
+  async delete(token: string, options: SequelizeCallOptions = {}): Promise<void> {
+    if (!isWellFormed(token)) return;
+    await this.#writes.carryOut({ verb: "delete", row: { token } }, options);
+  }
+
+  /**
+   * Reads the data of all active sessions by their tokens, at once and into memory; `entries` walks a
+   * large table instead.
+   *
+   * @returns A map, which is empty if no session is active.
+   * @throws The database's error if it fails.
+   */
+  async all(
+    { signal, transaction }: SequelizeCallOptions = {},
+  ): Promise<Map<string, Uint8Array>> {
+    signal?.throwIfAborted();
+    const reading = this.#table.run(transaction, (statements, transaction) => {
+      return statements.findAll(transaction);
+    });
+    const records = await abortable(reading, signal);
+    return new Map(records.map(({ token, data }) => [token, new Uint8Array(data)]));
+  }
+
+  /**
+   * Walks the active sessions page by page in the order of their tokens, with memory that does not grow
+   * with the table. A session that is there from beginning to end is met exactly once; one that comes or
+   * goes meanwhile, at most once.
+   *
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {RangeError} On the first step, if `pageSize` is out of range.
+   * @throws The database's error if it fails.
+   */
+  async *entries(
+    { signal, transaction, pageSize = 1000 }: SequelizeCallOptions & {
+      readonly pageSize?: number | undefined;
+    } = {},
+  ): AsyncIterableIterator<SessionRecord> {
+    checkPageSize(pageSize);
+    yield* this.#walk(undefined, { signal, transaction, pageSize });
+  }
+
+  /**
+   * Walks the active sessions of one owner page by page, in the order of their tokens: by the index, whatever the
+   * size of the table is.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {TypeError} On the first step, if the owner is not a string, or the store was opened without `owners`.
+   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
+   *   range.
+   * @throws The database's error if it fails.
+   */
+  async *entriesOf(
+    owner: string,
+    { signal, transaction, pageSize = 1000 }: SequelizeCallOptions & {
+      readonly pageSize?: number | undefined;
+    } = {},
+  ): AsyncIterableIterator<SessionRecord> {
+    checkEntriesOf(owner, pageSize);
+    this.#assertOwners("walk the sessions");
+    yield* this.#walk(owner, { signal, transaction, pageSize });
+  }
+
+  /**
+   * Deletes the sessions of one owner.
+   *
+   * The writes that give this owner a session, and were called before without a transaction, come first: a commit
+   * that still waits does not survive. A session that is replaced or touched at the same moment, in whatever
+   * process, does not come back; one that is committed meanwhile may be deleted or not. With a transaction it goes
+   * out at once, because a write that waits for this transaction's locks would never come first.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `except`: the tokens of sessions to keep.
+   * @returns How many active sessions were deleted.
+   * @throws {TypeError} If an argument has the wrong type, or the store was opened without `owners`.
+   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   * @throws The database's error if it fails.
+   */
+  async deleteOwned(
+    owner: string,
+    { signal, transaction, except = [] }: SequelizeCallOptions & {
+      readonly except?: readonly string[] | undefined;
+    } = {},
+  ): Promise<number> {
+    checkDeleteOwned(owner, except);
+    const pendingOwners = this.#assertOwners("delete the sessions");
+    signal?.throwIfAborted();
+    const kept = except.filter(isWellFormed);
+    if (!transaction) await abortable(pendingOwners.settled(owner), signal);
+    const deleting = this.#table.run(transaction, (statements, transaction) => {
+      return statements.deleteOwned(owner, kept, transaction);
+    });
+    return await abortable(deleting, signal);
+  }
+
+  /**
+   * Deletes the sessions that have expired, oldest first, in batches. The signal is heeded between two
+   * statements.
+   *
+   * @returns How many sessions were deleted.
+   * @throws The database's error if it fails; some sessions may be deleted then.
+   */
+  async deleteExpired({ signal, transaction }: SequelizeCallOptions = {}): Promise<number> {
+    const limit = this.#cleanupBatchSize;
+    for (let total = 0;; await setImmediate()) {
+      signal?.throwIfAborted();
+      const now = new Date();
+      const tokens = await this.#table.run(transaction, (statements, transaction) => {
+        return statements.findExpired(now, limit, transaction);
+      });
+      if (tokens.length === 0) return total;
+      signal?.throwIfAborted();
+      const deleted = await this.#table.run(transaction, (statements, transaction) => {
+        return statements.deleteExpired(tokens, now, transaction);
+      });
+      total += deleted;
+      // None deleted: another process is at it, or the rows may be seen and not deleted.
+      if (tokens.length < limit || deleted === 0) return total;
+    }
+  }
+
+  /** Carries out a write that gives a session an owner, unless that is `undefined` or `null`. */
+  #write(
+    action: string,
+    write: Write,
+    owner: string | null | undefined,
+    options: SequelizeCallOptions,
+  ): Promise<boolean> {
+    if (owner === undefined || owner === null) return this.#writes.carryOut(write, options);
+    const pendingOwners = this.#assertOwners(action);
+    options.signal?.throwIfAborted();
+    const onSettled = options.transaction ? undefined : pendingOwners.add(owner);
+    return this.#writes.carryOut(write, options, onSettled);
+  }
+
+  /** @throws {TypeError} If the table has no owners. */
+  #assertOwners(action: string): PendingOwners {
+    if (this.#pendingOwners) return this.#pendingOwners;
+    throw new TypeError(`Cannot ${action}: the store must be opened with \`owners: true\``);
+  }
+
+  async *#walk(
+    owner: string | undefined,
+    { signal, transaction, pageSize }: SequelizeCallOptions & { readonly pageSize: number },
+  ): AsyncIterableIterator<SessionRecord> {
+    for (let after = "";;) {
+      signal?.throwIfAborted();
+      const reading = this.#table.run(transaction, (statements, transaction) => {
+        return statements.findPage(after, pageSize, owner, transaction);
+      });
+      const { records, last } = await abortable(reading, signal);
+      yield* records.map(copyOf);
+      if (last === undefined) return;
+      assertAfter(last, after);
+      after = last;
+    }
+  }
+
+  /**
+   * Stops the cleanup loop; the store itself goes on working. Stopping twice does nothing.
+   *
+   * @returns A promise that resolves once a delete that was under way has settled.
+   */
+  stopCleanup(): Promise<void> {
+    return this.#cleanupLoop.stop();
+  }
+
+  /** Stops the cleanup loop at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stopCleanup();
+  }
+}
+
+/** So that a walk ends, whatever the database returns. A table that SCS made for MySQL ignores case. */
+function assertAfter(last: string, after: string): void {
+  if (last > after || last.toLowerCase() > after.toLowerCase()) return;
+  throw new Error("Cannot walk the sessions: the database returned a page again");
+}
+
+/** What several callers may share, or the driver uses again. */
+function copyOf({ token, data, expiry, owner }: SessionRecord): SessionRecord {
+  const copy = { token, data: new Uint8Array(data), expiry: new Date(expiry) };
+  return owner === undefined ? copy : { ...copy, owner };
+}
+
+/** How many connections Sequelize opens at most. */
+function poolSizeOf(sequelize: Sequelize): number {
+  return sequelize.config.pool?.max ?? 5;
+}

@@ -1,0 +1,35 @@
+import { Buffer } from "node:buffer";
+import type { FullSessionStore, SessionStore } from "./store.ts";
+
+/** The calls that a session is loaded and committed with. */
+export type ConditionalStore = Pick<
+  FullSessionStore,
+  "find" | "commit" | "delete" | "replace" | "touch"
+>;
+
+/**
+ * Adds `replace` and `touch` to a store that lacks them. They then make two calls instead of one: what
+ * another process writes in between is overwritten, and a session that it deletes comes back.
+ */
+export function toConditional(store: SessionStore & Partial<FullSessionStore>): ConditionalStore {
+  const replace: FullSessionStore["replace"] = async (token, current, next, expiry, options) => {
+    const record = await store.find(token, options);
+    if (record === undefined || Buffer.compare(record.data, current) !== 0) return false;
+    const owner = options?.owner === undefined ? record.owner : options.owner ?? undefined;
+    await store.commit(token, next, expiry, { ...options, owner });
+    return true;
+  };
+  const touch: FullSessionStore["touch"] = async (token, expiry, options) => {
+    const record = await store.find(token, options);
+    if (record === undefined) return false;
+    await store.commit(token, record.data, expiry, { ...options, owner: record.owner });
+    return true;
+  };
+  return {
+    find: store.find.bind(store),
+    commit: store.commit.bind(store),
+    delete: store.delete.bind(store),
+    replace: store.replace?.bind(store) ?? replace,
+    touch: store.touch?.bind(store) ?? touch,
+  };
+}

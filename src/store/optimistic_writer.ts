@@ -1,0 +1,153 @@
+import type { ConditionalStore } from "./conditional_store.ts";
+import { ConflictError } from "./conflict_error.ts";
+import type { CallOptions, SessionRecord } from "./store.ts";
+import { KeyedQueue } from "../util/keyed_queue.ts";
+import { backOff } from "../util/retry.ts";
+
+/** A record to write. */
+export interface NextRecord extends Omit<SessionRecord, "owner"> {
+  /** Whom it belongs to from now on; `null`: nobody; `undefined`: as before. */
+  readonly owner?: string | null | undefined;
+}
+
+/** What a write leaves for the next one of its key, if that is waiting already. */
+interface Left {
+  record: SessionRecord | undefined;
+}
+
+/**
+ * How often a write is tried while other processes keep changing the record: for some five seconds. 16
+ * processes that each write one session five times at once need less.
+ */
+const MAX_ATTEMPTS = 40;
+/** The attempt after which the waits between attempts grow no more. */
+const LONGEST_WAIT_AT = 8;
+
+/** Writes records that other requests change at the same time, in this process or another. */
+export class OptimisticWriter {
+  readonly #store: ConditionalStore;
+  readonly #queue = new KeyedQueue<string>();
+  /** By key, what the last write in the queue leaves. */
+  readonly #left = new Map<string, Left>();
+
+  constructor(store: ConditionalStore) {
+    this.#store = store;
+  }
+
+  /** Writes a record whose key is new, and returns it. */
+  async insert(record: NextRecord, options: CallOptions): Promise<SessionRecord> {
+    const { token, data, expiry } = record;
+    const owner = record.owner ?? undefined;
+    await this.#store.commit(
+      token,
+      data,
+      expiry,
+      owner === undefined ? options : { ...options, owner },
+    );
+    return { token, data, expiry, owner };
+  }
+
+  /**
+   * Changes a record. If others have changed it meanwhile, starts again from what they have made of it.
+   *
+   * @param make Makes the next record from the current one; `undefined` leaves the record as it is.
+   * @returns The record as it is now, or `undefined` if it is gone.
+   * @throws {ConflictError} If others keep changing it.
+   */
+  change(
+    seen: SessionRecord,
+    make: (current: SessionRecord) => NextRecord | undefined,
+    options: CallOptions,
+  ): Promise<SessionRecord | undefined> {
+    const find = (): Promise<SessionRecord | undefined> => this.#store.find(seen.token, options);
+    const write = async (current: SessionRecord): Promise<SessionRecord | undefined> => {
+      const next = make(current);
+      if (next === undefined) return current;
+      const { token, data, expiry, owner } = next;
+      const isWritten = await this.#store.replace(
+        token,
+        current.data,
+        data,
+        expiry,
+        owner === undefined ? options : { ...options, owner },
+      );
+      const ownerNow = owner === undefined ? current.owner : owner ?? undefined;
+      return isWritten ? { token, data, expiry, owner: ownerNow } : undefined;
+    };
+    return this.inTurn(seen.token, async (before, left) => {
+      return left.record = await untilWritten(before ?? seen, find, write);
+    }, options);
+  }
+
+  /**
+   * Moves a record's expiry.
+   *
+   * @param choose Returns the new expiry, or `undefined` if the current one is still good.
+   * @returns The record as it is now, or `undefined` if it is gone.
+   */
+  touch(
+    seen: SessionRecord,
+    choose: (current: SessionRecord) => Date | undefined,
+    options: CallOptions,
+  ): Promise<SessionRecord | undefined> {
+    return this.inTurn(seen.token, async (before, left) => {
+      const current = before ?? seen;
+      const expiry = choose(current);
+      if (expiry === undefined) return left.record = current;
+      const isTouched = await this.#store.touch(current.token, expiry, options);
+      return left.record = isTouched ? { ...current, expiry } : undefined;
+    }, options);
+  }
+
+  /** Deletes a record. */
+  delete(key: string, options: CallOptions): Promise<void> {
+    return this.inTurn(key, () => this.#store.delete(key, options), options);
+  }
+
+  /**
+   * Runs a write after the writes of its key that came before. Each starts from what the one before it has
+   * left, so that parallel requests of one process meet no conflict.
+   *
+   * @param write Called with the record that the write right before it has left, if any, and with the place
+   *   for the record that it leaves itself.
+   */
+  async inTurn<T>(
+    key: string,
+    write: (before: SessionRecord | undefined, left: Left) => Promise<T>,
+    { signal }: CallOptions,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const before = this.#left.get(key);
+    const left: Left = { record: undefined };
+    this.#left.set(key, left);
+    try {
+      return await this.#queue.run(key, () => write(before?.record, left), signal);
+    } finally {
+      if (this.#left.get(key) === left) this.#left.delete(key);
+    }
+  }
+}
+
+/**
+ * Tries to write over a record, and then over what others have made of it meanwhile.
+ *
+ * @param find Finds the current record after an attempt that met a conflict.
+ * @param write Returns `undefined` if the record is no longer what it was called with.
+ * @returns What `write` returns, or `undefined` if the record is gone.
+ * @throws {ConflictError} If others keep changing it.
+ */
+export async function untilWritten<T>(
+  seen: SessionRecord,
+  find: () => Promise<SessionRecord | undefined>,
+  write: (current: SessionRecord) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  let current: SessionRecord | undefined = seen;
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    if (attempt > 1) await backOff(Math.min(attempt, LONGEST_WAIT_AT), 1);
+    const written = await write(current);
+    if (written !== undefined) return written;
+    current = await find();
+    if (current === undefined) return undefined;
+  }
+  throw new ConflictError(MAX_ATTEMPTS);
+}

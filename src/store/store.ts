@@ -1,0 +1,282 @@
+/**
+ * The contract of a session store, and how to write one.
+ *
+ * A store maps tokens to data with an expiry. `find`, `commit` and `delete` are all that a session manager
+ * needs ({@linkcode SessionStore}). With `replace` and `touch` it also keeps its promises if several
+ * processes write one session at the same time. With `all`, `entries` and `deleteExpired` the store is a
+ * full one ({@linkcode FullSessionStore}). The rules:
+ *
+ * - A session is active while its expiry is later than now. Only active sessions are found, replaced,
+ *   touched and listed. `commit` and `delete` take any.
+ * - A session that is missing, expired or malformed is "not found": `undefined` or `false`. An error means
+ *   that the store failed. A store must not confuse the two, or a database that is down signs everybody out.
+ * - `replace` and `touch` never insert: a session that was destroyed must stay destroyed.
+ * - Two calls of `replace` that expect the same data never both succeed, in whatever process they run.
+ * - Writes of one token keep the order in which they were called, awaited or not.
+ * - Wrong arguments are a `TypeError` or, if only the value is wrong, a `RangeError`. The message holds
+ *   neither a token nor data.
+ * - Data and dates are copied on the way in and on the way out, because callers reuse them.
+ * - A call whose `signal` has aborted rejects with the signal's reason, and sends nothing any more.
+ *
+ * @example Write a store
+ * ```ts
+ * import { type FullSessionStore, SessionManager } from "@scs/sequelize-store/manager";
+ * import type { SessionRecord } from "@scs/sequelize-store/manager";
+ *
+ * function mapStore(): FullSessionStore {
+ *   const records = new Map<string, SessionRecord>();
+ *   const active = (token: string, signal: AbortSignal | undefined) => {
+ *     signal?.throwIfAborted();
+ *     const record = records.get(token);
+ *     return record && record.expiry.getTime() > Date.now() ? record : undefined;
+ *   };
+ *   return {
+ *     async find(token, { signal } = {}) {
+ *       const record = active(token, signal);
+ *       return record && copyOf(record);
+ *     },
+ *     async commit(token, data, expiry, { signal } = {}) {
+ *       const isWellFormed = /^[!#-&(-~]{1,255}$/.test(token);
+ *       check("commit", "token", typeof token === "string", isWellFormed);
+ *       check("commit", "data", data instanceof Uint8Array);
+ *       checkExpiry("commit", expiry);
+ *       signal?.throwIfAborted();
+ *       records.set(token, copyOf({ token, data, expiry }));
+ *     },
+ *     async delete(token, { signal } = {}) {
+ *       signal?.throwIfAborted();
+ *       records.delete(token);
+ *     },
+ *     async replace(token, current, next, expiry, { signal } = {}) {
+ *       check("replace", "current", current instanceof Uint8Array);
+ *       check("replace", "next", next instanceof Uint8Array);
+ *       checkExpiry("replace", expiry);
+ *       const record = active(token, signal);
+ *       if (record === undefined || String(record.data) !== String(current)) return false;
+ *       records.set(token, copyOf({ token, data: next, expiry }));
+ *       return true;
+ *     },
+ *     async touch(token, expiry, { signal } = {}) {
+ *       checkExpiry("touch", expiry);
+ *       const record = active(token, signal);
+ *       if (record !== undefined) records.set(token, copyOf({ ...record, expiry }));
+ *       return record !== undefined;
+ *     },
+ *     async all(options) {
+ *       const all = new Map<string, Uint8Array>();
+ *       for await (const { token, data } of this.entries(options)) all.set(token, data);
+ *       return all;
+ *     },
+ *     async *entries({ signal, pageSize = 1000 } = {}) {
+ *       const inRange = Number.isInteger(pageSize) && pageSize >= 1 && pageSize <= 10_000;
+ *       check("walk", "pageSize", typeof pageSize === "number", inRange);
+ *       signal?.throwIfAborted();
+ *       for (const token of [...records.keys()].sort()) {
+ *         const record = active(token, signal);
+ *         if (record !== undefined) yield copyOf(record);
+ *       }
+ *     },
+ *     async deleteExpired({ signal } = {}) {
+ *       const expired = [...records.keys()].filter((token) => !active(token, signal));
+ *       return expired.filter((token) => records.delete(token)).length;
+ *     },
+ *   };
+ * }
+ *
+ * function copyOf({ token, data, expiry }: SessionRecord): SessionRecord {
+ *   return { token, data: new Uint8Array(data), expiry: new Date(expiry) };
+ * }
+ *
+ * function checkExpiry(verb: string, expiry: Date): void {
+ *   const inRange = Number(expiry) >= Date.UTC(1000) && Number(expiry) < Date.UTC(10_000);
+ *   check(verb, "expiry", expiry instanceof Date, inRange);
+ * }
+ *
+ * function check(verb: string, name: string, hasType: boolean, inRange = true): void {
+ *   const message = `Cannot ${verb} the session: '${name}' must be as documented: received another`;
+ *   if (!hasType) throw new TypeError(`${message} type`);
+ *   if (!inRange) throw new RangeError(`${message} value`);
+ * }
+ *
+ * const sessions = new SessionManager<{ message: string }>({ store: mapStore() });
+ * const session = await sessions.load(undefined);
+ * session.put("message", "Hello from a session!");
+ * await sessions.commit(session);
+ * ```
+ *
+ * @module
+ */
+
+/** One session as a store keeps it. */
+export interface SessionRecord {
+  /** The key: what the session is found by. */
+  readonly token: string;
+  /** The session's values, encoded by whoever committed them; a store never looks inside. */
+  readonly data: Uint8Array;
+  /** The moment, to the millisecond, from which on the session is no longer active. */
+  readonly expiry: Date;
+  /** Whom the session belongs to, if a store keeps that and somebody does. */
+  readonly owner?: string | undefined;
+}
+
+/** The options of every call on a store. */
+export interface CallOptions {
+  /**
+   * Rejects the call with `signal.reason`. A call that was still waiting to be sent is then never
+   * sent; one that has been sent is not taken back: the database may or may not carry it out.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The options of `commit`. */
+export interface CommitOptions extends CallOptions {
+  /** Whom the session belongs to, 1 to 255 characters; by default nobody. */
+  readonly owner?: string | undefined;
+}
+
+/** The options of `replace`. */
+export interface ReplaceOptions extends CallOptions {
+  /** Whom the session belongs to from now on; `null`: nobody; by default it stays as it is. */
+  readonly owner?: string | null | undefined;
+}
+
+/**
+ * What a session manager needs of a store.
+ *
+ * A session is _active_ while its expiry is later than now. A token is well-formed if it is 1 to 255
+ * printable ASCII characters other than the space, `"` and `'`. Calls may be made at any time, and any
+ * number of them in parallel.
+ *
+ * An error means that the system failed. It is never reported as "not found", because a database
+ * that is down must not log everybody out.
+ */
+export interface SessionStore {
+  /**
+   * Finds the active session of a token.
+   *
+   * @param token The session's token. A malformed one is never found, and no query is made.
+   * @returns The session, or `undefined` if the token is missing, expired or malformed.
+   * @throws The database's error if it fails.
+   */
+  find(token: string, options?: CallOptions): Promise<SessionRecord | undefined>;
+
+  /**
+   * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
+   *
+   * @param token The session's token.
+   * @param data The encoded values; copied, so that the caller may reuse the array at once.
+   * @param expiry An absolute time; one in the past makes a session that is never found.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
+   *   1000 and 9999.
+   */
+  commit(token: string, data: Uint8Array, expiry: Date, options?: CommitOptions): Promise<void>;
+
+  /**
+   * Removes a session; does nothing if there is none.
+   *
+   * @param token The session's token. A malformed one has no session, and no query is made.
+   */
+  delete(token: string, options?: CallOptions): Promise<void>;
+}
+
+/**
+ * What a full store offers beyond {@linkcode SessionStore}: conditional writes, enumeration and
+ * removal of expired sessions.
+ */
+export interface FullSessionStore extends SessionStore {
+  /**
+   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
+   * `current`, so that of two requests that change one session neither undoes the other.
+   *
+   * @param token The session's token.
+   * @param current The data that the caller has seen, compared byte for byte.
+   * @param next The data to write; copied, as with `commit`.
+   * @param expiry An absolute time.
+   * @returns Whether it was written: `false` if the data is another one by now, or the session is
+   *   missing or expired. It never inserts, so that a session that was destroyed stays destroyed.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   */
+  replace(
+    token: string,
+    current: Uint8Array,
+    next: Uint8Array,
+    expiry: Date,
+    options?: ReplaceOptions,
+  ): Promise<boolean>;
+
+  /**
+   * Moves the expiry of an active session and leaves its data alone.
+   *
+   * @param token The session's token.
+   * @param expiry An absolute time; one in the past ends the session.
+   * @returns Whether there was an active session: `false` if it is missing or expired. It never inserts.
+   * @throws {TypeError} If the expiry is not a `Date`.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   */
+  touch(token: string, expiry: Date, options?: CallOptions): Promise<boolean>;
+
+  /**
+   * Reads the data of all active sessions by their tokens, at once and into memory; `entries` walks
+   * a large table instead.
+   *
+   * @returns A map, which is empty if no session is active.
+   */
+  all(options?: CallOptions): Promise<Map<string, Uint8Array>>;
+
+  /**
+   * Walks the active sessions page by page in the order of their tokens, with memory that does not
+   * grow with the table. A session that is there from beginning to end is met exactly once; one that
+   * comes or goes meanwhile, at most once.
+   *
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {RangeError} On the first step, if `pageSize` is out of range.
+   */
+  entries(
+    options?: CallOptions & { readonly pageSize?: number | undefined },
+  ): AsyncIterableIterator<SessionRecord>;
+
+  /**
+   * Deletes the expired sessions, oldest first. The signal is heeded between statements.
+   *
+   * @returns How many sessions were deleted.
+   */
+  deleteExpired(options?: CallOptions): Promise<number>;
+}
+
+/** A full store that can also tell whose session is whose. */
+export interface OwnedSessionStore extends FullSessionStore {
+  /** `false` if the store is set up in a way that keeps no owners; by default it keeps them. */
+  readonly owners?: boolean | undefined;
+
+  /**
+   * Walks the active sessions of one owner page by page, in the order of their tokens. A page shows what was
+   * stored at one moment: `destroyOwned` of a session manager looks at one page to learn that none is left.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {TypeError} On the first step, if the owner is not a string.
+   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
+   *   range.
+   */
+  entriesOf(
+    owner: string,
+    options?: CallOptions & { readonly pageSize?: number | undefined },
+  ): AsyncIterableIterator<SessionRecord>;
+
+  /**
+   * Deletes the sessions of one owner. A session that another request replaces or touches at the same moment
+   * does not come back; one that is committed afterwards is another session.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `except`: the tokens of sessions to keep.
+   * @returns How many active sessions were deleted.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   */
+  deleteOwned(
+    owner: string,
+    options?: CallOptions & { readonly except?: readonly string[] | undefined },
+  ): Promise<number>;
+}

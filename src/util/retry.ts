@@ -1,0 +1,34 @@
+import { setTimeout } from "node:timers/promises";
+
+const ATTEMPTS = 6;
+const FIRST_DELAY_MS = 5;
+
+/**
+ * Calls `attempt`, and calls it again a few times, with growing waits, if it fails in a way that may pass.
+ *
+ * @param mayPass Returns whether another attempt may succeed after this error.
+ * @throws The last attempt's error.
+ */
+export async function retry<T>(
+  attempt: () => Promise<T>,
+  mayPass: (error: unknown) => boolean,
+): Promise<T> {
+  for (let n = 1;; n++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (n === ATTEMPTS || !mayPass(error)) throw error;
+      await backOff(n, FIRST_DELAY_MS);
+    }
+  }
+}
+
+/**
+ * Waits before another attempt: longer each time, and at random, so that callers that collided spread out.
+ *
+ * @param n How many attempts there were: the wait is at most `unit * 2 ** n`.
+ * @param unit A time in milliseconds.
+ */
+export async function backOff(n: number, unit: number): Promise<void> {
+  await setTimeout(Math.random() * unit * 2 ** n);
+}

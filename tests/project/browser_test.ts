@@ -1,0 +1,283 @@
+// Sessions in a real browser: Debian's Chromium, driven by Playwright.
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { createDemo } from "../../examples/demo_app.ts";
+import type { Visitor } from "../../examples/demo_page.ts";
+import { MemoryStore, type SessionCookieOptions, SessionManager } from "../../src/manager/mod.ts";
+import { withFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
+import { whileDemoRuns } from "../support/run_script.ts";
+
+const EXECUTABLE = process.env.TEST_CHROMIUM ?? "/usr/bin/chromium";
+
+const LAUNCH_OPTIONS = {
+  executablePath: EXECUTABLE,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+};
+
+const ignored = !("deno" in process.versions)
+  ? " (ignored: Deno.serve is Deno's)"
+  : existsSync(EXECUTABLE)
+  ? ""
+  : ` (ignored: there is no ${EXECUTABLE}, and TEST_CHROMIUM is not set)`;
+
+function testInBrowser(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: `Chromium: ${name}${ignored}`, ignore: ignored !== "", fn });
+}
+
+type Handler = (request: Request) => Promise<Response>;
+
+/** Serves `handler` on a free port during a test. */
+async function whileServing(handler: Handler, test: (url: string) => Promise<void>): Promise<void> {
+  const server = Deno.serve({ port: 0, onListen: () => {} }, handler);
+  try {
+    await test(`http://localhost:${server.addr.port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+/** Runs a test with a browser, and a function that makes a new profile. */
+async function withBrowser(
+  test: (newProfile: () => Promise<BrowserContext>) => Promise<void>,
+): Promise<void> {
+  const browser = await chromium.launch(LAUNCH_OPTIONS);
+  try {
+    await test(() => browser.newContext());
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Runs a test with a browser on a profile's folder, and closes the browser. */
+async function withProfile<T>(folder: string, use: (page: Page) => Promise<T>): Promise<T> {
+  const context = await chromium.launchPersistentContext(folder, LAUNCH_OPTIONS);
+  try {
+    return await use(await context.newPage());
+  } finally {
+    await context.close();
+  }
+}
+
+function newDemo(): { readonly handler: Handler; readonly sessions: SessionManager<Visitor> } {
+  const sessions = new SessionManager<Visitor>({
+    owner: ({ name }) => name,
+    cookie: { persist: false },
+  });
+  return { handler: createDemo(sessions), sessions };
+}
+
+/** Serves the demo during a test, with a function that opens a page in a profile of its own. */
+async function onDemo(
+  test: (url: string, newPage: () => Promise<Page>) => Promise<void>,
+): Promise<void> {
+  await whileServing(
+    newDemo().handler,
+    (url) =>
+      withBrowser((newProfile) => test(url, async () => await (await newProfile()).newPage())),
+  );
+}
+
+async function signIn(page: Page, url: string, name: string, remember = false): Promise<void> {
+  await page.goto(url);
+  await page.fill("[name=name]", name);
+  if (remember) await page.check("[name=remember]");
+  await page.click("button:text-is('Sign in')");
+}
+
+async function heading(page: Page, url: string): Promise<string | null> {
+  await page.goto(url);
+  return await page.textContent("h1");
+}
+
+testInBrowser("keeps every cookie that the manager accepts, with its attributes", async () => {
+  const wanted: (SessionCookieOptions & { readonly name: string })[] = [
+    { name: "plain" },
+    { name: "strict", sameSite: "strict", httpOnly: false, persist: false },
+    { name: "none", sameSite: "none", secure: true },
+    { name: "!#$%&'*+-.^_`|~" },
+    { name: "path", path: "/sub" },
+    { name: "__Secure-x", secure: true, path: "/sub" },
+    { name: "__Host-x", secure: true },
+    { name: "__Http-x", secure: true, path: "/sub" },
+    { name: "__Host-Http-x", secure: true },
+    { name: "__Host-partitioned", secure: true, sameSite: "none", partitioned: true },
+    { name: "remembered", persist: false },
+  ];
+  const store = new MemoryStore();
+  const handler = wanted.reduce<Handler>((inner, cookie) => {
+    const sessions = new SessionManager({ store, cookie, lifetime: 3_600_000 });
+    return sessions.loadAndSave((request, session) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/sub/put") session.put("key", 1);
+      if (pathname === "/sub/destroy") session.destroy();
+      if (pathname.startsWith("/sub/") && cookie.name === "remembered") session.rememberMe(true);
+      return inner(request);
+    });
+  }, () => Promise.resolve(new Response()));
+  await whileServing(handler, (url) =>
+    withBrowser(async (newProfile) => {
+      const profile = await newProfile();
+      const page = await profile.newPage();
+      await page.goto(`${url}/sub/put`);
+      const cookies = new Map((await profile.cookies(`${url}/sub/put`)).map((c) => [c.name, c]));
+      for (const { name, path = "/", ...cookie } of wanted) {
+        const kept = cookies.get(name);
+        assert.ok(kept, `${name} was dropped`);
+        assert.equal(kept.domain, "localhost");
+        assert.equal(kept.path, path);
+        assert.equal(kept.httpOnly, cookie.httpOnly ?? true);
+        assert.equal(kept.secure, cookie.secure ?? false);
+        assert.equal(kept.sameSite.toLowerCase(), cookie.sameSite ?? "lax");
+        assert.equal(kept.partitionKey !== undefined, cookie.partitioned ?? false);
+        const seconds = kept.expires - Date.now() / 1000;
+        if (cookie.persist === false && name !== "remembered") assert.equal(kept.expires, -1);
+        else assert.ok(seconds > 3500 && seconds <= 3601, `${name} is kept for ${seconds} s`);
+      }
+      assert.equal(cookies.size, wanted.length);
+      await page.goto(`${url}/sub/destroy`);
+      // This session is destroyed and then set to be remembered: it begins anew.
+      const left = await profile.cookies(`${url}/sub/put`);
+      assert.deepEqual(left.map(({ name }) => name), ["remembered"]);
+    }));
+});
+
+testInBrowser("signs in, is redirected, and sees the message once", async () => {
+  await onDemo(async (url, newPage) => {
+    const page = await newPage();
+    await page.goto(url);
+    await page.click("text=Count");
+    const [before] = await page.context().cookies();
+    await signIn(page, url, "Ada");
+    assert.equal(page.url(), `${url}/`);
+    assert.equal(await page.textContent("h1"), "Hello, Ada");
+    assert.equal(await page.textContent("[role=status]"), "Welcome, Ada.");
+    assert.equal(await page.textContent("#count"), "1");
+    await page.reload();
+    assert.equal(await page.textContent("h1"), "Hello, Ada");
+    assert.equal(await page.locator("[role=status]").count(), 0);
+    const [after] = await page.context().cookies();
+    assert.notEqual(after!.value, before!.value);
+    assert.equal(await page.evaluate("document.cookie"), "");
+  });
+});
+
+testInBrowser("two profiles do not see each other", async () => {
+  await onDemo(async (url, newPage) => {
+    const [ada, bob] = [await newPage(), await newPage()];
+    await signIn(ada, url, "Ada");
+    await signIn(bob, url, "Bob");
+    assert.equal(await heading(ada, url), "Hello, Ada");
+    assert.equal(await heading(bob, url), "Hello, Bob");
+    await bob.click("text=Sign out");
+    assert.equal(await bob.textContent("h1"), "Hello, whoever you are");
+    assert.equal(await heading(ada, url), "Hello, Ada");
+  });
+});
+
+testInBrowser("a user signs another browser out", async () => {
+  await onDemo(async (url, newPage) => {
+    const [one, other] = [await newPage(), await newPage()];
+    await signIn(one, url, "Ada");
+    await signIn(other, url, "Ada");
+    assert.equal(await one.locator("li").count(), 1);
+    await one.reload();
+    assert.equal(await one.locator("li").count(), 2);
+    assert.match(
+      (await one.textContent("li:last-child"))!,
+      /Chrome on Linux\s*signed in .* UTC, just now/,
+    );
+    // Each button can be told apart by its name alone.
+    const others = one.getByRole("button", { name: "Sign out of all other browsers" });
+    assert.equal(await others.count(), 1);
+    const own = one.getByRole("button", { name: "Chrome on Linux, this browser" });
+    assert.equal(await own.count(), 1);
+    await one.click("text=Sign out all others");
+    assert.equal(await one.textContent("h1"), "Hello, Ada");
+    assert.equal(await one.textContent("[role=status]"), "Signed out of 1 other browser.");
+    assert.equal(await one.locator("li").count(), 1);
+    assert.equal(await heading(other, url), "Hello, whoever you are");
+  });
+});
+
+testInBrowser("signing out in one tab is not undone by a slow request in another", async () => {
+  const { handler: demo, sessions } = newDemo();
+  const [entered, left] = [gate(), gate()];
+  const slow = sessions.loadAndSave(async (_, session) => {
+    entered.open();
+    await left.opened;
+    session.put("message", "slow");
+    return new Response(`slow ${session.get("name")}`);
+  });
+  const signOut = sessions.loadAndSave((_, session) => {
+    session.destroy();
+    return new Response("signed out");
+  });
+  const handler: Handler = (request) => {
+    const { pathname } = new URL(request.url);
+    return pathname === "/slow"
+      ? slow(request)
+      : pathname === "/out"
+      ? signOut(request)
+      : demo(request);
+  };
+  await whileServing(handler, (url) =>
+    withBrowser(async (newProfile) => {
+      const profile = await newProfile();
+      const [page, tab] = [await profile.newPage(), await profile.newPage()];
+      await signIn(page, url, "Ada");
+      const [cookie] = await profile.cookies();
+      const response = tab.goto(`${url}/slow`);
+      await entered.opened;
+      await page.goto(`${url}/out`);
+      left.open();
+      await response;
+      assert.equal(await tab.textContent("body"), "slow Ada");
+      assert.deepEqual(await profile.cookies(), []);
+      // The old cookie does not help either.
+      await profile.addCookies([cookie!]);
+      assert.equal(await heading(tab, url), "Hello, whoever you are");
+      for await (const session of sessions.iterate()) assert.fail(session.keys().join());
+    }));
+});
+
+testInBrowser("a restarted browser is signed in if the user asked to be remembered", async () => {
+  await whileServing(newDemo().handler, async (url) => {
+    for (const remember of [true, false]) {
+      await withFolder(async (folder) => {
+        await withProfile(folder, (page) => signIn(page, url, "Ada", remember));
+        const again = await withProfile(folder, (page) => heading(page, url));
+        assert.equal(again, remember ? "Hello, Ada" : "Hello, whoever you are");
+      });
+    }
+  });
+});
+
+testInBrowser("a session survives a restart of the server", async () => {
+  await withFolder((folder) =>
+    withBrowser(async (newProfile) => {
+      const page = await (await newProfile()).newPage();
+      const database = ["--database", `sqlite:${join(folder, "demo.sqlite")}`];
+      let port = "";
+      await whileDemoRuns(database, async (url) => {
+        port = new URL(url).port;
+        await signIn(page, url, "Ada");
+      });
+      await whileDemoRuns([...database, "--port", port], async (url) => {
+        assert.equal(await heading(page, url), "Hello, Ada");
+      });
+    })
+  );
+});

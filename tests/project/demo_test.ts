@@ -1,0 +1,173 @@
+// The demo, `deno task demo`, as its visitors see it.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import process from "node:process";
+import { fileOf, shared, testOn } from "../support/databases.ts";
+import { withFolder } from "../support/folder.ts";
+import { runScript, whileDemoRuns } from "../support/run_script.ts";
+import { fetchFrom, Visitor } from "../support/visitor.ts";
+
+/** How browsers introduce themselves: Firefox on Windows, Safari on an iPhone, and curl. */
+const AGENTS = [
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+  "Version/18.5 Mobile/15E148 Safari/604.1",
+  "curl/8.5.0",
+];
+
+const isDeno = "deno" in process.versions;
+const ignored = isDeno ? "" : " (ignored: Deno.serve is Deno's)";
+
+/** Runs the demo during a test; `visit` makes a visitor, with earlier cookies or none. */
+async function whileServing(
+  args: readonly string[],
+  test: (visit: (cookies?: Record<string, string>) => Visitor) => Promise<void>,
+): Promise<void> {
+  await whileDemoRuns(
+    args,
+    (address) => test((cookies) => new Visitor(fetchFrom(address), cookies)),
+  );
+}
+
+Deno.test({
+  name: "the demo keeps its sessions across a restart" + ignored,
+  ignore: !isDeno,
+  fn: () =>
+    withFolder(async (folder) => {
+      const database = ["--database", `sqlite:${join(folder, "demo.sqlite")}`];
+      let token = "";
+      await whileServing(database, async (visit) => {
+        const [visitor, other] = [visit(), visit()];
+        assert.equal(await visitor.text("/get"), "");
+        await visitor.text("/put");
+        assert.equal(await visitor.text("/get"), "Hello from a session!");
+        assert.equal(await other.text("/get"), "");
+        token = visitor.cookies.get("session")!;
+        assert.match(token, /^[\w-]{43}$/);
+        assert.equal(await visitor.text("/elsewhere"), "Not Found\n");
+      });
+      await whileServing(database, async (visit) => {
+        assert.equal(await visit({ session: token }).text("/get"), "Hello from a session!");
+        // Session fixation: the store never knew this token.
+        const fixed = visit({ session: "x".repeat(43) });
+        await fixed.text("/put");
+        assert.notEqual(fixed.cookies.get("session"), "x".repeat(43));
+      });
+    }),
+});
+
+if (isDeno) {
+  testOn(shared, "the demo can use another database", async (database) => {
+    await database.connect(async (sequelize, address) => {
+      const url = database.dialect === "sqlite" ? `sqlite:${fileOf(address)}` : address;
+      try {
+        await whileServing(["--database", url], async (visit) => {
+          const visitor = visit();
+          await visitor.text("/put");
+          assert.equal(await visitor.text("/get"), "Hello from a session!");
+        });
+      } finally {
+        await sequelize.getQueryInterface().dropTable("sessions");
+      }
+    });
+  });
+}
+
+Deno.test({
+  name: "the demo lists a user's sessions, and signs out of each and of all others" + ignored,
+  ignore: !isDeno,
+  fn: () =>
+    whileServing(["--database", "sqlite::memory:"], async (visit) => {
+      const post = (visitor: Visitor, path: string, body = ""): Promise<Response> =>
+        visitor.fetch(path, { method: "POST", body });
+      const ids = async (visitor: Visitor): Promise<string[]> =>
+        [...(await visitor.text("/")).matchAll(/name="id" value="([\w-]+)"/g)].map(([, id]) => id!);
+      const [one, two, three, other] = [visit(), visit(), visit(), visit()];
+      for (const [i, visitor] of [one, two, three].entries()) {
+        const response = await visitor.fetch("/sign-in", {
+          method: "POST",
+          body: "name=%3Cb%3EAda%3C%2Fb%3E",
+          headers: { "user-agent": AGENTS[i]! },
+        });
+        assert.deepEqual([response.status, response.headers.get("location")], [303, "/"]);
+      }
+      await post(other, "/sign-in", "name=Bob");
+      const html = await one.text("/");
+      assert.match(html, /Hello, &lt;b&gt;Ada&lt;\/b&gt;/);
+      assert.doesNotMatch(html, /<b>/);
+      for (const browser of ["Firefox on Windows, this browser", "Safari on iPhone", "curl"]) {
+        assert.match(html, new RegExp(`<span>${browser}<br>`));
+        const name = `Sign out of \\d: ${browser}, signed in [-0-9: ]+ UTC, just now`;
+        assert.match(html, new RegExp(`aria-label="${name}"`));
+      }
+      assert.match(html, /aria-label="Sign out of all other browsers"/);
+      const names = [...html.matchAll(/aria-label="([^"]*)"/g)].map(([, name]) => name);
+      assert.equal(new Set(names).size, names.length);
+      const all = await ids(one);
+      assert.equal(all.length, 3);
+      const [bobs] = await ids(other);
+      await post(one, "/sign-out", `id=${bobs}`);
+      assert.match(await one.text("/"), /That browser was signed out\./);
+      assert.match(await other.text("/"), /Hello, Bob/);
+      await post(one, "/sign-out", `id=${all[1]}`);
+      assert.match(await one.text("/"), /Signed out of 1 browser\./);
+      assert.match(await two.text("/"), /Hello, whoever you are/);
+      assert.deepEqual(await ids(one), [all[0], all[2]]);
+      await post(three, "/sign-out-others");
+      assert.match(await three.text("/"), /Signed out of 1 other browser\./);
+      await post(three, "/sign-out-others");
+      assert.match(await three.text("/"), /Signed out of 0 other browsers\./);
+      assert.match(await one.text("/"), /Hello, whoever you are/);
+      assert.deepEqual(await ids(three), [all[2]]);
+      await post(three, "/sign-out", `id=${all[2]}`);
+      assert.match(await three.text("/"), /Hello, whoever you are.*You have signed out\./s);
+    }),
+});
+
+Deno.test({
+  name: "the demo refuses invalid names, and other sites' forms" + ignored,
+  ignore: !isDeno,
+  fn: () =>
+    whileServing(["--database", "sqlite::memory:"], async (visit) => {
+      const visitor = visit();
+      for (const name of ["", "+", "x".repeat(41), "a%0Ab"]) {
+        await visitor.fetch("/sign-in", { method: "POST", body: `name=${name}` });
+        assert.match(await visitor.text("/"), /A name has 1 to 40 characters\./);
+        assert.doesNotMatch(await visitor.text("/"), /A name has/);
+      }
+      const headers = { "sec-fetch-site": "cross-site" };
+      const response = await visitor.fetch("/count", { method: "POST", headers });
+      assert.equal(response.status, 403);
+      assert.match(await visitor.text("/"), /id="count">0</);
+    }),
+});
+
+Deno.test({
+  name: "the demo reports an error in one line" + ignored,
+  ignore: !isDeno,
+  fn: async () => {
+    const wrong = {
+      "Cannot open the database postgres://127.0.0.1:1/x: connect ECONNREFUSED 127.0.0.1:1\n": [
+        "--database",
+        "postgres://user:secret@127.0.0.1:1/x",
+      ],
+      "Cannot open the database mariadb://127.0.0.1:1/x: connect ECONNREFUSED 127.0.0.1:1\n": [
+        "--database",
+        "mariadb://user:secret@127.0.0.1:1/x",
+      ],
+      "Cannot open the database nonsense: not a URL such as postgres://host/name\n": [
+        "--database",
+        "nonsense",
+      ],
+      "Cannot start the demo: --port must be an integer from 0 to 65535: received x\n": [
+        "--port",
+        "x",
+      ],
+    };
+    for (const [line, args] of Object.entries(wrong)) {
+      const { code, output } = await runScript("examples/demo.ts", args).ended;
+      assert.deepEqual({ code, output }, { code: 1, output: line });
+    }
+  },
+});
