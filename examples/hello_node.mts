@@ -1,5 +1,6 @@
 import { SequelizeStore } from "@scs/sequelize-store";
 import { SessionManager } from "@scs/sequelize-store/manager";
+import { nodeSessions } from "@scs/sequelize-store/node";
 import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import { createServer } from "node:http";
 import { Sequelize } from "sequelize";
@@ -13,21 +14,16 @@ const sequelize = new Sequelize({
 const store = await SequelizeStore.open(sequelize);
 const sessions = new SessionManager<{ message: string }>({ store, lifetime: 24 * 3_600_000 });
 
-const handler = sessions.loadAndSave((request, session) => {
-  switch (new URL(request.url).pathname) {
-    case "/put":
-      session.put("message", "Hello from a session!");
-      return new Response("Stored: now open /get\n");
-    case "/get":
-      return new Response(session.get("message"));
-    default:
-      return new Response("Not Found\n", { status: 404 });
-  }
-});
-
-createServer(async (incoming, outgoing) => {
-  const headers = { cookie: incoming.headers.cookie ?? "" };
-  const response = await handler(new Request(`http://localhost${incoming.url}`, { headers }));
-  outgoing.statusCode = response.status;
-  outgoing.setHeaders(response.headers).end(await response.text());
-}).listen(4000);
+createServer(
+  nodeSessions(sessions).wrap(({ session, url }, response) => {
+    switch (url) {
+      case "/put":
+        session.put("message", "Hello from a session!");
+        return response.end("Stored: now open /get\n");
+      case "/get":
+        return response.end(session.get("message"));
+      default:
+        return response.writeHead(404).end("Not Found\n");
+    }
+  }),
+).listen(4000);

@@ -48,6 +48,7 @@ await build({
     typesVersions: {
       "*": Object.fromEntries(subPaths.map(({ name, path }) => [name.slice(2), [typesOf(path)]])),
     },
+    peerDependenciesMeta: { hono: { optional: true } },
     devDependencies: {
       "@types/node": versionOf("@types/node"),
       "@types/pg": versionOf("@types/pg"),
@@ -60,6 +61,8 @@ await build({
       version: versionOf("sequelize"),
       peerDependency: true,
     },
+    // Only its types are imported.
+    [config.imports.hono]: { name: "hono", version: versionOf("hono"), peerDependency: true },
   },
   declaration: "inline",
   skipSourceOutput: true,

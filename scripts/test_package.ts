@@ -23,9 +23,13 @@ const RESOLUTIONS = [["node16", "node16"], ["nodenext", "nodenext"], [
 const ENTRY_POINTS = {
   store: "@scs/sequelize-store",
   express: "@scs/sequelize-store/express",
+  hono: "@scs/sequelize-store/hono",
+  koa: "@scs/sequelize-store/koa",
   manager: "@scs/sequelize-store/manager",
   migration: "@scs/sequelize-store/migration",
+  node: "@scs/sequelize-store/node",
   own: "@scs/sequelize-store/node-sqlite",
+  router: "@scs/sequelize-store/react-router",
 };
 
 const PROGRAM = `
@@ -37,6 +41,24 @@ async function tryNodeSqlite() {
   const lacks = process.version.startsWith("v20.") && /'runtime' must have the module node:sqlite/.test(rows);
   if (!lacks && rows[0].one !== 1) throw new Error("node:sqlite gives " + rows);
   if (!lacks) await sequelize.close();
+}
+
+async function tryAdapters(sessions, opened) {
+  const { getSession, commitSession } = router.createSessionStorage(sessions);
+  const session = await getSession();
+  session.set("message", "hello");
+  const [cookie] = (await commitSession(session)).split(";");
+  const listener = node.nodeSessions(sessions).wrap(({ session }, response) => {
+    response.end(session.get("message"));
+  });
+  const server = createServer(listener);
+  await new Promise((resolve) => server.listen(0, resolve));
+  const response = await fetch("http://localhost:" + server.address().port, { headers: { cookie } });
+  const text = await response.text();
+  if (text !== "hello" || response.headers.get("vary") !== "Cookie") throw new Error("node: " + text);
+  await new Promise((resolve) => server.close(resolve));
+  await new koa.KoaStore(opened).set("key", { userId: 7 }, 60000);
+  if (typeof hono.honoSessions(sessions) !== "function") throw new Error("hono: no middleware");
 }
 
 async function main() {
@@ -58,6 +80,7 @@ async function main() {
   await expressStore.set("id", { cookie: { expires: null }, userId: 7 });
   const { userId } = await expressStore.get("id");
   if (userId !== 7) throw new Error("the Express session holds " + userId);
+  await tryAdapters(sessions, opened);
   await opened.stopCleanup();
   await migration.down(sequelize.getQueryInterface());
   await sequelize.close();
@@ -72,6 +95,9 @@ import { type SessionRecord, SequelizeStore } from "@scs/sequelize-store";
 import { ExpressStore, type StoredSession } from "@scs/sequelize-store/express";
 import { MemoryStore, type Session, SessionManager } from "@scs/sequelize-store/manager";
 import { up } from "@scs/sequelize-store/migration";
+import { KoaStore } from "@scs/sequelize-store/koa";
+import { nodeSessions } from "@scs/sequelize-store/node";
+import { createSessionStorage } from "@scs/sequelize-store/react-router";
 import { nodeSqlite, type Row } from "@scs/sequelize-store/node-sqlite";
 
 export async function rows(): Promise<Row[]> {
@@ -88,6 +114,11 @@ export async function main(sequelize: Sequelize): Promise<void> {
   const userId: number | undefined = session.get("userId");
   // @ts-expect-error: the wrong type
   session.put("userId", "7");
+  nodeSessions(sessions).wrap(({ session }) => session.put("userId", 7));
+  // @ts-expect-error: the wrong type
+  nodeSessions(sessions).wrap(({ session }) => session.put("userId", "7"));
+  (await createSessionStorage(sessions).getSession()).set("userId", 7);
+  await new KoaStore(SequelizeStore.open(sequelize)).get("key");
   const found: StoredSession | undefined = await new ExpressStore(store).get("id");
   console.log(userId, found?.cookie.originalMaxAge);
 }
@@ -129,7 +160,11 @@ function inspect(project: string): { readonly isDual: boolean } {
 }
 
 function runPrograms(project: string): void {
-  const all = Object.entries({ ...ENTRY_POINTS, "{ Sequelize }": "sequelize" });
+  const all = Object.entries({
+    ...ENTRY_POINTS,
+    "{ Sequelize }": "sequelize",
+    "{ createServer }": "node:http",
+  });
   const imports = all.map(([name, from]) =>
     `import ${name.replace(/^\w/, "* as $&")} from "${from}";\n`
   );

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { type Callback, settle } from "./callback.ts";
-import { STORE } from "../store/arguments.ts";
+import { resolveStore, type StoreSource } from "../store/resolve_store.ts";
 import { check, FUNCTION, isString, type Rule } from "../util/check.ts";
 import { toConditional } from "../store/conditional_store.ts";
 import { type Generate, MiddlewareClasses, type SessionRequest } from "./middleware_classes.ts";
@@ -68,19 +68,19 @@ export class ExpressStore extends EventEmitter {
    * Makes a store for a middleware. It holds no timer and no connection, and need not be closed.
    *
    * @param store Where the sessions are kept. `find`, `commit` and `delete` are enough; but without
-   *   `replace` and `touch`, a session that another process destroys during a save may come back.
+   *   `replace` and `touch`, a session that another process destroys during a save may come back. It may be
+   *   a promise, such as `SequelizeStore.open(sequelize)`: calls then wait for it, and reject if it does.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If an option is out of range.
    */
   constructor(
-    store: SessionStore & Partial<FullSessionStore>,
+    store: StoreSource,
     options: ExpressStoreOptions = {},
   ) {
     super();
-    check("create the Express store", "store", store, STORE);
-    this.#store = store;
+    this.#store = resolveStore("create the Express store", store);
     this.#settings = checkExpressOptions(options);
-    this.#writer = new SessionWriter(toConditional(store), this.#settings);
+    this.#writer = new SessionWriter(toConditional(this.#store), this.#settings);
   }
 
   /**

@@ -82,8 +82,11 @@ const EXPRESS_OPTIONS = {
  * @throws {TypeError} If an option is unknown or has the wrong type.
  * @throws {RangeError} If a value is out of range.
  */
-export function checkExpressOptions(options: ExpressStoreOptions): ExpressSettings {
-  const values = readOptions("create the Express store", options, EXPRESS_OPTIONS);
+export function checkExpressOptions(
+  options: ExpressStoreOptions,
+  action = "create the Express store",
+): ExpressSettings {
+  const values = readOptions(action, options, EXPRESS_OPTIONS);
   const { lifetime, touchInterval } = values;
   warnIfShort("lifetime", lifetime);
   return {

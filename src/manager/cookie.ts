@@ -55,6 +55,36 @@ export interface SessionCookieOptions {
   readonly persist?: boolean | undefined;
 }
 
+/** A cookie as a framework's own cookie jar takes it, such as `(await cookies()).set(name, value, options)`. */
+export interface CookieToSet {
+  /** The cookie's name. */
+  readonly name: string;
+  /** The token; empty if the browser has to forget the cookie. */
+  readonly value: string;
+  /** The cookie's attributes. */
+  readonly options: CookieToSetOptions;
+}
+
+/** The attributes of a {@linkcode CookieToSet}. */
+export interface CookieToSetOptions {
+  /** The domain whose subdomains also get the cookie; without it, only the host gets it. */
+  domain?: string;
+  /** The path below which the cookie is sent. */
+  path: string;
+  /** Whether scripts in the page are kept from reading the cookie. */
+  httpOnly: boolean;
+  /** Whether the cookie is sent over HTTPS alone. */
+  secure: boolean;
+  /** Whether the cookie is sent with requests that other sites cause. */
+  sameSite: "lax" | "strict" | "none";
+  /** Whether each embedding site has a cookie of its own; missing if not. */
+  partitioned?: boolean;
+  /** How long the browser keeps the cookie, in seconds; missing if it ends with the browser. */
+  maxAge?: number;
+  /** When the browser drops the cookie; missing if it ends with the browser. */
+  expires?: Date;
+}
+
 // A token of RFC 9110, which RFC 6265 asks a name to be; the length leaves room for the value in the
 // 4096 bytes that browsers keep.
 const COOKIE_NAME: Rule<string> = {
@@ -119,7 +149,7 @@ function isSerializable(attributes: Omit<SetCookie, "name" | "value">): boolean 
 /** Reads and writes the session cookie. */
 export class SessionCookie {
   readonly #name: string;
-  readonly #attributes: Omit<SetCookie, "name" | "value">;
+  readonly #attributes: CookieToSetOptions;
   /** Whether the cookie outlives the browser by default. */
   readonly persist: boolean;
 
@@ -143,33 +173,48 @@ export class SessionCookie {
     assertKept(name, this.#attributes);
   }
 
-  /** The well-formed tokens that a request brings, in its order; none if there is no such cookie. */
-  read(request: Request): string[] {
-    return [...new Set(this.#values(request).filter(isGenerated))].slice(0, MAX_CANDIDATES);
+  /** Returns the well-formed tokens of a `Cookie` header, in its order; none if it has no such cookie. */
+  read(header: string | undefined): string[] {
+    return [...new Set(this.#values(header).filter(isGenerated))].slice(0, MAX_CANDIDATES);
   }
 
-  /** Whether a request brings a cookie of this name, well-formed or not. */
-  isIn(request: Request): boolean {
-    return this.#values(request).some((value) => value !== undefined);
+  /** Whether a `Cookie` header has a cookie of this name, well-formed or not. */
+  isIn(header: string | undefined): boolean {
+    return this.#values(header).some((value) => value !== undefined);
   }
 
-  #values(request: Request): (string | undefined)[] {
-    const pairs = request.headers.get("cookie")?.split(";") ?? [];
+  #values(header: string | undefined): (string | undefined)[] {
+    const pairs = header?.split(";") ?? [];
     // Each by itself: of two cookies of one name, parseCookie would give only the first.
     return pairs.map((pair) => parseCookie(pair)[this.#name]);
   }
 
-  /** A `Set-Cookie` header's value that makes the browser keep a token, until it is closed or expiry. */
-  write(token: string, expiry: Date, persist: boolean): string {
-    const attributes = persist ? { ...this.#attributes, ...untilExpiry(expiry) } : this.#attributes;
-    return stringifySetCookie({ name: this.#name, value: token, ...attributes });
+  /** Returns the cookie that makes the browser keep a token, until it is closed or until expiry. */
+  toKeep(token: string, expiry: Date, persist: boolean): CookieToSet {
+    const options = { ...this.#attributes, ...(persist && untilExpiry(expiry)) };
+    return { name: this.#name, value: token, options };
   }
 
-  /** A `Set-Cookie` header's value that makes the browser forget the cookie. */
-  clear(): string {
-    const attributes = { ...this.#attributes, maxAge: 0, expires: new Date(0) };
-    return stringifySetCookie({ name: this.#name, value: "", ...attributes });
+  /** Returns the cookie that makes the browser forget the one that it has. */
+  toForget(): CookieToSet {
+    const options = { ...this.#attributes, maxAge: 0, expires: new Date(0) };
+    return { name: this.#name, value: "", options };
   }
+
+  /** Returns the `Set-Cookie` header's value of {@linkcode toKeep}. */
+  write(token: string, expiry: Date, persist: boolean): string {
+    return stringifyCookie(this.toKeep(token, expiry, persist));
+  }
+
+  /** Returns the `Set-Cookie` header's value of {@linkcode toForget}. */
+  clear(): string {
+    return stringifyCookie(this.toForget());
+  }
+}
+
+/** Returns the `Set-Cookie` header's value of a cookie. */
+export function stringifyCookie({ name, value, options }: CookieToSet): string {
+  return stringifySetCookie({ name, value, ...options });
 }
 
 /** Rounded up, so that the cookie does not end before the session. */

@@ -30,11 +30,15 @@
  */
 
 export { type Codec, devalueCodec, jsonCodec, type SessionContent } from "./codec.ts";
-export type { SessionCookieOptions } from "./cookie.ts";
+export type { CookieToSet, CookieToSetOptions, SessionCookieOptions } from "./cookie.ts";
+export type { CookieSource, HeadersLike } from "./cookie_header.ts";
+export type { LazySession } from "./lazy_session.ts";
 export type { SessionManagerOptions } from "./options.ts";
+export type { Header } from "./response_headers.ts";
 export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
 export type { Session, SessionStatus } from "./session.ts";
+export type { StoreSource } from "../store/resolve_store.ts";
 export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
 export type { Duration } from "../util/duration.ts";
 export { ConflictError } from "../store/conflict_error.ts";

@@ -1,4 +1,3 @@
-import { STORE } from "../store/arguments.ts";
 import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule } from "../util/check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
@@ -6,6 +5,7 @@ import { MemoryStore } from "../store/memory_store.ts";
 import { type Duration, LIFETIME, toMilliseconds, warnIfShort } from "../util/duration.ts";
 import { optional, readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
+import { resolveStore, STORE_SOURCE, type StoreSource } from "../store/resolve_store.ts";
 import type { FullSessionStore, SessionStore } from "../store/store.ts";
 
 /** How a {@linkcode SessionManager} is set up. */
@@ -15,8 +15,11 @@ export interface SessionManagerOptions {
    * `find`, `commit` and `delete` are enough. If a store has no `replace` and `touch`, the last of several
    * processes that write one session at the same time wins, and a session may come back that another process
    * has just destroyed.
+   *
+   * It may be a promise, such as `SequelizeStore.open(sequelize)`: calls then wait for it. If it rejects, each
+   * of them rejects with its error.
    */
-  readonly store?: (SessionStore & Partial<FullSessionStore>) | undefined;
+  readonly store?: StoreSource | undefined;
   /**
    * How long a session lasts from its beginning, or from its last `renewToken` on, in milliseconds, up to
    * 100 years. A number below 1000 is refused, because it is most likely meant in seconds; a test writes
@@ -75,8 +78,10 @@ const CODEC: Rule<Codec> = {
   hasType: (value): value is Codec => hasMethods(value, ["encode", "decode"]),
 };
 
+const ACTION = "create the session manager";
+
 const MANAGER_OPTIONS = {
-  store: optional(STORE),
+  store: optional(STORE_SOURCE),
   lifetime: withDefault(LIFETIME, 24 * 3_600_000),
   idleTimeout: optional(LIFETIME),
   cookie: withDefault(OPTIONS, {}),
@@ -92,13 +97,13 @@ const MANAGER_OPTIONS = {
  * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
  */
 export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
-  const values = readOptions("create the session manager", options, MANAGER_OPTIONS);
+  const values = readOptions(ACTION, options, MANAGER_OPTIONS);
   const { store = new MemoryStore(), lifetime, idleTimeout, cookie } = values;
   warnIfShort("lifetime", lifetime);
   warnIfShort("idleTimeout", idleTimeout);
   return {
     ...values,
-    store,
+    store: resolveStore(ACTION, store),
     lifetime: toMilliseconds(lifetime),
     idleTimeout: idleTimeout && toMilliseconds(idleTimeout),
     cookie: new SessionCookie(cookie),

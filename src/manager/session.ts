@@ -9,9 +9,11 @@ export type SessionStatus = "unmodified" | "modified" | "destroyed";
  * The values that `get` and `pop` return belong to this request: a change inside such a value is saved only
  * if the value is `put` again.
  *
- * @template Values The type of each value by its key.
+ * @template Values The type of each value by its key. A plain `Session` stands for any session, as in the
+ *   parameter of a function that does not care about the values.
  */
-export interface Session<Values extends object = Record<string, unknown>> {
+// deno-lint-ignore no-explicit-any -- so that every session, whatever its values, is a `Session`
+export interface Session<Values extends object = Record<string, any>> {
   /**
    * Returns the value of a key.
    *

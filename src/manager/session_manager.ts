@@ -1,17 +1,21 @@
-import { check, FUNCTION, hasMethods, isObject, type Rule } from "../util/check.ts";
+import { check, FLAG, FUNCTION, type Rule } from "../util/check.ts";
 import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
+import { type CookieToSet, stringifyCookie } from "./cookie.ts";
+import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
+import { type LazySession, OnDemand } from "./lazy_session.ts";
 import { toConditional } from "../store/conditional_store.ts";
 import {
   checkManagerOptions,
   type ManagerSettings,
   type SessionManagerOptions,
 } from "./options.ts";
+import { readOptions, withDefault } from "../util/options.ts";
 import { report } from "../util/report.ts";
-import { addHeaders } from "./response_headers.ts";
+import { addHeaders, type Header, headersFor } from "./response_headers.ts";
 import type { Session } from "./session.ts";
 import { Committer } from "./committer.ts";
 import type { SessionContext, SessionOrigin } from "./session_state.ts";
-import { TrackedSession } from "./tracked_session.ts";
+import { rememberIn, TrackedSession } from "./tracked_session.ts";
 import type { CallOptions } from "../store/store.ts";
 import { hashToken, isGenerated } from "../store/token.ts";
 
@@ -21,24 +25,9 @@ const RESPONSE: Rule<Response> = {
   hasType: (value): value is Response => (value as Response | undefined)?.headers !== undefined,
 };
 
-/**
- * Throws if a handler is called with something else than a `Request`, as happens behind node:http.
- *
- * @throws {TypeError} If it is.
- */
-function checkRequest(request: unknown): asserts request is Request {
-  // By its shape: a framework may bring a class of its own.
-  if (typeof (request as Partial<Request> | undefined)?.headers?.get === "function") return;
-  const isNode = hasMethods(request, ["setEncoding"]) && isObject((request as Request).headers);
-  const received = isNode
-    ? "an IncomingMessage of node:http; make a Request of it first, as @hono/node-server does"
-    : request === null
-    ? "null"
-    : typeof request;
-  throw new TypeError(
-    `Cannot load the session: 'request' must be a Request: received ${received}`,
-  );
-}
+const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
+
+const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
 
 /**
  * Throws if a response cannot be sent, before the session is saved for its sake.
@@ -82,7 +71,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #context: SessionContext;
   readonly #sessions = new WeakSet<object>();
   /** The sessions of the requests that are being handled. */
-  readonly #running = new WeakMap<Request, TrackedSession<Values>>();
+  readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
+  /** The sessions of clients that have brought no cookie, and so have none to clear. */
+  readonly #cookieless = new WeakSet<object>();
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
@@ -134,7 +125,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * is called. If this manager wraps a handler twice, the inner call gets the session that the outer one has
    * for the same `Request`, and the outer one saves it.
    *
-   * @param handler Gets the request, its session, and whatever else the server gives.
+   * With `lazy`, the handler gets a {@linkcode LazySession}, which is loaded once it is first awaited. A
+   * request that does not await it costs no query, and its response does not get `Vary: Cookie`. Await it
+   * before the handler returns: what comes later is not saved.
+   *
+   * @param handler Called with the request, its session, and whatever else the server passes.
+   * @param options `lazy`: whether the session is loaded only once it is awaited; by default `false`.
    * @throws {TypeError} If the handler is no function; and from the wrapped one, before anything is saved, if
    *   it is called with something else than a `Request`, or if the handler returns no `Response` or one whose
    *   body was read or is locked.
@@ -155,36 +151,166 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * );
    * await handler(new Request("http://localhost/"));
    * ```
+   *
+   * @example A session that only some pages need
+   * ```ts
+   * import { SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * const sessions = new SessionManager<{ userId: number }>();
+   *
+   * const handler = sessions.loadAndSave(async (request, lazySession) => {
+   *   if (new URL(request.url).pathname !== "/account") return new Response("For everybody");
+   *   const session = await lazySession;
+   *   return new Response(`User ${session.get("userId")}`);
+   * }, { lazy: true });
+   * await handler(new Request("http://localhost/"));
+   * ```
    */
-  loadAndSave<Rest extends unknown[] = []>(
+  loadAndSave<Rest extends unknown[] = [], Req extends Request = Request>(
     handler: (
-      request: Request,
+      request: Req,
+      session: LazySession<Values>,
+      ...rest: Rest
+    ) => Response | Promise<Response>,
+    options: { readonly lazy: true },
+  ): (request: Req, ...rest: Rest) => Promise<Response>;
+  /** Wraps a handler, which gets its session loaded: see above. */
+  loadAndSave<Rest extends unknown[] = [], Req extends Request = Request>(
+    handler: (
+      request: Req,
       session: Session<Values>,
       ...rest: Rest
     ) => Response | Promise<Response>,
-  ): (request: Request, ...rest: Rest) => Promise<Response> {
+    options?: { readonly lazy?: false | undefined },
+  ): (request: Req, ...rest: Rest) => Promise<Response>;
+  loadAndSave<Rest extends unknown[], Req extends Request>(
+    handler: (
+      request: Req,
+      // deno-lint-ignore no-explicit-any -- the one or the other session
+      session: any,
+      ...rest: Rest
+    ) => Response | Promise<Response>,
+    options: { readonly lazy?: boolean | undefined } = {},
+  ): (request: Req, ...rest: Rest) => Promise<Response> {
     check("wrap the handler", "handler", handler, FUNCTION);
+    const { lazy } = readOptions("wrap the handler", options, WRAP_OPTIONS);
     return async (request, ...rest) => {
       checkRequest(request);
       const outer = this.#running.get(request);
-      let session: TrackedSession<Values>;
-      try {
-        session = outer ?? await this.#load(this.#settings.cookie.read(request), request);
-      } catch (error) {
-        return await this.#fail(error, request);
+      const onDemand = outer ?? this.#onDemand(request, {});
+      let session: Session<Values> | LazySession<Values> = onDemand;
+      if (!lazy) {
+        try {
+          session = await onDemand;
+        } catch (error) {
+          return await this.toErrorResponse(error, { request });
+        }
       }
-      if (outer === undefined) this.#running.set(request, session);
+      if (outer === undefined) this.#running.set(request, onDemand);
       let response: Response;
       try {
         response = await handler(request, session, ...rest);
+      } catch (error) {
+        if (outer !== undefined || !onDemand.hasFailedWith(error)) throw error;
+        return await this.toErrorResponse(error, { request });
       } finally {
         if (outer === undefined) this.#running.delete(request);
       }
       checkResponse(response);
       // The call around this one, for the same request, saves the session.
       if (outer !== undefined && this.#running.get(request) === outer) return response;
-      return await this.#answer(request, session, response);
+      return await this.#answer(request, onDemand, response);
     };
+  }
+
+  /**
+   * Loads the session of a request, by its cookie. With {@linkcode commitHeaders}, this is what `loadAndSave`
+   * is made of: an adapter for a framework calls this one before the handler, and that one after it.
+   *
+   * @param source A `Request`, its `Headers`, the text of the `Cookie` header, or whatever else has
+   *   `headers.get`. Without a cookie, or with one that belongs to no session, the session is a new one.
+   * @throws {TypeError} If it is something else.
+   * @throws What the store says when it fails.
+   *
+   * @example A middleware of Koa's kind
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * interface Context {
+   *   get(header: string): string;
+   *   state: { session?: Session };
+   *   append(header: string, value: string): void;
+   * }
+   * const sessions = new SessionManager();
+   *
+   * async function middleware(context: Context, next: () => Promise<void>): Promise<void> {
+   *   const session = context.state.session = await sessions.loadRequest(context.get("cookie"));
+   *   await next();
+   *   for (const [name, value] of await sessions.commitHeaders(session)) context.append(name, value);
+   * }
+   * await middleware({ get: () => "", state: {}, append: () => {} }, () => Promise.resolve());
+   * ```
+   */
+  async loadRequest(source: CookieSource, options: CallOptions = {}): Promise<Session<Values>> {
+    return await this.#onDemand(source, options);
+  }
+
+  /**
+   * Returns the session of a request as one that is loaded once it is first awaited: see
+   * {@linkcode LazySession}. {@linkcode commitHeaders} takes it as well.
+   *
+   * @param source As with {@linkcode loadRequest}.
+   * @throws {TypeError} If it is something else.
+   */
+  loadLazily(source: CookieSource, options: CallOptions = {}): LazySession<Values> {
+    return this.#onDemand(source, options);
+  }
+
+  /**
+   * Commits a session as {@linkcode commit} does, and returns the headers that the response then needs.
+   *
+   * @returns Names and values to be appended to what the response already has: `Vary`; and, if the cookie
+   *   changes, `Set-Cookie` and `Cache-Control`. None for a lazy session that nobody has awaited.
+   * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
+   * @throws What the store says when it fails. Send {@linkcode toErrorResponse} then: a part of the session,
+   *   such as a new token, may have been committed.
+   */
+  async commitHeaders(
+    session: Session<Values> | LazySession<Values>,
+    options: CallOptions = {},
+  ): Promise<Header[]> {
+    if (session instanceof OnDemand) {
+      if (!session.used) return [];
+      const state = await session.then((state) => state, () => undefined);
+      // Whoever has awaited the session got the error, and has answered the request anyway.
+      return state === undefined ? headersFor(undefined) : await this.commitHeaders(state, options);
+    }
+    await this.commit(session as Session<Values>, options);
+    return this.#headersOf(session as Session<Values>);
+  }
+
+  /**
+   * Returns the response to a request whose session could not be loaded or committed: calls `onError`, and
+   * returns the `Response` that it gives, or else 500. `loadAndSave` calls it by itself.
+   *
+   * @param about `request`: for `onError`. `session`: the one that could not be committed; if a part of it
+   *   was, such as a new token, the response has its cookie.
+   * @throws What `onError` throws.
+   */
+  async toErrorResponse(
+    error: unknown,
+    { request, session }: {
+      readonly request?: Request | undefined;
+      readonly session?: Session<Values> | LazySession<Values> | undefined;
+    } = {},
+  ): Promise<Response> {
+    const response = await this.#settings.onError(error, request) ??
+      new Response("Internal Server Error\n", { status: 500 });
+    const state = session instanceof OnDemand ? session.state : session as Session<Values>;
+    return addHeaders(
+      response,
+      state === undefined ? headersFor(undefined) : this.#headersOf(state),
+    );
   }
 
   /**
@@ -276,39 +402,107 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *   must not be cached, and every response that depends on a session has to say `Vary: Cookie`.
    * @throws {TypeError} Where the session is not one of this manager's.
    *
-   * @example A middleware of Koa's kind
+   * @example A response of one's own
    * ```ts
-   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   * import { SessionManager } from "@scs/sequelize-store/manager";
    *
-   * interface Context {
-   *   cookie: string | undefined;
-   *   session?: Session;
-   *   append(header: string, value: string): void;
-   * }
-   * const sessions = new SessionManager();
-   *
-   * async function middleware(context: Context, next: () => Promise<void>): Promise<void> {
-   *   const session = context.session = await sessions.load(context.cookie);
-   *   await next();
-   *   await sessions.commit(session);
-   *   const cookie = sessions.toSetCookie(session);
-   *   if (cookie !== undefined) context.append("set-cookie", cookie);
-   *   context.append("vary", "Cookie");
-   * }
-   * await middleware({ cookie: undefined, append: () => {} }, () => Promise.resolve());
+   * const sessions = new SessionManager<{ userId: number }>();
+   * const session = await sessions.load(undefined);
+   * session.put("userId", 7);
+   * await sessions.commit(session);
+   * const headers = new Headers({ vary: "Cookie" });
+   * const cookie = sessions.toSetCookie(session);
+   * if (cookie !== undefined) headers.append("set-cookie", cookie);
    * ```
    */
   toSetCookie(session: Session<Values>): string | undefined {
-    const change = this.#own("write the cookie", session).cookie;
+    const cookie = this.toCookie(session);
+    return cookie && stringifyCookie(cookie);
+  }
+
+  /**
+   * Returns the cookie that a session needs once it is committed, for frameworks with a cookie jar of their
+   * own, such as Next.js and SvelteKit. {@linkcode toSetCookie} returns it as a header.
+   *
+   * @param options `always`: whether the cookie is also returned if the client's is right as it is; by default
+   *   `false`. It is `undefined` even then if there is no session and the cookie must stay.
+   * @returns Name, value and options; or `undefined` if the client's cookie is right as it is. `maxAge` is in
+   *   seconds, as in the cookie itself; `response.cookie()` of Express wants milliseconds.
+   * @throws {TypeError} If the session is not one of this manager's.
+   *
+   * @example A server action of Next.js
+   * ```ts
+   * import { SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * const sessions = new SessionManager<{ userId: number }>();
+   *
+   * // What `await cookies()` and `await headers()` of "next/headers" give.
+   * interface Jar {
+   *   set(name: string, value: string, options: object): void;
+   * }
+   *
+   * async function signIn(cookies: Jar, headers: Headers): Promise<void> {
+   *   const session = await sessions.loadRequest(headers);
+   *   session.put("userId", 7);
+   *   await sessions.commit(session);
+   *   const cookie = sessions.toCookie(session);
+   *   if (cookie) cookies.set(cookie.name, cookie.value, cookie.options);
+   * }
+   * await signIn({ set: () => {} }, new Headers());
+   * ```
+   */
+  toCookie(
+    session: Session<Values>,
+    options: { readonly always?: boolean | undefined } = {},
+  ): CookieToSet | undefined {
+    const action = "write the cookie";
+    const { always } = readOptions(action, options, COOKIE_OPTIONS);
+    const state = this.#own(action, session);
+    return this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+  }
+
+  #toCookie(session: TrackedSession<Values>): CookieToSet | undefined {
+    const { cookie: change } = session;
     const { cookie } = this.#settings;
-    if (change?.kind === "clear") return cookie.clear();
+    if (change?.kind === "clear") {
+      return this.#cookieless.has(session) ? undefined : cookie.toForget();
+    }
     // Of a session that was met by iterate(), only the client knows the token.
     if (change?.token === undefined) return undefined;
-    if (change.expiry.getTime() <= Date.now()) return cookie.clear();
+    if (change.expiry.getTime() <= Date.now()) return cookie.toForget();
     const persist = change.remember ?? cookie.persist;
     // The expiry is all that has changed, and the browser has not been told the old one.
     if (change.kind === "touch" && !persist) return undefined;
-    return cookie.write(change.token, change.expiry, persist);
+    return cookie.toKeep(change.token, change.expiry, persist);
+  }
+
+  /** The cookie that the client has, or has not. */
+  #toSameCookie(
+    { cookie: change, record, token }: TrackedSession<Values>,
+  ): CookieToSet | undefined {
+    const { cookie } = this.#settings;
+    if (change?.kind === "clear") return cookie.toForget();
+    if (record === undefined || token === undefined) return undefined;
+    const remember = rememberIn(this.#context.decode(record.data));
+    return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
+  }
+
+  #headersOf(session: Session<Values>): Header[] {
+    const setCookie = this.toSetCookie(session);
+    // From now on the client has a cookie, which a later commit may have to clear.
+    if (setCookie !== undefined) this.#cookieless.delete(session);
+    return headersFor(setCookie);
+  }
+
+  #onDemand(source: CookieSource, options: CallOptions): OnDemand<Values, TrackedSession<Values>> {
+    const { cookie } = this.#settings;
+    const header = cookieHeaderOf(source);
+    const request = isRequest(source) ? source : undefined;
+    return new OnDemand(async () => {
+      const session = await this.#load(cookie.read(header), request, options);
+      if (!cookie.isIn(header)) this.#cookieless.add(session);
+      return session;
+    });
   }
 
   /** The session of the first token that has one, or else a new one. */
@@ -333,35 +527,22 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /** Saves a session, and adds its cookie to a response. */
   async #answer(
     request: Request,
-    session: TrackedSession<Values>,
+    session: LazySession<Values>,
     response: Response,
   ): Promise<Response> {
-    // Who has sent no cookie has none to clear.
-    const setCookie = (): string | undefined =>
-      session.cookie?.kind === "clear" && !this.#settings.cookie.isIn(request)
-        ? undefined
-        : this.toSetCookie(session);
+    let headers: Header[];
     try {
-      await this.commit(session);
+      headers = await this.commitHeaders(session);
     } catch (error) {
       response.body?.cancel().catch(() => {});
-      // Some of it may have been committed before, a new token for one.
-      return await this.#fail(error, request, setCookie());
+      return await this.toErrorResponse(error, { request, session });
     }
-    return addHeaders(response, setCookie());
+    return headers.length === 0 ? response : addHeaders(response, headers);
   }
 
   /** A session of this manager's: another's must not get into this one's store. */
   #own(action: string, session: Session<Values>): TrackedSession<Values> {
     check(action, "session", session, this.#ownSession);
     return session as TrackedSession<Values>;
-  }
-
-  async #fail(error: unknown, request: Request, setCookie?: string): Promise<Response> {
-    const response = await this.#settings.onError(error, request);
-    return addHeaders(
-      response ?? new Response("Internal Server Error\n", { status: 500 }),
-      setCookie,
-    );
   }
 }

@@ -286,6 +286,7 @@ function statusOf({ kind }: SessionState): SessionStatus {
   }
 }
 
-function rememberIn({ values }: SessionContent): boolean | undefined {
+/** Returns what `rememberMe` was called with, if it was. */
+export function rememberIn({ values }: SessionContent): boolean | undefined {
   return values.get(REMEMBER_ME) as boolean | undefined;
 }

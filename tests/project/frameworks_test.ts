@@ -1,10 +1,28 @@
-// The manager around other frameworks, as docs/sessions.md shows.
+// The manager around other frameworks, as docs/sessions.md and docs/frameworks.md show.
 
 import assert from "node:assert/strict";
 import process from "node:process";
+import { getRequestListener } from "@hono/node-server";
+import { H3, toResponse } from "h3";
+import { toNodeHandler } from "h3/node";
 import { Hono } from "hono";
-import { MemoryStore, type Session, SessionManager } from "../../src/manager/mod.ts";
+import { createServer } from "node:http";
+import {
+  type LazySession,
+  MemoryStore,
+  type Session,
+  SessionManager,
+} from "../../src/manager/mod.ts";
+import {
+  type Page,
+  type Site,
+  testAdapter,
+  type Values as Counts,
+} from "../support/adapter_suite.ts";
+import { listen } from "../support/node_server.ts";
 import { Visitor } from "../support/visitor.ts";
+
+type AnySession = Session<Counts> | LazySession<Counts>;
 
 interface Values {
   count: number;
@@ -105,3 +123,57 @@ Deno.test({
     await server.shutdown();
   },
 });
+
+testAdapter("loadAndSave() on Deno.serve", (site) => {
+  const server = Deno.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    onListen: () => {},
+    onError: () => new Response("the server's error page", { status: 500 }),
+  }, handlerOf(site));
+  return Promise.resolve({ port: server.addr.port, close: () => server.shutdown() });
+}, { ignore: !isDeno && "Deno.serve is Deno's" });
+
+testAdapter(
+  "loadAndSave() on @hono/node-server",
+  (site) =>
+    listen(createServer(getRequestListener(handlerOf(site), {
+      overrideGlobalObjects: false,
+      errorHandler: () => new Response("the server's error page", { status: 500 }),
+    }))),
+);
+
+testAdapter("loadAndSave() in h3", (site) => {
+  const app = new H3({ silent: true });
+  app.use(async (event, next) => {
+    const { sessions, lazy } = site;
+    const answer = async (session: AnySession): Promise<Response> => {
+      event.context.session = session;
+      return await toResponse(await next(), event);
+    };
+    const handler = lazy
+      ? sessions.loadAndSave(async (_, session) => await answer(session), { lazy })
+      : sessions.loadAndSave(async (_, session) => await answer(session));
+    return await handler(event.req);
+  });
+  app.all("/**", async (event) => {
+    const session = event.context.session as unknown as AnySession;
+    return toWebResponse(await site.respond(event.url.pathname, session));
+  });
+  return listen(createServer(toNodeHandler(app)));
+});
+
+/** Either kind of handler. */
+function handlerOf({ sessions, lazy, respond }: Site): (request: Request) => Promise<Response> {
+  const answer = async (request: Request, session: AnySession): Promise<Response> =>
+    toWebResponse(await respond(new URL(request.url).pathname, session));
+  // Else the server would call it with arguments of its own.
+  const handler = lazy ? sessions.loadAndSave(answer, { lazy }) : sessions.loadAndSave(answer);
+  return (request) => handler(request);
+}
+
+function toWebResponse({ status, headers, body }: Page): Response {
+  if (body.length < 2) return new Response(body[0], { status, headers: [...headers] });
+  const chunks = body.map((chunk) => new TextEncoder().encode(chunk));
+  return new Response(ReadableStream.from(chunks), { status, headers: [...headers] });
+}

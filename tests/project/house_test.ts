@@ -16,6 +16,9 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   sequelize: ["util", "batching", "store"],
   manager: ["util", "store"],
   express: ["util", "store"],
+  hono: ["util", "manager"],
+  node: ["util", "manager"],
+  react_router: ["util", "manager"],
 };
 
 /** The files below src/ that each file below src/ imports. */

@@ -1,0 +1,25 @@
+import { Elysia } from "elysia";
+import { port, sessions } from "./sessions.ts";
+
+// If a handler throws, `onAfterHandle` is not called, and nothing is saved.
+const app = new Elysia()
+  .derive(async ({ request }) => ({ session: await sessions.loadRequest(request) }))
+  .onAfterHandle(async ({ session, cookie, set }) => {
+    await sessions.commit(session);
+    // Elysia's own jar, because it puts the cookies that it holds over `set.headers`.
+    const { name, value, options } = sessions.toCookie(session) ?? {};
+    if (name !== undefined) cookie[name]?.set({ value, ...options });
+    set.headers.vary = "Cookie";
+  })
+  .get("/", ({ session }) => {
+    const views = (session.get("views") ?? 0) + 1;
+    session.put("views", views);
+    return `View ${views}\n`;
+  })
+  .post("/sign-out", ({ session, set }) => {
+    session.destroy();
+    set.status = 302;
+    set.headers.location = "/";
+  });
+
+Deno.serve({ port }, (request) => app.handle(request)); // or app.listen(port) on Bun

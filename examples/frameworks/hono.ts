@@ -1,0 +1,18 @@
+import { honoSessions } from "@scs/sequelize-store/hono";
+import { Hono } from "hono";
+import { port, sessions } from "./sessions.ts";
+
+const app = new Hono()
+  .use(honoSessions(sessions))
+  .get("/", (c) => {
+    const { session } = c.var;
+    const views = (session.get("views") ?? 0) + 1;
+    session.put("views", views);
+    return c.text(`View ${views}\n`);
+  })
+  .post("/sign-out", (c) => {
+    c.var.session.destroy();
+    return c.redirect("/");
+  });
+
+Deno.serve({ port }, app.fetch); // or serve({ fetch: app.fetch, port }) of @hono/node-server

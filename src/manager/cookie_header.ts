@@ -1,0 +1,54 @@
+import { hasMethods, isObject, isString } from "../util/check.ts";
+
+/** Headers as far as a session needs them: `Headers`, or a class of a framework's own. */
+export interface HeadersLike {
+  /** Returns a header's value; `null` or `undefined` if there is none. */
+  get(name: string): string | null | undefined;
+}
+
+/**
+ * What brings a session's cookie: a `Request`, its `Headers`, or the text of the `Cookie` header, such as
+ * `request.headers.cookie` of node:http; `null` and `undefined` if there is none.
+ */
+export type CookieSource =
+  | string
+  | HeadersLike
+  | { readonly headers: HeadersLike }
+  | null
+  | undefined;
+
+/**
+ * Returns the text of the `Cookie` header.
+ *
+ * @throws {TypeError} If the source is of another kind.
+ */
+export function cookieHeaderOf(source: CookieSource): string | undefined {
+  if (source == null || isString(source)) return source ?? undefined;
+  if (isRequest(source)) return source.headers.get("cookie") ?? undefined;
+  if (hasMethods(source, ["get"])) return (source as HeadersLike).get("cookie") ?? undefined;
+  throw refuse("'source' must be a Request, Headers or the text of a Cookie header", source);
+}
+
+/**
+ * Throws if a handler is called with something else than a `Request`, as happens behind node:http.
+ *
+ * @throws {TypeError} If it is.
+ */
+export function checkRequest(request: unknown): asserts request is Request {
+  if (!isRequest(request)) throw refuse("'request' must be a Request", request);
+}
+
+/** By its shape: a framework may bring a class of its own. */
+export function isRequest(value: unknown): value is Request {
+  return hasMethods((value as Partial<Request> | null | undefined)?.headers, ["get"]);
+}
+
+function refuse(rule: string, value: unknown): TypeError {
+  const isNode = hasMethods(value, ["setEncoding"]) && isObject((value as Request).headers);
+  const received = isNode
+    ? "an IncomingMessage of node:http; make a Request of it first, as @hono/node-server does"
+    : value === null
+    ? "null"
+    : typeof value;
+  return new TypeError(`Cannot load the session: ${rule}: received ${received}`);
+}

@@ -1,0 +1,188 @@
+import { type CookieToSet, stringifyCookie } from "../manager/cookie.ts";
+import { MANAGER } from "../manager/manager_rule.ts";
+import type { Session, SessionManager } from "../manager/mod.ts";
+import { check, type Rule } from "../util/check.ts";
+
+/** What a session holds: its values, and those that are shown once. */
+export type FlashSessionData<Data, FlashData> = Partial<
+  & Data
+  & { [Key in keyof FlashData as `__flash_${Key & string}__`]: FlashData[Key] }
+>;
+
+/** The `Session` of React Router. */
+export interface RouterSession<Data, FlashData = Data> {
+  /** The session's token; empty if the session is new. */
+  readonly id: string;
+  /** A copy of all values. */
+  readonly data: FlashSessionData<Data, FlashData>;
+  /** Whether there is a value of this name. */
+  has(name: (keyof Data | keyof FlashData) & string): boolean;
+  /** Returns a value; one that was put by `flash` is removed. */
+  get<Key extends (keyof Data | keyof FlashData) & string>(
+    name: Key,
+  ):
+    | (Key extends keyof Data ? Data[Key] : undefined)
+    | (Key extends keyof FlashData ? FlashData[Key] : undefined)
+    | undefined;
+  /** Sets a value. */
+  set<Key extends keyof Data & string>(name: Key, value: Data[Key]): void;
+  /** Sets a value that the next `get` removes. */
+  flash<Key extends keyof FlashData & string>(name: Key, value: FlashData[Key]): void;
+  /** Removes a value. */
+  unset(name: keyof Data & string): void;
+}
+
+/** A session that can get a new token; React Router's own cannot. */
+export interface RenewableRouterSession<Data, FlashData = Data>
+  extends RouterSession<Data, FlashData> {
+  /** Gives the session a new token: see {@linkcode Session.renewToken}. Call it on signing in. */
+  renewToken(): void;
+}
+
+/** Attributes of one cookie, in place of the manager's. */
+export interface RouterCookieOptions {
+  /** In seconds; the session itself then ends at that time as well. */
+  readonly maxAge?: number | undefined;
+  /** The session itself then ends at that time as well. */
+  readonly expires?: Date | undefined;
+  /** See {@linkcode SessionCookieOptions.domain}. */
+  readonly domain?: string | undefined;
+  /** See {@linkcode SessionCookieOptions.path}. */
+  readonly path?: string | undefined;
+  /** See {@linkcode SessionCookieOptions.httpOnly}. */
+  readonly httpOnly?: boolean | undefined;
+  /** See {@linkcode SessionCookieOptions.secure}. */
+  readonly secure?: boolean | undefined;
+  /** See {@linkcode SessionCookieOptions.sameSite}; `true` is `"strict"`, `false` leaves it out. */
+  readonly sameSite?: boolean | "lax" | "strict" | "none" | undefined;
+  /** See {@linkcode SessionCookieOptions.partitioned}. */
+  readonly partitioned?: boolean | undefined;
+}
+
+/** The `SessionStorage` of React Router. */
+export interface RouterSessionStorage<Data, FlashData = Data> {
+  /** Finds the session of a `Cookie` header; without one, returns a new session. */
+  getSession: (
+    cookieHeader?: string | null,
+    options?: object,
+  ) => Promise<RenewableRouterSession<Data, FlashData>>;
+  /**
+   * Commits a session.
+   *
+   * @returns The `Set-Cookie` header's value; empty, which browsers ignore, if there is no session to keep and
+   *   the client's cookie must stay as it is.
+   */
+  commitSession: (
+    session: RouterSession<Data, FlashData>,
+    options?: RouterCookieOptions,
+  ) => Promise<string>;
+  /**
+   * Ends a session.
+   *
+   * @returns The `Set-Cookie` header's value that makes the browser forget the cookie.
+   */
+  destroySession: (
+    session: RouterSession<Data, FlashData>,
+    options?: RouterCookieOptions,
+  ) => Promise<string>;
+}
+
+type AnySession = Session;
+
+/**
+ * Makes a `SessionStorage` for React Router: use it where its guide says `createCookieSessionStorage`. A
+ * request writes its own changes only, so that parallel loaders and actions lose nothing; and a session that
+ * was destroyed does not come back.
+ *
+ * The cookie's name and attributes are those of the manager. A response that depends on a session should have
+ * `Vary: Cookie`, which is yours to set.
+ *
+ * @throws {TypeError} If the manager is something else.
+ *
+ * @template Values The values of a session by their names.
+ * @template Flash The values that `flash` takes.
+ */
+export function createSessionStorage<Values extends object, Flash extends object = Values>(
+  manager: SessionManager<Values>,
+): RouterSessionStorage<Values, Flash> {
+  check("create the session storage", "manager", manager, MANAGER);
+  const untyped = manager as unknown as SessionManager;
+  const sessions = new WeakMap<object, AnySession>();
+  const own: Rule<object> = {
+    text: "one that getSession has returned",
+    hasType: (value): value is object => sessions.has(Object(value)),
+  };
+
+  async function getSession(
+    cookieHeader?: string | null,
+  ): Promise<RenewableRouterSession<Values, Flash>> {
+    const loaded = await untyped.loadRequest(cookieHeader);
+    const session = toRouterSession(loaded);
+    sessions.set(session, loaded);
+    return session as unknown as RenewableRouterSession<Values, Flash>;
+  }
+
+  async function commit(
+    action: string,
+    session: object,
+    options: RouterCookieOptions,
+    change: (loaded: AnySession) => void,
+  ): Promise<string> {
+    check(action, "session", session, own);
+    const loaded = sessions.get(session)!;
+    change(loaded);
+    await untyped.commit(loaded);
+    const cookie = untyped.toCookie(loaded, { always: true });
+    return cookie === undefined ? "" : stringifyCookie(withOptions(cookie, options));
+  }
+
+  return {
+    getSession,
+    commitSession: async (session, options = {}) =>
+      await commit("commit the session", session, options, (loaded) => {
+        const deadline = deadlineOf(options);
+        if (deadline !== undefined) loaded.deadline = deadline;
+      }),
+    destroySession: async (session, options = {}) => {
+      const { maxAge: _, expires: __, ...attributes } = options;
+      return await commit("destroy the session", session, attributes, (loaded) => {
+        loaded.destroy();
+      });
+    },
+  };
+}
+
+function toRouterSession(session: AnySession): RenewableRouterSession<Record<string, unknown>> {
+  return {
+    get id(): string {
+      return session.token ?? "";
+    },
+    get data(): Record<string, unknown> {
+      return Object.fromEntries(session.keys().map((key) => [key, session.get(key)]));
+    },
+    has: (name) => session.has(name) || session.has(flashName(name)),
+    get: (name) => session.has(name) ? session.get(name) : session.pop(flashName(name)),
+    set: (name, value) => session.put(name, value),
+    flash: (name, value) => session.put(flashName(name), value),
+    unset: (name) => session.remove(name),
+    renewToken: () => session.renewToken(),
+  };
+}
+
+/** The name that React Router gives to it. */
+function flashName(name: string): string {
+  return `__flash_${name}__`;
+}
+
+function deadlineOf({ maxAge, expires }: RouterCookieOptions): Date | undefined {
+  return maxAge === undefined ? expires : new Date(Date.now() + maxAge * 1000);
+}
+
+function withOptions(cookie: CookieToSet, options: RouterCookieOptions): CookieToSet {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const expires = cookie.value === "" ? undefined : deadlineOf(options);
+  return {
+    ...cookie,
+    options: { ...cookie.options, ...Object.fromEntries(given), ...(expires && { expires }) },
+  };
+}

@@ -1,0 +1,61 @@
+import { abortable } from "../util/abortable.ts";
+import { check, FUNCTION, isPromise, type Rule } from "../util/check.ts";
+import { STORE } from "./arguments.ts";
+import { type ConditionalStore, toConditional } from "./conditional_store.ts";
+import type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./store.ts";
+
+type Store = SessionStore & Partial<FullSessionStore>;
+
+/** A store, or a promise of one, such as `SequelizeStore.open(sequelize)` without its `await`. */
+export type StoreSource =
+  | (SessionStore & Partial<FullSessionStore>)
+  | PromiseLike<SessionStore & Partial<FullSessionStore>>;
+
+/** A store, or a promise of anything: what it resolves to is checked then. */
+export const STORE_SOURCE: Rule<StoreSource> = {
+  text: STORE.text,
+  hasType: (value): value is StoreSource => STORE.hasType(value) || isPromise(value),
+};
+
+/**
+ * Returns a store at once. Of a promise, that is one whose calls wait for the promise; if it rejects, or
+ * resolves to something else than a store, each call rejects with that error.
+ *
+ * @param action Completes "Cannot ...".
+ * @throws {TypeError} If `source` is neither a store nor a promise.
+ */
+export function resolveStore(action: string, source: StoreSource): Store {
+  check(action, "store", source, STORE_SOURCE);
+  return STORE.hasType(source) ? source : waitingFor(toStore(action, source));
+}
+
+async function toStore(action: string, source: PromiseLike<unknown>): Promise<Store> {
+  const store = await source;
+  check(action, "store", store, STORE);
+  return store;
+}
+
+function waitingFor(opening: Promise<Store>): ConditionalStore & Store {
+  const conditional = opening.then(toConditional);
+  // Each call gets the error. A process that has made none yet must not end because of it.
+  conditional.catch(() => {});
+  const ready = (options: CallOptions | undefined): Promise<ConditionalStore> =>
+    abortable(conditional, options?.signal);
+  return {
+    find: async (token, options) => await (await ready(options)).find(token, options),
+    commit: async (token, data, expiry, options) =>
+      await (await ready(options)).commit(token, data, expiry, options),
+    delete: async (token, options) => await (await ready(options)).delete(token, options),
+    replace: async (token, current, next, expiry, options) =>
+      await (await ready(options)).replace(token, current, next, expiry, options),
+    touch: async (token, expiry, options) =>
+      await (await ready(options)).touch(token, expiry, options),
+    entries: async function* (options): AsyncGenerator<SessionRecord> {
+      const store = await abortable(opening, options?.signal);
+      check("walk the sessions", "store.entries", store.entries, FUNCTION);
+      yield* store.entries!(options);
+    },
+    deleteExpired: async (options) =>
+      await (await abortable(opening, options?.signal)).deleteExpired?.(options) ?? 0,
+  };
+}
