@@ -2,19 +2,21 @@ import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { DevalueError } from "devalue";
 import type { Codec, SessionContent } from "./codec.ts";
-import { EXPIRY } from "../store/arguments.ts";
-import { isString } from "../util/check.ts";
+import { DATA, EXPIRY } from "../store/arguments.ts";
+import { check, isString } from "../util/check.ts";
+import { errorName } from "../util/error_name.ts";
 import { findUnencodable } from "./unencodable.ts";
 
 /**
  * Encodes a session.
  *
  * @throws {TypeError} If the codec cannot encode a value; the message holds the path to the value. The cause
- *   is the codec's error without the value.
+ *   is the codec's error without the value. Also if the codec does not return bytes.
  */
 export function encodeWith(codec: Codec, content: SessionContent): Uint8Array {
+  let data: Uint8Array;
   try {
-    return codec.encode(content);
+    data = codec.encode(content);
   } catch (error) {
     const cause = withoutValue(error);
     const wrong = findUnencodable(content.values, (value) => encodeValue(codec, "key", value));
@@ -27,6 +29,8 @@ export function encodeWith(codec: Codec, content: SessionContent): Uint8Array {
       { cause },
     );
   }
+  check("commit the session", "codec.encode(session)", data, DATA);
+  return data;
 }
 
 /** Whether a codec encodes two values of a key alike. */
@@ -53,8 +57,8 @@ function withoutValue(error: unknown): Error {
   const message = isDevalue
     ? error.message
     : "The codec's message is left out: it may hold the value";
-  const name = error instanceof Error ? error.name : typeof error;
-  return Object.defineProperty(new Error(message), "name", { value: name, configurable: true });
+  const value = errorName(error);
+  return Object.defineProperty(new Error(message), "name", { value, configurable: true });
 }
 
 /**
@@ -69,7 +73,7 @@ export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
     if (isContent(content)) return content;
   } catch (error) {
     // Only the name, and no cause: a parser's message quotes what it failed on.
-    reason = error instanceof Error ? error.name : typeof error;
+    reason = errorName(error);
   }
   throw new Error(`Cannot decode the session's data: ${reason}`);
 }

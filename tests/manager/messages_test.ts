@@ -1,4 +1,4 @@
-// Attacks on what messages reveal.
+// What the messages of errors say, and that they hold no data.
 
 import assert from "node:assert/strict";
 import { type Codec, devalueCodec, MemoryStore, SessionManager } from "../../src/manager/mod.ts";
@@ -18,20 +18,20 @@ function textOf(error: Error): string {
 }
 
 // Immer's drafts are such proxies once they are finished.
-Deno.test("G1 the path to a revoked proxy is in the message", async () => {
+Deno.test("the path to a revoked proxy is in the message", async () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   assert.match((await errorOf({ draft: proxy })).message, /'user\.draft'/);
 });
 
-Deno.test("G2 what a proxy throws is not in the message", async () => {
+Deno.test("what a proxy throws is not in the message", async () => {
   const getPrototypeOf = (): never => {
     throw new Error("hunter2");
   };
   assert.doesNotMatch(textOf(await errorOf(new Proxy({}, { getPrototypeOf }))), /hunter2/);
 });
 
-Deno.test("G3 data that a codec gives as text is not in the message of a merge", async () => {
+Deno.test("data that a codec gives as text is not in the message of a merge", async () => {
   const store = new MemoryStore();
   const good = new SessionManager<Values>({ store });
   const [one, other] = [await good.load(undefined), await good.load(undefined)];
@@ -51,7 +51,7 @@ Deno.test("G3 data that a codec gives as text is not in the message of a merge",
   assert.doesNotMatch(textOf(error), /hunter2/);
 });
 
-Deno.test("G4 the name of a codec's error is not in the message if it is no class's name", async () => {
+Deno.test("the name of a codec's error is not in the message if it is no class's name", async () => {
   const encode = (): never => {
     throw Object.assign(new Error("wrong"), { name: "Bad value hunter2" });
   };
