@@ -1,4 +1,4 @@
-import { check, FLAG, FUNCTION, type Rule } from "../util/check.ts";
+import { check, FLAG, FUNCTION, hasMethods, isNumber, type Rule } from "../util/check.ts";
 import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
 import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
@@ -22,7 +22,10 @@ import { hashToken, isGenerated } from "../store/token.ts";
 const RESPONSE: Rule<Response> = {
   text: "a Response",
   // By its shape: a framework may bring a class of its own.
-  hasType: (value): value is Response => (value as Response | undefined)?.headers !== undefined,
+  hasType: (value): value is Response => {
+    const { headers, status } = Object(value);
+    return hasMethods(headers, ["append"]) && isNumber(status);
+  },
 };
 
 const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
@@ -32,10 +35,15 @@ const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
 /**
  * Throws if a response cannot be sent, before the session is saved for its sake.
  *
- * @throws {TypeError} If it is no `Response`, or if its body was used.
+ * @throws {TypeError} If it is no `Response`, if it is `Response.error()`, or if its body was used.
  */
 function checkResponse(response: unknown): asserts response is Response {
   check("answer the request", "response", response, RESPONSE);
+  if (response.status === 0) {
+    throw new TypeError(
+      "Cannot answer the request: 'response' must be one that can be sent: received Response.error()",
+    );
+  }
   if (!response.bodyUsed && !response.body?.locked) return;
   throw new TypeError(
     "Cannot answer the request: 'response' must have a body that nobody has begun to read: " +
@@ -132,8 +140,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * @param handler Called with the request, its session, and whatever else the server passes.
    * @param options `lazy`: whether the session is loaded only once it is awaited; by default `false`.
    * @throws {TypeError} If the handler is no function; and from the wrapped one, before anything is saved, if
-   *   it is called with something else than a `Request`, or if the handler returns no `Response` or one whose
-   *   body was read or is locked.
+   *   it is called with something else than a `Request`, or if the handler returns no `Response`,
+   *   `Response.error()`, or one whose body was read or is locked.
    *
    * @example Two sessions, with a cookie and a lifetime each
    * ```ts
