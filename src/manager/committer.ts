@@ -25,10 +25,12 @@ export interface CommitterSettings {
 type AnySession = Pick<
   TrackedSession<object>,
   | "record"
+  | "key"
   | "abandoned"
   | "deadline"
   | "open"
   | "takeChanges"
+  | "finished"
   | "restoreChanges"
   | "committed"
   | "touched"
@@ -77,6 +79,7 @@ export class Committer {
         session.restoreChanges(changes);
         throw error;
       }
+      session.finished(changes);
     }, options.signal);
   }
 
@@ -122,7 +125,7 @@ export class Committer {
   /** Returns `false` if the session is gone. */
   async #carryOut(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
     if (changes.destroyed) {
-      const key = session.record?.token;
+      const { key } = session;
       // What was done after `destroy` begins another session.
       if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options);
       session.deleted();
@@ -192,7 +195,7 @@ export class Committer {
   /** Called if others have ended the session meanwhile: what this request did to it is dropped. */
   #vanish(session: AnySession, key: string): false {
     // If the client has got a newer cookie, that one must stay.
-    session.vanished(this.#renewals.isSucceeded(key) ? undefined : { kind: "clear" });
+    session.vanished(key, this.#renewals.isSucceeded(key) ? undefined : { kind: "clear" });
     return false;
   }
 

@@ -154,7 +154,7 @@ class Model {
   /** What a record that was renewed held before. */
   readonly #before = new Map<string, HeldRecord>();
   /** What the merge of a commit has seen, while it is still to be ended. */
-  readonly #seen = new Map<Commit, { key: string; record: HeldRecord }>();
+  readonly #seen = new Map<Commit, { key: string; record: HeldRecord; own: Values }>();
 
   constructor(plans: readonly Plan[]) {
     for (const [request, { on }] of plans.entries()) {
@@ -173,7 +173,14 @@ class Model {
 
   #look(commit: Commit): boolean {
     const record = this.#records.get(commit.target);
-    if (record !== undefined) this.#seen.set(commit, { key: commit.target, record });
+    if (record !== undefined) {
+      const { request, operations } = commit;
+      const before = operations.slice(0, operations.findIndex(({ do: what }) => what === "merge"));
+      const last = before.findLastIndex((operation) => operation.do === "destroy");
+      const base = last < 0 ? this.#bases.get(request)! : {};
+      const own = apply(toChange(before.slice(last + 1), {}), base);
+      this.#seen.set(commit, { key: commit.target, record, own });
+    }
     return commit.look!.found === (record !== undefined);
   }
 
@@ -214,12 +221,16 @@ class Model {
     if (!isSame && overridden) {
       if (overridden.all) changed.clear();
       for (const key of overridden.keys) changed.delete(key);
+      // What the other session no longer has, this one holds as before the merge.
+      for (const [key, value] of changed) {
+        if (value === undefined) changed.set(key, seen.own[key]);
+      }
       const again = { cleared: false, values: changed, renews: false, overridden };
       const own = this.#rowOf.get(request);
       if (own === undefined) this.#insert(request, apply(again, {}));
       else if (!this.#update(request, manager, own, again)) return void this.#seen.delete(commit);
     }
-    this.#seen.set(commit, { key, record: this.#records.get(key)! });
+    this.#seen.set(commit, { ...seen, key, record: this.#records.get(key)! });
     if (!isEnd) return;
     this.#records.delete(key);
     const successor = `${manager} ${key}`;

@@ -1,4 +1,4 @@
-// Attacks on sessions that cannot be decoded.
+// Sessions that cannot be decoded.
 
 import assert from "node:assert/strict";
 import { MemoryStore, SessionManager } from "../../src/manager/mod.ts";
@@ -7,7 +7,7 @@ import { Visitor } from "../support/visitor.ts";
 
 type Values = Record<string, unknown>;
 
-Deno.test("E a session that cannot be decoded can be destroyed and begun anew", async () => {
+Deno.test("a session that cannot be decoded can be destroyed and begun anew", async () => {
   for (const first of ["put", "status", "rememberMe", "merge"] as const) {
     const inner = new MemoryStore();
     const sessions = new SessionManager<Values>({ store: inner, onError: () => {} });
@@ -30,7 +30,7 @@ Deno.test("E a session that cannot be decoded can be destroyed and begun anew", 
   }
 });
 
-Deno.test("E2 a visitor can sign out of a session that cannot be decoded", async () => {
+Deno.test("a visitor can sign out of a session that cannot be decoded", async () => {
   const inner = new MemoryStore();
   const sessions = new SessionManager<Values>({ store: inner, onError: () => {} });
   const session = await sessions.load(undefined);

@@ -1,4 +1,4 @@
-// Attacks on discard() and on what follows a commit whose reply was lost.
+// What discard() drops, beside commits and merges that are under way, and after commits that have failed.
 
 import assert from "node:assert/strict";
 import { MemoryStore, type Session, SessionManager } from "../../src/manager/mod.ts";
@@ -29,7 +29,7 @@ function failing(): {
   return { inner, store, hold, arm: (n, when) => void (left = n, at = when) };
 }
 
-// deno-lint-ignore explicit-function-return-type -- an attack
+// deno-lint-ignore explicit-function-return-type -- a bag of helpers
 async function scene(values: Values = { a: 0, b: 0 }) {
   const at = failing();
   const sessions = new SessionManager<Values>({ store: at.store, onError: () => {} });
@@ -47,7 +47,7 @@ async function scene(values: Values = { a: 0, b: 0 }) {
   return { ...at, sessions, make, session, valuesOf };
 }
 
-Deno.test("A1 a session that was read between discard() and the failure of the commit shows the stored values", async () => {
+Deno.test("a session that is read between discard() and the failure of a commit shows the stored values", async () => {
   const { sessions, session, arm } = await scene();
   session.put("a", 1);
   arm(1, "before");
@@ -58,7 +58,7 @@ Deno.test("A1 a session that was read between discard() and the failure of the c
   assert.deepEqual([session.status, session.get("a")], ["unmodified", 0]);
 });
 
-Deno.test("A2 a value is removed after a discarded removal has failed", async () => {
+Deno.test("a value can be removed after a discarded removal has failed", async () => {
   const { sessions, session, arm, valuesOf } = await scene();
   session.remove("a");
   arm(1, "before");
@@ -71,7 +71,7 @@ Deno.test("A2 a value is removed after a discarded removal has failed", async ()
   assert.deepEqual(await valuesOf(session.token), { b: 0 });
 });
 
-Deno.test("A3 a session is there after a discarded destroy() has failed", async () => {
+Deno.test("a session is there after a discarded destroy() has failed", async () => {
   const { sessions, session, arm } = await scene();
   session.destroy();
   arm(1, "before");
@@ -82,7 +82,7 @@ Deno.test("A3 a session is there after a discarded destroy() has failed", async 
   assert.deepEqual([session.status, session.keys()], ["unmodified", ["a", "b"]]);
 });
 
-Deno.test("B1 a value that a failed commit may have written is removed after discard()", async () => {
+Deno.test("a value that a failed commit may have written can be removed after discard()", async () => {
   for (const act of ["remove", "pop", "clear"] as const) {
     const { sessions, session, arm, valuesOf } = await scene({});
     session.put("n", 1);
@@ -100,7 +100,7 @@ Deno.test("B1 a value that a failed commit may have written is removed after dis
   }
 });
 
-Deno.test("C1 the loaded value is written after a failed commit, discard() and a commit of nothing", async () => {
+Deno.test("a commit of nothing does not forget that a failed one may have written a value", async () => {
   const { sessions, session, arm, valuesOf } = await scene();
   session.put("a", 1);
   arm(1, "after");
@@ -112,7 +112,7 @@ Deno.test("C1 the loaded value is written after a failed commit, discard() and a
   assert.deepEqual(await valuesOf(session.token), { a: 0, b: 0 });
 });
 
-Deno.test("C2 a commit of nothing does not lead to a second record of a new session", async () => {
+Deno.test("a commit of nothing does not forget that a failed one may have inserted a record", async () => {
   const { inner, sessions, arm } = await scene();
   const session = await sessions.load(undefined);
   session.put("n", 1);
@@ -126,7 +126,7 @@ Deno.test("C2 a commit of nothing does not lead to a second record of a new sess
 });
 
 for (const act of ["put", "clear", "destroy", "deadline"] as const) {
-  Deno.test(`D a discarded ${act} keeps nothing out of a merge that is still to be ended`, async () => {
+  Deno.test(`a discarded ${act} keeps nothing out of a merge of which the other session has not ended yet`, async () => {
     const { sessions, session, make, arm, valuesOf } = await scene();
     const cart = await make({ items: ["x"] });
     await session.merge(cart.token!);
@@ -146,7 +146,7 @@ for (const act of ["put", "clear", "destroy", "deadline"] as const) {
   });
 }
 
-Deno.test("P1 discard() also drops a merge that has not found the other session yet", async () => {
+Deno.test("discard() also drops a merge that has not found the other session yet", async () => {
   const inner = new MemoryStore();
   const { opened, open } = gate();
   let wait = false;
@@ -163,17 +163,17 @@ Deno.test("P1 discard() also drops a merge that has not found the other session 
   const merge = session.merge(cart.token!);
   session.discard();
   open();
-  await merge;
+  assert.equal(await merge, false);
   await sessions.commit(session);
   assert.equal((await sessions.load(cart.token)).has("items"), true);
 });
 
-Deno.test("P2 destroy() also drops a merge that has not found the other session yet", async () => {
+Deno.test("destroy() also drops a merge that has not found the other session yet", async () => {
   const { sessions, session, make } = await scene();
   const cart = await make({ items: ["x"] });
   const merge = session.merge(cart.token!);
   session.destroy();
-  await merge;
+  assert.equal(await merge, false);
   await sessions.commit(session);
   assert.equal(session.status, "destroyed");
 });
