@@ -25,7 +25,10 @@
 
 export type {
   CallOptions,
+  CommitOptions,
   FullSessionStore,
+  OwnedSessionStore,
+  ReplaceOptions,
   SessionRecord,
   SessionStore,
 } from "./src/store/store.ts";

@@ -16,8 +16,17 @@ const onError = (error: unknown): void => {
   errors++;
   console.log(String(error));
 };
-const store = await SequelizeStore.open(open(process.argv[2]!), { cleanupInterval: 1000, onError });
-const sessions = new SessionManager<Visitor>({ store, lifetime: LIFETIME_MS, onError });
+const store = await SequelizeStore.open(open(process.argv[2]!), {
+  owners: true,
+  cleanupInterval: 1000,
+  onError,
+});
+const sessions = new SessionManager<Visitor>({
+  store,
+  owner: ({ name }) => name,
+  lifetime: LIFETIME_MS,
+  onError,
+});
 const demo = createDemo(sessions);
 const end = sessions.loadAndSave((_, session) => {
   session.destroy();

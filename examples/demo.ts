@@ -53,7 +53,7 @@ function fail(action: string, error: unknown): never {
 
 async function openStore(database: string): Promise<SequelizeStore> {
   try {
-    return await SequelizeStore.open(await connect(database));
+    return await SequelizeStore.open(await connect(database), { owners: true });
   } catch (error) {
     fail(`open the database ${redact(database)}`, error);
   }
@@ -94,6 +94,7 @@ Stop it with Ctrl-C and start it again: the sessions are still there.
 const { database, port } = readOptions();
 const sessions = new SessionManager<Visitor>({
   store: await openStore(database),
+  owner: ({ name }) => name,
   idleTimeout: 3_600_000,
   // Only visitors who ask to be remembered get a persistent cookie.
   cookie: { persist: false },

@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import type { Session, SessionManager } from "@scs/sequelize-store/manager";
+import { describeBrowser } from "./demo_browser.ts";
 import { page, type SignedIn, type Visitor } from "./demo_page.ts";
 
 type Sessions = SessionManager<Visitor>;
@@ -30,10 +30,10 @@ export function createDemo(sessions: Sessions): (request: Request) => Promise<Re
         signIn(session, form, request.headers.get("user-agent") ?? "");
         break;
       case "/sign-out":
-        await signOut(sessions, session, (id) => id === form.get("id"));
+        await signOut(sessions, session, form.get("id") ?? "");
         break;
       case "/sign-out-others":
-        await signOut(sessions, session, (id) => id !== session.get("id"));
+        await signOutOthers(sessions, session);
         break;
       default:
         return new Response("Not Found\n", { status: 404 });
@@ -59,41 +59,40 @@ function signIn(session: Session<Visitor>, form: URLSearchParams, userAgent: str
   session.renewToken();
   session.rememberMe(form.has("remember"));
   session.put("name", name);
-  session.put("id", randomUUID());
-  session.put("browser", /Edg|Firefox|Chrome|Safari|curl/.exec(userAgent)?.[0] ?? "Some browser");
+  session.put("browser", describeBrowser(userAgent));
   session.put("signedInAt", new Date());
   session.put("flash", `Welcome, ${name}.`);
 }
 
-/** Destroys the sessions of this session's user whose `id` matches. */
-async function signOut(
-  sessions: Sessions,
-  session: Session<Visitor>,
-  matches: (id: string | undefined) => boolean,
-): Promise<void> {
-  const [name, id] = [session.get("name"), session.get("id")];
+/** Signs the session's user out of one browser, which may be this one. */
+async function signOut(sessions: Sessions, session: Session<Visitor>, id: string): Promise<void> {
+  const name = session.get("name");
   if (name === undefined) return;
-  for await (const other of sessions.iterate()) {
-    if (other.get("name") !== name || other.get("id") === id || !matches(other.get("id"))) continue;
-    other.destroy();
-    await sessions.commit(other);
+  if (id === session.id) {
+    session.destroy();
+    session.put("flash", "You have signed out.");
+  } else {
+    // Nobody can end another user's session: its id counts only together with the user's name.
+    const isEnded = await sessions.destroyById(name, id);
+    session.put("flash", isEnded ? "Signed out of 1 browser." : "That browser was signed out.");
   }
-  if (matches(id)) session.destroy();
-  session.put("flash", matches(id) ? "You have signed out." : "Signed out.");
 }
 
-/** Finds all sessions of a user. It reads the whole table: with many sessions, keep your own index of them. */
+/** Signs the session's user out of all other browsers. */
+async function signOutOthers(sessions: Sessions, session: Session<Visitor>): Promise<void> {
+  const name = session.get("name");
+  if (name === undefined) return;
+  const ended = await sessions.destroyOwned(name, { except: session });
+  session.put("flash", `Signed out of ${ended} other ${ended === 1 ? "browser" : "browsers"}.`);
+}
+
+/** Finds all sessions of a user, the oldest first: one query, which reads the user's rows alone. */
 async function signedInAs(sessions: Sessions, name: string | undefined): Promise<SignedIn[]> {
   const all: SignedIn[] = [];
   if (name === undefined) return all;
-  for await (const session of sessions.iterate()) {
-    if (session.get("name") !== name) continue;
-    const [id, browser, signedInAt] = [
-      session.get("id")!,
-      session.get("browser")!,
-      session.get("signedInAt")!,
-    ];
-    all.push({ id, browser, signedInAt });
+  for await (const session of sessions.ofOwner(name)) {
+    const [browser, signedInAt] = [session.get("browser")!, session.get("signedInAt")!];
+    all.push({ id: session.id, browser, signedInAt });
   }
   return all.sort((one, other) => one.signedInAt.getTime() - other.signedInAt.getTime());
 }

@@ -11,14 +11,14 @@ export interface Visitor {
   flash: string;
   /** The user's name; absent if the visitor is not signed in. */
   name: string;
-  /** Identifies the session on the page, because tokens are secret. */
-  id: string;
+  /** The browser and its system. */
   browser: string;
   signedInAt: Date;
 }
 
 /** A session of a user who is signed in. */
 export interface SignedIn {
+  /** The session's public name. */
   readonly id: string;
   readonly browser: string;
   readonly signedInAt: Date;
@@ -38,7 +38,7 @@ const STYLE = new Html(`
   button.quiet { background: none; color: inherit; border-color: var(--line); }
   .flash { border-color: var(--accent); background: #2f6f4f22; }
   #count { font-size: 2rem; font-variant-numeric: tabular-nums; margin-right: 1rem; }
-  ul { list-style: none; margin: 0 0 1rem; padding: 0; }
+  ol { list-style: none; margin: 0 0 1rem; padding: 0; }
   li { display: flex; justify-content: space-between; align-items: center; gap: 1rem;
     padding: .5rem 0; border-bottom: 1px solid var(--line); }
   small { opacity: .7; }
@@ -57,36 +57,58 @@ const SIGN_IN = html`
   </section>
 `;
 
-function utc(date: Date): string {
-  return `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+function utc(date: Date, precision: "minutes" | "seconds" = "minutes"): string {
+  const length = precision === "minutes" ? 16 : 19;
+  return `${date.toISOString().slice(0, length).replace("T", " ")} UTC`;
 }
 
-/** A button that signs out of the session with this `id`; without one, of all other sessions. */
-function signOut(label: string, action: string, id = ""): Html {
+const UNITS: readonly (readonly [string, number])[] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+
+/** Returns how long ago a moment was, in whole units. */
+function ago(date: Date): string {
+  const ms = Date.now() - date.getTime();
+  const [unit, length] = UNITS.find(([, length]) => ms >= length) ?? [];
+  if (length === undefined) return "just now";
+  const count = Math.floor(ms / length);
+  return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+}
+
+/**
+ * A button that signs out of the session with this `id`; without one, of all other sessions.
+ *
+ * @param name What a screen reader calls the button, which is told apart from the others by nothing else.
+ */
+function signOut(label: string, name: string, action: string, id = ""): Html {
   return html`
     <form method="post" action="${action}">
       <input type="hidden" name="id" value="${id}">
-      <button class="quiet">${label}</button>
+      <button class="quiet" aria-label="${name}">${label}</button>
     </form>
   `;
 }
 
-function sessionItem({ id, browser, signedInAt }: SignedIn, own: string | undefined): Html {
+function sessionItem({ id, browser, signedInAt }: SignedIn, number: number, own: string): Html {
   const label = id === own ? `${browser}, this browser` : browser;
+  const when = `signed in ${utc(signedInAt, "seconds")}, ${ago(signedInAt)}`;
   return html`
     <li>
-      <span>${label}<br><small>signed in ${utc(signedInAt)}</small></span>
-      ${signOut("Sign out", "/sign-out", id)}
+      <span>${label}<br><small>${when}</small></span>
+      ${signOut("Sign out", `Sign out of ${number}: ${label}, ${when}`, "/sign-out", id)}
     </li>
   `;
 }
 
-function sessionList(name: string, own: string | undefined, all: readonly SignedIn[]): Html {
+function sessionList(name: string, own: string, all: readonly SignedIn[]): Html {
   return html`
     <section>
       <h2>Where ${name} is signed in</h2>
-      <ul>${all.map((one) => sessionItem(one, own))}</ul>
-      ${all.length > 1 && signOut("Sign out all others", "/sign-out-others")}
+      <ol>${all.map((one, i) => sessionItem(one, i + 1, own))}</ol>
+      ${all.length > 1 &&
+        signOut("Sign out all others", "Sign out of all other browsers", "/sign-out-others")}
     </section>
   `;
 }
@@ -119,7 +141,7 @@ export function page(session: Session<Visitor>, all: readonly SignedIn[]): Html 
           <button>Count</button>
         </form>
       </section>
-      ${name === undefined ? SIGN_IN : sessionList(name, session.get("id"), all)}
+      ${name === undefined ? SIGN_IN : sessionList(name, session.id, all)}
       <p><small>${end}</small></p>
     </html>
   `;

@@ -45,13 +45,15 @@ export class Batcher<Operation, Result> {
    * Sends an operation at once, or as soon as a lane is free.
    *
    * @param signal Rejects the call when it aborts; an operation that still waits is then never sent.
+   * @param onSettled Called once the operation is no longer waiting or in flight: after an abort, only then.
    * @returns The operation's result.
    * @throws {QueueFullError} If it cannot be sent at once and `queueLimit` calls are already waiting.
    */
-  add(operation: Operation, signal?: AbortSignal): Promise<Result> {
+  add(operation: Operation, signal?: AbortSignal, onSettled?: () => void): Promise<Result> {
     const { queueLimit } = this.#options;
     const isSurplus = this.#queue.size >= queueLimit;
     if (isSurplus && this.#freeLanes(performance.now()) <= 0) {
+      onSettled?.();
       return Promise.reject(new QueueFullError(queueLimit));
     }
     let call!: QueuedCall<Operation, Result>;
@@ -66,6 +68,7 @@ export class Batcher<Operation, Result> {
         next: undefined,
       };
     });
+    if (onSettled) promise.then(onSettled, onSettled);
     this.#queue.push(call);
     // Whether it has to wait depends on the batches that the next dispatch forms.
     if (isSurplus) this.#surplus.push(call);
@@ -73,7 +76,7 @@ export class Batcher<Operation, Result> {
     if (signal === undefined) return promise;
     return abortable(promise, signal, () => {
       call.isAborted = true;
-      this.#queue.remove(call);
+      if (this.#queue.remove(call)) call.reject(signal.reason);
     });
   }
 

@@ -55,7 +55,10 @@ async function deliverOneByOne<Operation, Result>(
   for (const [i, { calls }] of entries.entries()) {
     // The last call that was not aborted meanwhile; its operation supersedes those before it.
     const last = calls.findLast(({ isAborted }) => !isAborted);
-    if (last === undefined) continue;
+    if (last === undefined) {
+      calls.forEach((call) => call.reject(undefined));
+      continue;
+    }
     try {
       const [result] = await send([last.operation]);
       calls.forEach((call) => call.resolve(result!));

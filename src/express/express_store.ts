@@ -1,14 +1,16 @@
 import { EventEmitter } from "node:events";
 import { type Callback, settle } from "./callback.ts";
 import { resolveStore, type StoreSource } from "../store/resolve_store.ts";
-import { check, FUNCTION, isString, type Rule } from "../util/check.ts";
+import { check, FUNCTION, isFunction, isString, type Rule } from "../util/check.ts";
 import { toConditional } from "../store/conditional_store.ts";
 import { type Generate, MiddlewareClasses, type SessionRequest } from "./middleware_classes.ts";
 import { checkExpressOptions, type ExpressSettings, type ExpressStoreOptions } from "./options.ts";
 import { type SavableSession, type StoredSession, toSession } from "./session_data.ts";
 import { SessionWriter } from "./session_writer.ts";
+import { optional, readOptions } from "../util/options.ts";
 import { retry } from "../util/retry.ts";
-import type { FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
+import { type Owner, toOwner } from "../store/owner.ts";
+import type { OwnedSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
 import { hashToken } from "../store/token.ts";
 
 const SID: Rule<string> = {
@@ -16,6 +18,8 @@ const SID: Rule<string> = {
   hasType: isString,
   inRange: isSid,
 };
+
+const DESTROY_OPTIONS = { except: optional(SID) };
 
 /** How many sessions `clear` deletes at a time: few enough to leave room for the calls of visitors. */
 const CLEARED_AT_ONCE = 100;
@@ -59,7 +63,7 @@ const CLEARED_AT_ONCE = 100;
  * ```
  */
 export class ExpressStore extends EventEmitter {
-  readonly #store: SessionStore & Partial<FullSessionStore>;
+  readonly #store: SessionStore & Partial<OwnedSessionStore>;
   readonly #settings: ExpressSettings;
   readonly #writer: SessionWriter;
   #classes: MiddlewareClasses | undefined;
@@ -78,8 +82,8 @@ export class ExpressStore extends EventEmitter {
     options: ExpressStoreOptions = {},
   ) {
     super();
-    this.#store = resolveStore("create the Express store", store);
     this.#settings = checkExpressOptions(options);
+    this.#store = resolveStore("create the Express store", store, this.#settings.hasOwners);
     this.#writer = new SessionWriter(toConditional(this.#store), this.#settings);
   }
 
@@ -179,6 +183,56 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
+   * Reads the active sessions of one owner into memory, for instance to list the devices that a user is signed
+   * in on. They have no id: keep a name of your own in each, if they have to be told apart.
+   *
+   * @param owner What the option `owner` returns for these sessions.
+   * @param callback Called with an error, or with `null` and the sessions.
+   * @returns The sessions, in no particular order; empty if none is active.
+   * @throws {TypeError} If the store was made without `owner`, or the owner has the wrong type.
+   * @throws {RangeError} If the owner is out of range.
+   * @throws The store's error, or an error if the data of a session has another format.
+   */
+  // deno-lint-ignore no-explicit-any -- the middleware's type, which the application extends
+  ofOwner(owner: Owner, callback?: Callback<any[]>): Promise<StoredSession[]> {
+    return settle(this.#ofOwner(owner), callback);
+  }
+
+  /**
+   * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is in
+   * flight does not bring one of them back. Only those that are begun afterwards are active; a session that is
+   * being regenerated at this moment counts as one.
+   *
+   * @param owner What the option `owner` returns for these sessions.
+   * @param options `except`: the id of a session to keep, such as `req.sessionID`. Can be left out.
+   * @param callback Called with an error, or with `null` and the number.
+   * @returns How many active sessions ended.
+   * @throws {TypeError} If the store was made without `owner`, or an argument has the wrong type.
+   * @throws {RangeError} If an argument is out of range.
+   * @throws The store's error.
+   *
+   * @example After a change of the password
+   * ```ts
+   * import { ExpressStore } from "@scs/sequelize-store/express";
+   * import { MemoryStore } from "@scs/sequelize-store/manager";
+   *
+   * const store = new ExpressStore(new MemoryStore(), { owner: (session) => session.userId });
+   * await store.set("one", { cookie: { originalMaxAge: null, expires: null }, userId: 7 });
+   * await store.set("two", { cookie: { originalMaxAge: null, expires: null }, userId: 7 });
+   * console.log(await store.destroyOwned(7, { except: "one" })); // 1
+   * ```
+   */
+  destroyOwned(
+    owner: Owner,
+    options?: { readonly except?: string | undefined } | Callback<number>,
+    callback?: Callback<number>,
+  ): Promise<number> {
+    return isFunction(options)
+      ? settle(this.#destroyOwned(owner), options as Callback<number>)
+      : settle(this.#destroyOwned(owner, options), callback);
+  }
+
+  /**
    * Destroys a request's session and puts a new one into the request. `req.session.regenerate()` calls this.
    *
    * @param callback Called with an error, or with `undefined` or `null`.
@@ -258,6 +312,37 @@ export class ExpressStore extends EventEmitter {
       sessions.push(toSession(record, this.#settings.serializer));
     }
     return sessions;
+  }
+
+  async #ofOwner(owner: Owner): Promise<StoredSession[]> {
+    const sessions: StoredSession[] = [];
+    const { store, name } = this.#ownersOf("find the sessions", owner);
+    for await (const record of store.entriesOf(name)) {
+      sessions.push(toSession(record, this.#settings.serializer));
+    }
+    return sessions;
+  }
+
+  async #destroyOwned(owner: Owner, options: object = {}): Promise<number> {
+    const action = "end the sessions";
+    const { store, name } = this.#ownersOf(action, owner);
+    const { except } = readOptions(action, options, DESTROY_OPTIONS);
+    return await store.deleteOwned(name, {
+      except: except === undefined ? [] : [this.#toKey(except)],
+    });
+  }
+
+  #ownersOf(
+    action: string,
+    owner: unknown,
+  ): {
+    readonly store: Pick<OwnedSessionStore, "entriesOf" | "deleteOwned">;
+    readonly name: string;
+  } {
+    if (!this.#settings.hasOwners) {
+      throw new TypeError(`Cannot ${action}: the store's option 'owner' must be set`);
+    }
+    return { store: this.#store as OwnedSessionStore, name: toOwner(action, "owner", owner) };
   }
 
   async #length(): Promise<number> {

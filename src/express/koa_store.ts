@@ -102,8 +102,8 @@ export class KoaStore {
     store: StoreSource,
     options: ExpressStoreOptions = {},
   ) {
-    const resolved = resolveStore("create the Koa store", store);
     const settings = checkExpressOptions(options, "create the Koa store");
+    const resolved = resolveStore("create the Koa store", store, settings.hasOwners);
     const writer = new SessionWriter(toConditional(resolved), settings);
     const toKey = (key: string): string => settings.hashToken ? hashToken(key) : key;
     // The writer knows a session by its cookie, and koa-session keeps only the context.

@@ -29,5 +29,14 @@ export type { SessionRequest } from "./middleware_classes.ts";
 export { ConflictError } from "../store/conflict_error.ts";
 export type { SavableCookie, SavableSession, StoredCookie, StoredSession } from "./session_data.ts";
 export type { StoreSource } from "../store/resolve_store.ts";
-export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
+export type {
+  CallOptions,
+  CommitOptions,
+  FullSessionStore,
+  OwnedSessionStore,
+  ReplaceOptions,
+  SessionRecord,
+  SessionStore,
+} from "../store/store.ts";
+export type { Owner } from "../store/owner.ts";
 export type { Duration } from "../util/duration.ts";

@@ -1,4 +1,4 @@
-import { FLAG, hasMethods, type Rule } from "../util/check.ts";
+import { FLAG, FUNCTION, hasMethods, type Rule } from "../util/check.ts";
 import {
   type Duration,
   INTERVAL,
@@ -6,7 +6,8 @@ import {
   toMilliseconds,
   warnIfShort,
 } from "../util/duration.ts";
-import { readOptions, withDefault } from "../util/options.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
+import { type Owner, toOwner } from "../store/owner.ts";
 
 /** Turns sessions into text and back; `JSON` is one. */
 export interface Serializer {
@@ -49,6 +50,16 @@ export interface ExpressStoreOptions {
    */
   readonly touchInterval?: Duration | undefined;
   /**
+   * Returns whom a session belongs to, such as its user's id: `(session) => session.passport?.user`; `undefined`
+   * or `null`: nobody. It is called with the session's values at each save, must change nothing, and must return
+   * the same for the same values. The store then finds the sessions of one owner: see `ofOwner` and
+   * `destroyOwned`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with `owners: true`.
+   *
+   * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
+   */
+  // deno-lint-ignore no-explicit-any -- the application's own values
+  readonly owner?: ((session: Record<string, any>) => Owner | null | undefined) | undefined;
+  /**
    * The format of the sessions' data.
    *
    * @default {JSON}
@@ -62,6 +73,10 @@ export interface ExpressSettings {
   readonly hashToken: boolean;
   readonly touchInterval: number;
   readonly serializer: Serializer;
+  /** Whether the store is to know whom each session belongs to. */
+  readonly hasOwners: boolean;
+  /** Returns whom a session belongs to; `null`: nobody; `undefined`: the store does not keep that. */
+  ownerOf(session: object): string | null | undefined;
 }
 
 const SERIALIZER: Rule<Serializer> = {
@@ -73,6 +88,7 @@ const EXPRESS_OPTIONS = {
   lifetime: withDefault(LIFETIME, 24 * 3_600_000),
   hashToken: withDefault(FLAG, true),
   touchInterval: withDefault(INTERVAL, 60_000),
+  owner: optional<NonNullable<ExpressStoreOptions["owner"]>>(FUNCTION),
   serializer: withDefault<Serializer>(SERIALIZER, JSON),
 };
 
@@ -87,10 +103,16 @@ export function checkExpressOptions(
   action = "create the Express store",
 ): ExpressSettings {
   const values = readOptions(action, options, EXPRESS_OPTIONS);
-  const { lifetime, touchInterval } = values;
+  const { lifetime, touchInterval, owner, ...rest } = values;
   warnIfShort("lifetime", lifetime);
   return {
-    ...values,
+    ...rest,
+    hasOwners: owner !== undefined,
+    ownerOf: (session) => {
+      if (owner === undefined) return undefined;
+      const name = owner(session);
+      return name == null ? null : toOwner("set the session", "owner(session)", name);
+    },
     lifetime: toMilliseconds(lifetime),
     touchInterval: toMilliseconds(touchInterval),
   };

@@ -5,6 +5,7 @@ import { check, isFunction, isNumber, isString, OPTIONS, type Rule } from "../ut
 import { errorName } from "../util/error_name.ts";
 import type { ExpressSettings, Serializer } from "./options.ts";
 import type { SteadyMaxAge } from "./steady_max_age.ts";
+import type { NextRecord } from "../store/optimistic_writer.ts";
 import type { SessionRecord } from "../store/store.ts";
 
 /** The attributes of a session's cookie. */
@@ -48,8 +49,8 @@ export type SavableSession = StoredSession | {
   readonly [key: string]: unknown;
 };
 
-/** A session's data and expiry, as its record has them. */
-export type Content = Pick<SessionRecord, "data" | "expiry">;
+/** A session's data, expiry and owner, as its record gets them. */
+export type Content = Omit<NextRecord, "token">;
 
 const COOKIE: Rule<unknown> = {
   text: "an object",
@@ -80,7 +81,7 @@ const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 export function toContent(
   action: string,
   session: SavableSession,
-  { serializer, lifetime }: Pick<ExpressSettings, "serializer" | "lifetime">,
+  { serializer, lifetime, ownerOf }: Pick<ExpressSettings, "serializer" | "lifetime" | "ownerOf">,
   maxAge?: SteadyMaxAge,
 ): Content {
   check(action, "session.cookie", session.cookie, COOKIE);
@@ -100,7 +101,7 @@ export function toContent(
   const text = serializer.stringify({ cookie, ...Object.fromEntries(values) });
   check(action, "serializer.stringify(session)", text, { text: "a string", hasType: isString });
   const expiry = new Date(Math.max(MIN_TIME, Math.min(time, MAX_TIME)));
-  return { data: new TextEncoder().encode(text), expiry };
+  return { data: new TextEncoder().encode(text), expiry, owner: ownerOf(session) };
 }
 
 /**
@@ -108,7 +109,10 @@ export function toContent(
  *
  * @throws {Error} If the data has another format; the message holds none of it.
  */
-export function toSession({ data, expiry }: Content, serializer: Serializer): StoredSession {
+export function toSession(
+  { data, expiry }: Pick<SessionRecord, "data" | "expiry">,
+  serializer: Serializer,
+): StoredSession {
   const { cookie, ...values } = parseSession(data, serializer);
   const expires = cookie.expires === null ? null : new Date(expiry);
   return { cookie: { ...cookie, expires }, ...values };

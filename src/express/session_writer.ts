@@ -6,12 +6,13 @@ import type { ExpressSettings } from "./options.ts";
 import { RecordTracker, type TrackedRecord } from "./record_tracker.ts";
 import {
   type Content,
+  parseSession,
   type SavableSession,
   type StoredSession,
   toContent,
   toSession,
 } from "./session_data.ts";
-import { OptimisticWriter } from "../store/optimistic_writer.ts";
+import { type NextRecord, OptimisticWriter } from "../store/optimistic_writer.ts";
 import { SteadyMaxAge } from "./steady_max_age.ts";
 import type { SessionRecord } from "../store/store.ts";
 import { KeyedQueue } from "../util/keyed_queue.ts";
@@ -71,7 +72,7 @@ export class SessionWriter {
     await this.#writer.delete(key, {});
   }
 
-  #insert(record: SessionRecord): Promise<void> {
+  #insert(record: NextRecord): Promise<SessionRecord> {
     return this.#inTurn(record.token, () => this.#writer.insert(record, {}));
   }
 
@@ -119,17 +120,22 @@ export class SessionWriter {
     content: Content,
   ): Promise<SessionRecord | undefined> {
     if (stored === undefined) {
-      const inserted = { token: key, ...content };
-      await this.#insert(inserted);
-      return inserted;
+      return await this.#insert({ token: key, ...content });
     }
     const isTouch = bases.every((base) => isSame(base, content.data));
-    const make = (current: SessionRecord): SessionRecord | undefined => {
+    const make = (current: SessionRecord): NextRecord | undefined => {
       const { data, hasOthersCookie } = this.#merge(bases, content.data, current.data);
+      const owner = data === content.data
+        ? content.owner
+        : this.#settings.ownerOf(parseSession(data, this.#settings.serializer));
+      // The store may not know it yet: the session may be older than the option.
+      const isMoved = owner !== undefined && owner !== (current.owner ?? null);
       // The request that has changed the cookie has chosen how long the session lasts.
       const expiry = hasOthersCookie ? current.expiry : content.expiry;
-      if (isTouch) return this.#isDue(current.expiry, expiry) ? { ...current, expiry } : undefined;
-      return { token: key, data, expiry };
+      if (!isTouch) return { token: key, data, expiry, owner };
+      return isMoved || this.#isDue(current.expiry, expiry)
+        ? { ...current, expiry, owner }
+        : undefined;
     };
     return await this.#writer.change(stored, make, {});
   }

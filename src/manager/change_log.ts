@@ -1,4 +1,6 @@
+import type { About } from "./about.ts";
 import type { SessionContent } from "./codec.ts";
+import type { Content } from "./encoding.ts";
 import type { SessionRecord } from "../store/store.ts";
 
 /** Stands in the log for a value that was removed. */
@@ -9,6 +11,7 @@ export type IsSame = (key: string, one: unknown, other: unknown) => boolean;
 
 /** What a session holds, as a copy that can be changed. */
 export interface MutableContent {
+  about: About;
   deadline: Date;
   readonly values: Map<string, unknown>;
 }
@@ -42,6 +45,10 @@ export class ChangeLog {
   #deadline: Date | undefined;
   /** The new token that the session has to get, if any. */
   token: string | undefined;
+  /** When the session got the new token, in milliseconds since 1970. */
+  #renewedAt = 0;
+  /** Whom the session was written to belong to, if it did not belong to that one before. */
+  newOwner: string | undefined;
   /** The token under which a record was inserted; or may have been, if the store's reply was lost. */
   firstToken: string | undefined;
   /** The keys of records that are useless: they are to be deleted once the session is written. */
@@ -81,6 +88,12 @@ export class ChangeLog {
     for (const { overridden } of this.merged) overridden.deadline = true;
   }
 
+  /** @param now In milliseconds since 1970. */
+  renew(token: string, now: number): void {
+    this.token = token;
+    this.#renewedAt = now;
+  }
+
   put(key: string, value: unknown): void {
     this.#values.set(key, value);
     for (const { overridden } of this.merged) overridden.keys.add(key);
@@ -101,7 +114,7 @@ export class ChangeLog {
     this.clear();
     this.#cleared = false;
     this.destroyed = true;
-    this.#deadline = this.token = undefined;
+    this.#deadline = this.token = this.newOwner = undefined;
     for (const other of this.merged) other.dropped = true;
   }
 
@@ -159,13 +172,18 @@ export class ChangeLog {
   }
 
   /** What a session that held `base` holds after the changes; a copy, which shares the values. */
-  applyTo(base: SessionContent): MutableContent {
+  applyTo(base: Content): MutableContent {
     const values = new Map(this.#cleared || this.destroyed ? [] : base.values);
     for (const [key, value] of this.#values) {
       if (value === REMOVED) values.delete(key);
       else values.set(key, value);
     }
-    return { deadline: this.#deadline ?? base.deadline, values };
+    const renewed = this.token === undefined ? {} : { renewedAt: this.#renewedAt };
+    return {
+      about: { ...base.about, ...renewed },
+      deadline: this.#deadline ?? base.deadline,
+      values,
+    };
   }
 
   /** These changes without those that leave a session that holds `base` as it is. */
@@ -205,6 +223,7 @@ export class ChangeLog {
     // With these two, the next commit overwrites what may have been written.
     rest.firstToken = this.firstToken;
     rest.uncertain = this.uncertain;
+    rest.newOwner = this.newOwner;
     for (const key of this.obsolete) rest.obsolete.add(key);
     rest.merged = this.merged.flatMap(({ acknowledged }) =>
       acknowledged === undefined ? [] : [{ ...copyOf(acknowledged), acknowledged }]
@@ -219,7 +238,11 @@ export class ChangeLog {
     if (later.#cleared) both.clear();
     for (const [key, value] of later.#values) both.put(key, value);
     if (later.#deadline !== undefined) both.deadline = later.#deadline;
-    both.token = later.token ?? both.token;
+    if (later.token !== undefined) {
+      both.token = later.token;
+      both.#renewedAt = later.#renewedAt;
+    }
+    both.newOwner = later.newOwner ?? both.newOwner;
     both.firstToken = later.firstToken ?? both.firstToken;
     const mergedBefore = new Map(both.merged.map((other) => [other.record.token, other]));
     const mergedLater = later.merged.map((other): Merged => {
@@ -240,6 +263,8 @@ export class ChangeLog {
     copy.#values = new Map(this.#values);
     copy.#deadline = this.#deadline;
     copy.token = this.token;
+    copy.#renewedAt = this.#renewedAt;
+    copy.newOwner = this.newOwner;
     copy.firstToken = this.firstToken;
     copy.merged = this.merged.map(copyOf);
     copy.uncertain = this.uncertain;

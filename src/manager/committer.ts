@@ -1,11 +1,11 @@
 import { Buffer } from "node:buffer";
 import type { ChangeLog, IsSame, Merged } from "./change_log.ts";
-import type { SessionContent } from "./codec.ts";
-import { isActive } from "./encoding.ts";
+import { type Content, isActive } from "./encoding.ts";
+import type { Owners } from "./owners.ts";
 import { Renewals } from "./renewals.ts";
 import type { TrackedSession } from "./tracked_session.ts";
 import type { ConditionalStore } from "../store/conditional_store.ts";
-import { OptimisticWriter } from "../store/optimistic_writer.ts";
+import { type NextRecord, OptimisticWriter } from "../store/optimistic_writer.ts";
 import type { CallOptions, SessionRecord } from "../store/store.ts";
 import { generateToken } from "../store/token.ts";
 import { KeyedQueue } from "../util/keyed_queue.ts";
@@ -16,9 +16,11 @@ export interface CommitterSettings {
   readonly idleTimeout: number | undefined;
   /** Returns the key in the store of a client's token. */
   toKey(token: string): string;
-  encode(content: SessionContent): Uint8Array;
-  decode(data: Uint8Array): SessionContent;
+  encode(content: Content): Uint8Array;
+  decode(record: SessionRecord): Content;
   readonly isSame: IsSame;
+  /** Whom each session belongs to, if the manager keeps that. */
+  readonly owners: Owners | undefined;
 }
 
 /** What does not depend on the type of a session's values. */
@@ -27,6 +29,7 @@ type AnySession = Pick<
   | "record"
   | "key"
   | "abandoned"
+  | "about"
   | "deadline"
   | "open"
   | "takeChanges"
@@ -34,6 +37,7 @@ type AnySession = Pick<
   | "restoreChanges"
   | "committed"
   | "touched"
+  | "moved"
   | "deleted"
   | "vanished"
 >;
@@ -57,6 +61,11 @@ export class Committer {
     this.#settings = settings;
   }
 
+  /** Ends a session, and what it has become under another token. */
+  async destroy(key: string, options: CallOptions): Promise<void> {
+    await this.#renewals.destroy(key, false, options);
+  }
+
   /**
    * Commits a session: writes what was changed, deletes what was destroyed, or moves the expiry.
    *
@@ -72,6 +81,7 @@ export class Committer {
         if (session.abandoned && endsAbandoned) changes.obsolete.add(session.abandoned);
         for (const key of changes.obsolete) await this.#writer.delete(key, options);
         for (const other of changes.merged) await this.#end(other, session, changes, options);
+        if (changes.newOwner !== undefined) await this.#limit(session, changes.newOwner, options);
       };
       try {
         await this.#inMergeOrder(keysOf(session, changes), carryOut, options);
@@ -112,14 +122,41 @@ export class Committer {
   ): Promise<void> {
     const { decode, isSame } = this.#settings;
     if (!changes.merged.includes(other)) return;
-    await this.#renewals.end(other.record, async (current) => {
-      const [before, after] = [decode(other.record.data), decode(current.data)];
+    const isDone = await this.#renewals.end(other.record, async (current) => {
+      const [before, after] = [decode(other.record), decode(current)];
       if (current.token === session.record?.token || !isActive(after)) return false;
       changes.mergeAgain(other, current, { before, after, deadline: session.deadline, isSame });
       if (changes.takesOver) await this.#write(session, changes, options);
       return changes.merged.includes(other);
     }, options);
     changes.release(other);
+    const { record } = session;
+    // Others have ended it, perhaps because its owner is being signed out everywhere: this session must not be
+    // signed in with its values.
+    if (isDone || record === undefined || !this.#isOwnedThrough(other, record, changes)) return;
+    await this.#renewals.destroy(record.token, false, options);
+    this.#vanish(session, other.record.token);
+  }
+
+  /** Whether these changes have made a record somebody's, and only by the values of the session taken over. */
+  #isOwnedThrough(other: Merged, record: SessionRecord, { newOwner }: ChangeLog): boolean {
+    const { owners, decode } = this.#settings;
+    if (owners === undefined || newOwner === undefined || record.owner !== newOwner) return false;
+    const { keys, all } = other.overridden;
+    const values = new Map(decode(record).values);
+    for (const key of decode(other.record).values.keys()) {
+      if (!all && !keys.has(key)) values.delete(key);
+    }
+    return owners.ownerOf(values) !== newOwner;
+  }
+
+  /** Ends the oldest sessions of an owner if a commit has made them too many. */
+  async #limit(session: AnySession, owner: string, options: CallOptions): Promise<void> {
+    const surplus = await this.#settings.owners?.surplusOf(owner, options) ?? [];
+    for (const old of surplus) {
+      await this.#renewals.end(old, (current) => Promise.resolve(current.owner === owner), options);
+      if (old.token === session.record?.token) this.#vanish(session, old.token);
+    }
   }
 
   /** Returns `false` if the session is gone. */
@@ -133,18 +170,20 @@ export class Committer {
     const { record } = session;
     if (record === undefined) return await this.#insert(session, changes, options);
     if (!changes.empty) return await this.#update(session, record, changes, options);
-    return !this.#isDue(session, record) || await this.#touch(session, record, options);
+    if (!await this.#move(session, record, options)) return false;
+    const current = session.record ?? record;
+    return !this.#isDue(session, current) || await this.#touch(session, current, options);
   }
 
   async #insert(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
-    const content = changes.applyTo({ deadline: session.deadline, values: new Map() });
+    const { about, deadline } = session;
+    const content = this.#next(changes, { about, deadline, values: new Map() });
     // Empty sessions are not stored.
     if (content.values.size === 0) return true;
     // Kept in the log, so that another attempt after a lost reply inserts no second record.
     const token = changes.firstToken ??= changes.token ?? generateToken();
-    const record = this.#encode(this.#settings.toKey(token), content);
-    await this.#writer.insert(record, options);
-    session.committed(record, content, token);
+    const next = this.#encode(this.#settings.toKey(token), content);
+    session.committed(await this.#writer.insert(next, options), content, token);
     return true;
   }
 
@@ -157,9 +196,10 @@ export class Committer {
   ): Promise<boolean> {
     const { token, takesOver } = changes;
     const key = token === undefined ? seen.token : this.#settings.toKey(token);
-    let content!: SessionContent;
-    const make = ({ data }: SessionRecord): SessionRecord => {
-      content = changes.applyTo(this.#settings.decode(data));
+    let content!: Content;
+    const make = ({ data, expiry }: SessionRecord): NextRecord => {
+      // By the token that was seen, even if the session has got another one meanwhile: it has the same name.
+      content = this.#next(changes, this.#settings.decode({ token: seen.token, data, expiry }));
       const record = this.#encode(key, content);
       if (!takesOver || Buffer.compare(record.data, data) !== 0) return record;
       // Two sessions may take over each other. Each must see that the other one has, or both would end: so
@@ -183,6 +223,23 @@ export class Committer {
     throw renewed.failure;
   }
 
+  /**
+   * Tells the store whom a session belongs to if it has another answer, as for sessions that are older than the
+   * option. Returns `false` if the session is gone.
+   */
+  async #move(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {
+    const { owners } = this.#settings;
+    if (owners === undefined || !owners.isMisplaced(seen)) return true;
+    const record = await this.#writer.change(
+      seen,
+      (current) => owners.isMisplaced(current) ? owners.inPlace(current) : undefined,
+      options,
+    );
+    if (record === undefined) return this.#vanish(session, seen.token);
+    session.moved(record);
+    return true;
+  }
+
   async #touch(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {
     const record = await this.#writer.touch(seen, (current) => {
       return this.#isDue(session, current) ? this.#toExpiry(session.deadline) : undefined;
@@ -195,7 +252,7 @@ export class Committer {
   /** Called if others have ended the session meanwhile: what this request did to it is dropped. */
   #vanish(session: AnySession, key: string): false {
     // If the client has got a newer cookie, that one must stay.
-    session.vanished(key, this.#renewals.isSucceeded(key) ? undefined : { kind: "clear" });
+    session.vanished(this.#renewals.isSucceeded(key) ? undefined : { kind: "clear" });
     return false;
   }
 
@@ -215,9 +272,24 @@ export class Committer {
     return new Date(Math.min(deadline.getTime(), Date.now() + idleTimeout));
   }
 
-  #encode(key: string, content: SessionContent): SessionRecord {
-    const data = this.#settings.encode(content);
-    return { token: key, data, expiry: this.#toExpiry(content.deadline) };
+  /** What a session that held `base` holds after the changes. */
+  #next(changes: ChangeLog, base: Content): Content {
+    const content = changes.applyTo(base);
+    const { owners } = this.#settings;
+    const owner = owners?.ownerOf(content.values);
+    if (owner == null || owner === owners?.ownerOf(base.values)) return content;
+    changes.newOwner = owner;
+    return { ...content, about: { ...content.about, ownedAt: owners!.now() } };
+  }
+
+  #encode(key: string, content: Content): NextRecord {
+    const { encode, owners } = this.#settings;
+    return {
+      token: key,
+      data: encode(content),
+      expiry: this.#toExpiry(content.deadline),
+      owner: owners?.ownerOf(content.values),
+    };
   }
 }
 

@@ -1,11 +1,18 @@
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { DevalueError } from "devalue";
+import { ABOUT, type About, readAbout, writeAbout } from "./about.ts";
 import type { Codec, SessionContent } from "./codec.ts";
 import { DATA, EXPIRY } from "../store/arguments.ts";
+import type { SessionRecord } from "../store/store.ts";
 import { check, isString } from "../util/check.ts";
 import { errorName } from "../util/error_name.ts";
 import { findUnencodable } from "./unencodable.ts";
+
+/** A session's data, decoded; what it says about the session is apart from the values. */
+export interface Content extends SessionContent {
+  readonly about: About;
+}
 
 /**
  * Encodes a session.
@@ -13,7 +20,8 @@ import { findUnencodable } from "./unencodable.ts";
  * @throws {TypeError} If the codec cannot encode a value; the message holds the path to the value. The cause
  *   is the codec's error without the value. Also if the codec does not return bytes.
  */
-export function encodeWith(codec: Codec, content: SessionContent): Uint8Array {
+export function encodeWith(codec: Codec, { deadline, values, about }: Content): Uint8Array {
+  const content = { deadline, values: new Map(values).set(ABOUT, writeAbout(about)) };
   let data: Uint8Array;
   try {
     data = codec.encode(content);
@@ -64,9 +72,22 @@ function withoutValue(error: unknown): Error {
 /**
  * Decodes a session.
  *
+ * @param lifetime How long a session lasts from its beginning, in milliseconds.
  * @throws {Error} If the codec cannot decode the data; its message holds none of the data.
  */
-export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
+export function decodeWith(
+  codec: Codec,
+  { token, data }: Pick<SessionRecord, "token" | "data">,
+  lifetime: number,
+): Content {
+  const { deadline, values: all } = decodeContent(codec, data);
+  const values = new Map(all);
+  values.delete(ABOUT);
+  const began = Math.min(deadline.getTime() - lifetime, Date.now());
+  return { deadline, values, about: readAbout(all.get(ABOUT), token, began) };
+}
+
+function decodeContent(codec: Codec, data: Uint8Array): SessionContent {
   let reason = "it holds no deadline and values";
   try {
     const content = codec.decode(data);
@@ -79,7 +100,7 @@ export function decodeWith(codec: Codec, data: Uint8Array): SessionContent {
 }
 
 /** Whether a session has not reached its deadline yet. */
-export function isActive({ deadline }: SessionContent): boolean {
+export function isActive({ deadline }: Pick<SessionContent, "deadline">): boolean {
   return deadline.getTime() > Date.now();
 }
 

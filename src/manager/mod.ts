@@ -39,6 +39,15 @@ export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
 export type { Session, SessionStatus } from "./session.ts";
 export type { StoreSource } from "../store/resolve_store.ts";
-export type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "../store/store.ts";
+export type {
+  CallOptions,
+  CommitOptions,
+  FullSessionStore,
+  OwnedSessionStore,
+  ReplaceOptions,
+  SessionRecord,
+  SessionStore,
+} from "../store/store.ts";
+export type { Owner } from "../store/owner.ts";
 export type { Duration } from "../util/duration.ts";
 export { ConflictError } from "../store/conflict_error.ts";

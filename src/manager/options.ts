@@ -1,15 +1,21 @@
-import { FLAG, FUNCTION, hasMethods, OPTIONS, type Rule } from "../util/check.ts";
+import { check, FLAG, FUNCTION, hasMethods, isNumber, OPTIONS, type Rule } from "../util/check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
 import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
 import { MemoryStore } from "../store/memory_store.ts";
 import { type Duration, LIFETIME, toMilliseconds, warnIfShort } from "../util/duration.ts";
 import { optional, readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
+import type { Owner } from "../store/owner.ts";
 import { resolveStore, STORE_SOURCE, type StoreSource } from "../store/resolve_store.ts";
-import type { FullSessionStore, SessionStore } from "../store/store.ts";
+import type { OwnedSessionStore, SessionStore } from "../store/store.ts";
 
-/** How a {@linkcode SessionManager} is set up. */
-export interface SessionManagerOptions {
+/**
+ * How a {@linkcode SessionManager} is set up.
+ *
+ * @template Values The type of each of a session's values by its key.
+ */
+// deno-lint-ignore no-explicit-any -- so that options without `owner` suit every manager
+export interface SessionManagerOptions<Values extends object = any> {
   /**
    * Where the sessions are kept: by default in a {@linkcode MemoryStore}, whose sessions end with the process.
    * `find`, `commit` and `delete` are enough. If a store has no `replace` and `touch`, the last of several
@@ -34,6 +40,20 @@ export interface SessionManagerOptions {
    * end up to a tenth early.
    */
   readonly idleTimeout?: Duration | undefined;
+  /**
+   * Returns whom a session belongs to, such as its user's id; `undefined` or `null`: nobody. It is called with
+   * the session's values at each commit, must change nothing, and must return the same for the same values. The
+   * store then finds the sessions of one owner: see `ofOwner`, `destroyOwned` and `destroyById`. It needs
+   * `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with `owners: true`.
+   *
+   * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
+   */
+  readonly owner?: ((values: Partial<Values>) => Owner | null | undefined) | undefined;
+  /**
+   * How many sessions an owner can have; by default any number. If one more is committed, the one that has been
+   * the owner's the longest ends. Needs `owner`.
+   */
+  readonly maxPerOwner?: number | undefined;
   /** The session cookie's attributes. */
   readonly cookie?: SessionCookieOptions | undefined;
   /**
@@ -64,9 +84,11 @@ export interface SessionManagerOptions {
 
 /** The options with their defaults in place. */
 export interface ManagerSettings {
-  readonly store: SessionStore & Partial<FullSessionStore>;
+  readonly store: SessionStore & Partial<OwnedSessionStore>;
   readonly lifetime: number;
   readonly idleTimeout: number | undefined;
+  readonly owner: SessionManagerOptions["owner"];
+  readonly maxPerOwner: number | undefined;
   readonly cookie: SessionCookie;
   readonly codec: Codec;
   readonly hashToken: boolean;
@@ -80,10 +102,23 @@ const CODEC: Rule<Codec> = {
 
 const ACTION = "create the session manager";
 
+const OWNER_OPTION: Rule<unknown> = {
+  ...FUNCTION,
+  text: "a function if there is 'maxPerOwner'",
+};
+
+const LIMIT: Rule<number> = {
+  text: "an integer of 1 or more",
+  hasType: isNumber,
+  inRange: (value) => Number.isSafeInteger(value) && value >= 1,
+};
+
 const MANAGER_OPTIONS = {
   store: optional(STORE_SOURCE),
   lifetime: withDefault(LIFETIME, 24 * 3_600_000),
   idleTimeout: optional(LIFETIME),
+  owner: optional(FUNCTION),
+  maxPerOwner: optional(LIMIT),
   cookie: withDefault(OPTIONS, {}),
   codec: withDefault(CODEC, devalueCodec),
   hashToken: withDefault(FLAG, true),
@@ -99,11 +134,13 @@ const MANAGER_OPTIONS = {
 export function checkManagerOptions(options: SessionManagerOptions): ManagerSettings {
   const values = readOptions(ACTION, options, MANAGER_OPTIONS);
   const { store = new MemoryStore(), lifetime, idleTimeout, cookie } = values;
+  const hasOwners = values.owner !== undefined;
+  if (values.maxPerOwner !== undefined) check(ACTION, "owner", values.owner, OWNER_OPTION);
   warnIfShort("lifetime", lifetime);
   warnIfShort("idleTimeout", idleTimeout);
   return {
     ...values,
-    store: resolveStore(ACTION, store),
+    store: resolveStore(ACTION, store, hasOwners),
     lifetime: toMilliseconds(lifetime),
     idleTimeout: idleTimeout && toMilliseconds(idleTimeout),
     cookie: new SessionCookie(cookie),

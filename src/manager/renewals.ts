@@ -1,5 +1,9 @@
 import type { ConditionalStore } from "../store/conditional_store.ts";
-import { type OptimisticWriter, untilWritten } from "../store/optimistic_writer.ts";
+import {
+  type NextRecord,
+  type OptimisticWriter,
+  untilWritten,
+} from "../store/optimistic_writer.ts";
 import type { CallOptions, SessionRecord } from "../store/store.ts";
 import { RecentKeys } from "../util/recent_keys.ts";
 
@@ -53,21 +57,21 @@ export class Renewals {
    */
   async renew(
     seen: SessionRecord,
-    make: (current: SessionRecord) => SessionRecord,
+    make: (current: SessionRecord) => NextRecord,
     options: CallOptions,
   ): Promise<Renewed | undefined> {
-    let made: SessionRecord | undefined;
+    let key: string | undefined;
     let renewed: Renewed | undefined;
     const find = async (): Promise<SessionRecord | undefined> =>
       await this.#store.find(seen.token, options) ?? await this.#findRenewed(seen, options);
     const write = async (current: SessionRecord): Promise<Renewed | undefined> => {
-      made = make(current);
-      await this.#writer.insert(made, options);
+      const next = make(current);
+      key = next.token;
+      const record = await this.#writer.insert(next, options);
+      if (current.token === seen.token) return await this.#succeed(current, record, options);
       // If another request was faster, as on a double click, each gets a session of its own, so that
-      // whichever cookie comes last is good.
-      return current.token === seen.token
-        ? await this.#succeed(current, made, options)
-        : { record: made };
+      // whichever cookie comes last is good; unless all of the owner's sessions have ended meanwhile.
+      return await this.#store.find(current.token, options) && { record };
     };
     try {
       return renewed = await this.#writer.inTurn(
@@ -76,7 +80,7 @@ export class Renewals {
         options,
       );
     } finally {
-      if (renewed === undefined && made !== undefined) await this.#discard(made.token);
+      if (renewed === undefined && key !== undefined) await this.#discard(key);
     }
   }
 
@@ -100,15 +104,16 @@ export class Renewals {
    *
    * @param takeOver Called with what others have made of the record meanwhile, to take that over as well. If
    *   it returns `false`, the record stays.
+   * @returns Whether the record was ended or stays: `false` if others have ended it.
    * @throws {ConflictError} If others keep changing it.
    */
   async end(
     seen: SessionRecord,
     takeOver: (current: SessionRecord) => Promise<boolean>,
     options: CallOptions,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const find = (): Promise<SessionRecord | undefined> => this.#findLatest(seen.token, options);
-    await untilWritten(seen, find, async (current) => {
+    const isDone = await untilWritten(seen, find, async (current) => {
       if (current !== seen && !(await takeOver(current))) return true;
       // In its turn, because a store may do it in several steps.
       const isEnded = await this.#writer.inTurn(current.token, () => {
@@ -118,6 +123,7 @@ export class Renewals {
       }, options);
       return isEnded || undefined;
     });
+    return isDone === true;
   }
 
   /** Ends a record that was renewed. Returns `undefined` if it has changed since, and so did not end. */

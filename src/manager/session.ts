@@ -29,7 +29,8 @@ export interface Session<Values extends object = Record<string, any>> {
    * {@linkcode renewToken}, every value that is put is written.
    *
    * @throws {TypeError} If the key is not a string.
-   * @throws {RangeError} If the key is `__rememberMe`, which holds the choice of {@linkcode rememberMe}.
+   * @throws {RangeError} If the key is `__rememberMe` or `__session`: they hold the choice of
+   *   {@linkcode rememberMe}, and `id`, `createdAt` and `renewedAt`.
    */
   put<K extends keyof Values & string>(key: K, value: Values[K]): void;
 
@@ -82,12 +83,12 @@ export interface Session<Values extends object = Record<string, any>> {
    * Nothing that was saved is lost. The other session ends only once the store has acknowledged its values as
    * part of this one. If this one is gone by then, the other one goes on. Values that other requests save to
    * it before it ends are also taken over, even if it gets a new token in this process meanwhile, except for
-   * keys that were set here after the merge.
+   * keys that were set here after the merge. If they remove a value, this session keeps its own, if it had one.
    *
    * @param token The other session's token. Whoever presents it gets the values of that session, so take it
    *   only from the visitor whose session it is.
-   * @returns Whether there was such a session: `false` also if it has reached its deadline, and for this
-   *   session's own token.
+   * @returns Whether there was such a session: `false` also if it has reached its deadline, for this session's
+   *   own token, and if `destroy` or `discard` was called meanwhile.
    * @throws The store's error if it fails; an `Error` if the other session cannot be decoded.
    */
   merge(token: string): Promise<boolean>;
@@ -108,6 +109,21 @@ export interface Session<Values extends object = Record<string, any>> {
    * @throws {RangeError} If it is set to an invalid `Date`, or to one outside the years 1000 to 9999.
    */
   deadline: Date;
+
+  /**
+   * A public name of the session, which is safe to show and opens nothing. It stays the same when the session
+   * gets a new token. After `destroy`, another session has another one.
+   */
+  readonly id: string;
+
+  /**
+   * When the session began; after `destroy`, when the next one did. For a session that was stored by another
+   * language it is estimated from the deadline.
+   */
+  readonly createdAt: Date;
+
+  /** When the session got its token: when it began, or at the last `renewToken`. */
+  readonly renewedAt: Date;
 
   /** What happened to the session since it was loaded or last committed. */
   readonly status: SessionStatus;

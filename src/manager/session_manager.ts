@@ -1,4 +1,13 @@
-import { check, FLAG, FUNCTION, hasMethods, isNumber, type Rule } from "../util/check.ts";
+import {
+  check,
+  FLAG,
+  FUNCTION,
+  hasMethods,
+  isNumber,
+  isObject,
+  isString,
+  type Rule,
+} from "../util/check.ts";
 import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
 import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
@@ -9,14 +18,16 @@ import {
   type ManagerSettings,
   type SessionManagerOptions,
 } from "./options.ts";
-import { readOptions, withDefault } from "../util/options.ts";
+import { optional, readOptions, withDefault } from "../util/options.ts";
 import { report } from "../util/report.ts";
 import { addHeaders, type Header, headersFor } from "./response_headers.ts";
 import type { Session } from "./session.ts";
 import { Committer } from "./committer.ts";
 import type { SessionContext, SessionOrigin } from "./session_state.ts";
+import { Owners } from "./owners.ts";
 import { rememberIn, TrackedSession } from "./tracked_session.ts";
-import type { CallOptions } from "../store/store.ts";
+import { type Owner, toOwner } from "../store/owner.ts";
+import type { CallOptions, OwnedSessionStore, SessionRecord } from "../store/store.ts";
 import { hashToken, isGenerated } from "../store/token.ts";
 
 const RESPONSE: Rule<Response> = {
@@ -28,6 +39,19 @@ const RESPONSE: Rule<Response> = {
   },
 };
 
+const ID: Rule<string> = { text: "a string", hasType: isString };
+
+const SIGNAL: Rule<AbortSignal> = {
+  text: "an AbortSignal",
+  hasType: (value): value is AbortSignal => hasMethods(value, ["throwIfAborted"]),
+};
+
+const SESSION: Rule<Session> = {
+  text: "a session",
+  hasType: (value): value is Session => isObject(value),
+};
+
+const DESTROY_OPTIONS = { except: optional(SESSION), signal: optional(SIGNAL) };
 const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
 
 const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
@@ -76,6 +100,8 @@ function checkResponse(response: unknown): asserts response is Response {
 export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #settings: ManagerSettings;
   readonly #committer: Committer;
+  /** Whom each session belongs to, if there is the option `owner`. */
+  readonly #owners: Owners | undefined;
   readonly #context: SessionContext;
   readonly #sessions = new WeakSet<object>();
   /** The sessions of the requests that are being handled. */
@@ -93,15 +119,18 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * @throws {TypeError} Where an option has the wrong type.
    * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
    */
-  constructor(options: SessionManagerOptions = {}) {
+  constructor(options: SessionManagerOptions<Values> = {}) {
     const settings = checkManagerOptions(options);
-    const { store, codec, lifetime, idleTimeout } = settings;
-    const decode: SessionContext["decode"] = (data) => decodeWith(codec, data);
+    const { store, codec, lifetime, idleTimeout, owner, maxPerOwner } = settings;
+    const decode: SessionContext["decode"] = (record) => decodeWith(codec, record, lifetime);
     const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
-    const toKey = settings.hashToken ? hashToken : (token: string): string => token;
+    const toKey = this.#toKey.bind(this);
     this.#settings = settings;
+    this.#owners = owner &&
+      new Owners({ store: store as OwnedSessionStore, owner, maxPerOwner, decode });
     this.#committer = new Committer(toConditional(store), {
       idleTimeout,
+      owners: this.#owners,
       toKey,
       decode,
       isSame,
@@ -369,7 +398,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Walks all active sessions, so that all of one user's can be found, changed and destroyed.
+   * Walks all active sessions, so that they can be changed and destroyed. {@linkcode ofOwner} walks those of one
+   * user by an index.
    *
    * It reads the whole table, page by page. Where tokens are hashed, as they are by default, the
    * sessions have no `token`, because nobody but the client knows it.
@@ -379,14 +409,14 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * @throws {RangeError} On the first step, where `pageSize` is out of range.
    * @throws What the store says when it fails.
    *
-   * @example Sign a user out everywhere
+   * @example Sign everybody out who is still on an old plan
    * ```ts
    * import { SessionManager } from "@scs/sequelize-store/manager";
    *
-   * const sessions = new SessionManager<{ userId: number }>();
+   * const sessions = new SessionManager<{ plan: string }>();
    *
    * for await (const session of sessions.iterate()) {
-   *   if (session.get("userId") !== 7) continue;
+   *   if (session.get("plan") !== "old") continue;
    *   session.destroy();
    *   await sessions.commit(session);
    * }
@@ -395,10 +425,127 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   async *iterate(
     options: CallOptions & { readonly pageSize?: number | undefined } = {},
   ): AsyncIterableIterator<Session<Values>> {
-    const { store, hashToken } = this.#settings;
+    const { store } = this.#settings;
     check("walk the sessions", "store.entries", store.entries, FUNCTION);
     for await (const record of store.entries!(options)) {
-      yield this.#open({ record, token: hashToken ? undefined : record.token });
+      yield this.#open({ record, token: this.#tokenOf(record) });
+    }
+  }
+
+  /**
+   * Walks the active sessions of one owner, for instance to list the devices that a user is signed in on. One
+   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`.
+   *
+   * @param owner What the option `owner` returns for these sessions.
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {TypeError} On the first step, if the manager has no `owner`, or the owner has the wrong type.
+   * @throws {RangeError} On the first step, if the owner or `pageSize` is out of range.
+   * @throws What the store says when it fails.
+   *
+   * @example List a user's sessions
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * type Login = { userId: number; browser: string };
+   * const sessions = new SessionManager<Login>({ owner: (values) => values.userId });
+   *
+   * async function list(session: Session<Login>): Promise<void> {
+   *   for await (const each of sessions.ofOwner(session.get("userId")!)) {
+   *     const here = each.id === session.id ? "this browser" : "";
+   *     console.log(each.id, each.get("browser"), each.renewedAt, here);
+   *   }
+   * }
+   * ```
+   */
+  async *ofOwner(
+    owner: Owner,
+    options: CallOptions & { readonly pageSize?: number | undefined } = {},
+  ): AsyncIterableIterator<Session<Values>> {
+    const { owners, name } = this.#ownersOf("find the sessions", owner);
+    const met = new Set<string>();
+    for await (const record of owners.entriesOf(name, options)) {
+      const session = this.#open({ record, token: this.#tokenOf(record) });
+      // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
+      if (met.size < met.add(session.id).size) yield session;
+    }
+  }
+
+  /**
+   * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is in
+   * flight, and commits, renews or merges one of them, brings none back. Only those that somebody signs in to
+   * afterwards are active.
+   *
+   * @param owner What the option `owner` returns for these sessions.
+   * @param options `except`: a session to keep, such as the one of the request.
+   * @returns How many active sessions ended.
+   * @throws {TypeError} If the manager has no `owner`, the owner has the wrong type, or `except` is not one of
+   *   this manager's sessions.
+   * @throws {RangeError} If the owner is out of range.
+   * @throws What the store says when it fails.
+   *
+   * @example After a change of the password
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * type Login = { userId: number };
+   * const sessions = new SessionManager<Login>({ owner: (values) => values.userId });
+   *
+   * // Once the new password is saved, so that nobody signs in with the old one any more.
+   * async function passwordChanged(session: Session<Login>): Promise<number> {
+   *   session.renewToken();
+   *   return await sessions.destroyOwned(session.get("userId")!, { except: session });
+   * }
+   * ```
+   */
+  async destroyOwned(
+    owner: Owner,
+    options: CallOptions & { readonly except?: Session<Values> | undefined } = {},
+  ): Promise<number> {
+    const action = "end the sessions";
+    const { owners, name } = this.#ownersOf(action, owner);
+    const { except: kept, ...callOptions } = readOptions(action, options, DESTROY_OPTIONS);
+    if (kept === undefined) return await owners.deleteAll(name, [], callOptions);
+    check(action, "except", kept, this.#ownSession);
+    const { record, token } = kept as TrackedSession<Values>;
+    const except = new Set(record && [record.token]);
+    // The one that a commit under way moves it to.
+    if (token !== undefined) except.add(this.#toKey(token));
+    return await owners.deleteAll(name, [...except], callOptions);
+  }
+
+  /**
+   * Ends one session of an owner, by its public name.
+   *
+   * @param owner What the option `owner` returns for this session. A session of somebody else does not end.
+   * @param id The session's `id`.
+   * @returns Whether there was such a session.
+   * @throws {TypeError} If the manager has no `owner`, or an argument has the wrong type.
+   * @throws {RangeError} If the owner is out of range.
+   * @throws What the store says when it fails.
+   *
+   * @example A button beside each session
+   * ```ts
+   * import { type Session, SessionManager } from "@scs/sequelize-store/manager";
+   *
+   * type Login = { userId: number };
+   * const sessions = new SessionManager<Login>({ owner: (values) => values.userId });
+   *
+   * async function signOut(session: Session<Login>, form: URLSearchParams): Promise<boolean> {
+   *   return await sessions.destroyById(session.get("userId")!, form.get("id") ?? "");
+   * }
+   * ```
+   */
+  async destroyById(owner: Owner, id: string, options: CallOptions = {}): Promise<boolean> {
+    const action = "end the session";
+    const { owners, name } = this.#ownersOf(action, owner);
+    check(action, "id", id, ID);
+    let isFound = false;
+    // Until none is left: it may be getting a new token.
+    for (;;) {
+      const records = await owners.find(name, id, options);
+      if (records.length === 0) return isFound;
+      isFound = true;
+      for (const { token } of records) await this.#committer.destroy(token, options);
     }
   }
 
@@ -491,7 +638,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { cookie } = this.#settings;
     if (change?.kind === "clear") return cookie.toForget();
     if (record === undefined || token === undefined) return undefined;
-    const remember = rememberIn(this.#context.decode(record.data));
+    const remember = rememberIn(this.#context.decode(record));
     return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
   }
 
@@ -524,6 +671,22 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       if (record !== undefined) return this.#open({ token: token!, record, request });
     }
     return this.#open({ request });
+  }
+
+  #toKey(token: string): string {
+    return this.#settings.hashToken ? hashToken(token) : token;
+  }
+
+  /** The token of a record that was not found by it. */
+  #tokenOf({ token: key }: SessionRecord): string | undefined {
+    return this.#settings.hashToken ? undefined : key;
+  }
+
+  #ownersOf(action: string, owner: unknown): { readonly owners: Owners; readonly name: string } {
+    if (this.#owners === undefined) {
+      throw new TypeError(`Cannot ${action}: the manager's option 'owner' must be set`);
+    }
+    return { owners: this.#owners, name: toOwner(action, "owner", owner) };
   }
 
   #open(origin: SessionOrigin): TrackedSession<Values> {

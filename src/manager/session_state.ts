@@ -1,6 +1,6 @@
 import type { CallOptions, SessionRecord } from "../store/store.ts";
 import type { IsSame } from "./change_log.ts";
-import type { SessionContent } from "./codec.ts";
+import type { Content } from "./encoding.ts";
 
 /** What the store holds of a session, as far as its request knows. */
 export type SessionState =
@@ -13,7 +13,7 @@ export type SessionState =
   /** Nothing more: this request has destroyed the session. */
   | { readonly kind: "destroyed" }
   /** Nothing more: another request has ended the session. */
-  | { readonly kind: "vanished"; readonly key: string };
+  | { readonly kind: "vanished"; readonly key: string | undefined };
 
 interface Stored {
   readonly record: SessionRecord;
@@ -40,7 +40,7 @@ export interface SessionContext {
   /** Finds the active session of a client's token; asks the store only for well-formed ones. */
   find(token: unknown, options?: CallOptions): Promise<SessionRecord | undefined>;
   /** @throws {Error} If the data cannot be decoded; its message holds none of it. */
-  decode(data: Uint8Array): SessionContent;
+  decode(record: SessionRecord): Content;
   readonly isSame: IsSame;
   /** Called if the data of a session that was loaded cannot be decoded. */
   onUnreadable(error: unknown, request: Request | undefined): void;

@@ -1,8 +1,8 @@
 import { EXPIRY } from "../store/arguments.ts";
 import { check, FLAG, isString, type Rule } from "../util/check.ts";
+import { ABOUT, type About, aboutNew } from "./about.ts";
 import { ChangeLog, type MutableContent } from "./change_log.ts";
-import type { SessionContent } from "./codec.ts";
-import { isActive } from "./encoding.ts";
+import { type Content, isActive } from "./encoding.ts";
 import type { Session, SessionStatus } from "./session.ts";
 import type { CookieChange, SessionContext, SessionOrigin, SessionState } from "./session_state.ts";
 import type { SessionRecord } from "../store/store.ts";
@@ -12,9 +12,9 @@ import { generateToken } from "../store/token.ts";
 const REMEMBER_ME = "__rememberMe";
 
 const KEY: Rule<string> = {
-  text: `a string other than ${REMEMBER_ME}`,
+  text: `a string other than ${REMEMBER_ME} and ${ABOUT}`,
   hasType: isString,
-  inRange: (value) => value !== REMEMBER_ME,
+  inRange: (value) => value !== REMEMBER_ME && value !== ABOUT,
 };
 
 /** One request's view of a session: what the store holds of it, and the log of what was done to it since. */
@@ -31,7 +31,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   /** The content after all that was done, once {@linkcode open} was called. */
   #content: MutableContent | undefined;
   /** What the session begins with if it has no record. */
-  #blank: SessionContent;
+  #blank: Content;
   /** How often all changes were dropped: by `destroy` or `discard`. */
   #generation = 0;
   #cookie: CookieChange | undefined;
@@ -82,7 +82,9 @@ export class TrackedSession<Values extends object> implements Session<Values> {
 
   renewToken(): void {
     this.deadline = this.#newContent().deadline;
-    this.#changes.token = generateToken();
+    const content = this.open();
+    content.about = { ...content.about, renewedAt: Date.now() };
+    this.#changes.renew(generateToken(), content.about.renewedAt);
   }
 
   destroy(): void {
@@ -106,7 +108,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     // The call came before that `destroy` or `discard`.
     if (generation !== this.#generation) return false;
     if (other === undefined || other.token === this.record?.token) return false;
-    const content = this.#context.decode(other.data);
+    const content = this.#context.decode(other);
     if (!isActive(content)) return false;
     const mine = this.open();
     this.#changes.merge(other, content, mine);
@@ -120,8 +122,20 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     this.#put(REMEMBER_ME, remember);
   }
 
+  get id(): string {
+    return this.#present.about.id;
+  }
+
+  get createdAt(): Date {
+    return new Date(this.#present.about.createdAt);
+  }
+
+  get renewedAt(): Date {
+    return new Date(this.#present.about.renewedAt);
+  }
+
   get deadline(): Date {
-    return new Date((this.#content ?? this.#after(this.#found() ?? this.#blank)).deadline);
+    return new Date(this.#present.deadline);
   }
 
   set deadline(deadline: Date) {
@@ -143,6 +157,11 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     // A session that cannot be decoded has none.
     if (this.#state.kind === "found" && this.#found() === undefined) return undefined;
     return this.#changes.token ?? this.#inFlight?.token ?? this.#state.token;
+  }
+
+  /** What the session says about itself. */
+  get about(): About {
+    return this.#present.about;
   }
 
   /** The session's record as this request knows it; `undefined` if there is none. */
@@ -213,7 +232,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   }
 
   /** Called once the record holds `content`; `token` is the new one, if the session has got one. */
-  committed(record: SessionRecord, content: SessionContent, newToken?: string): void {
+  committed(record: SessionRecord, content: Content, newToken?: string): void {
     this.#inFlight?.confirm();
     const token = newToken ?? ("token" in this.#state ? this.#state.token : undefined);
     this.#state = { kind: "loaded", record, token };
@@ -233,6 +252,11 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     };
   }
 
+  /** Called once the record belongs to another owner; nothing else has changed. */
+  moved(record: SessionRecord): void {
+    if ("record" in this.#state) this.#state = { ...this.#state, record };
+  }
+
   /** Called once the record was deleted, because the session was destroyed. */
   deleted(): void {
     this.#state = { kind: "destroyed" };
@@ -240,8 +264,8 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   }
 
   /** Called if the record is gone, and with it all that this request has done to the session. */
-  vanished(key: string, cookie: CookieChange | undefined): void {
-    this.#state = { kind: "vanished", key };
+  vanished(cookie: CookieChange | undefined): void {
+    this.#state = { kind: "vanished", key: this.key };
     this.#blank = this.#newContent();
     this.#content = this.#inFlight = undefined;
     this.#cookie = cookie;
@@ -279,8 +303,14 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     if (this.#state.kind === "loaded") this.#state = { ...this.#state, kind: "found" };
   }
 
-  #newContent(): SessionContent {
-    return { deadline: new Date(Date.now() + this.#context.lifetime), values: new Map() };
+  #newContent(): Content {
+    const deadline = new Date(Date.now() + this.#context.lifetime);
+    return { about: aboutNew(), deadline, values: new Map() };
+  }
+
+  /** The content after all that was done; nothing is decoded for good. */
+  get #present(): MutableContent {
+    return this.#content ?? this.#after(this.#found() ?? this.#blank);
   }
 
   #put(key: string, value: unknown): void {
@@ -289,10 +319,10 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   }
 
   /** The content of the record, if it is of use and the session is not to be destroyed. */
-  #found(onUnreadable: (error: unknown) => void = () => {}): SessionContent | undefined {
+  #found(onUnreadable: (error: unknown) => void = () => {}): Content | undefined {
     if (this.record === undefined || this.#isDestroyed) return undefined;
     try {
-      const content = this.#context.decode(this.record.data);
+      const content = this.#context.decode(this.record);
       // A touch of a slow request may have prolonged a record whose deadline was brought forward meanwhile.
       return isActive(content) ? content : undefined;
     } catch (error) {
@@ -302,7 +332,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   }
 
   /** What a session that held `base` holds after all that was done. */
-  #after(base: SessionContent): MutableContent {
+  #after(base: Content): MutableContent {
     return this.#changes.applyTo(this.#inFlight?.applyTo(base) ?? base);
   }
 }
@@ -321,6 +351,6 @@ function statusOf({ kind }: SessionState): SessionStatus {
 }
 
 /** Returns what `rememberMe` was called with, if it was. */
-export function rememberIn({ values }: SessionContent): boolean | undefined {
+export function rememberIn({ values }: Pick<Content, "values">): boolean | undefined {
   return values.get(REMEMBER_ME) as boolean | undefined;
 }

@@ -49,7 +49,7 @@ const MESSAGES: readonly [RegExp, ErrorClass][] = [
     "connection",
   ],
   [/^SQLITE_ERROR: no such table/, "no-table"],
-  [/^SQLITE_ERROR: .*no such column/, "no-column"],
+  [/^SQLITE_ERROR: .*(no such column|has no column named)/, "no-column"],
   [/^Query read timeout/, "either"], // node-postgres: query_timeout
 ];
 

@@ -1,4 +1,5 @@
-// The table: SCS's own `token`, `data` and `expiry`, and an index that finds what has expired.
+// The table: SCS's own `token`, `data` and `expiry`, and an index that finds what has expired. With `owners`, also
+// `owner` and an index that finds what is one's own.
 
 import type { Buffer } from "node:buffer";
 import type { Model, ModelStatic } from "sequelize";
@@ -11,6 +12,11 @@ export interface SessionAttributes {
   data: Buffer;
   /** When the session stops being active. */
   expiry: Date;
+  /**
+   * Whom the session belongs to, if anybody; only with `owners`. Text in PostgreSQL and SQLite, UTF-8 in bytes
+   * elsewhere.
+   */
+  owner?: string | Buffer | null;
 }
 
 /** @ignore so that the documentation does not take Sequelize's own types for undocumented ones */
@@ -19,9 +25,15 @@ type SessionModelStatic = ModelStatic<Model<SessionAttributes, SessionAttributes
 /** The Sequelize model behind a store. */
 export type SessionModel = SessionModelStatic;
 
-/** Where the table is, and whether its statements are logged. */
+/** Whether the table has a column for the owner. */
+export function hasOwners(model: SessionModel): boolean {
+  return "owner" in model.getAttributes();
+}
+
+/** Where the table is, whether it has owners, and whether its statements are logged. */
 export interface SessionModelOptions {
   readonly tableName: string;
   readonly schema: string | undefined;
+  readonly owners: boolean;
   readonly logging: false | ((sql: string, timing?: number) => void);
 }

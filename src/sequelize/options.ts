@@ -55,8 +55,16 @@ export interface SequelizeStoreOptions {
    */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
-   * Whether `open` creates the table and its index if they are missing. `false` makes no query, and
-   * the database user needs no permission to create anything.
+   * Whether the table says whose session is whose, for `commit`, `replace`, `entriesOf` and `deleteOwned`: in
+   * a nullable column `owner` with an index. With `sync`, a table that lacks them gets both; the index of a large
+   * table is better made by hand, because that holds up its writes. `false` leaves the table as SCS makes it.
+   *
+   * @default {false}
+   */
+  readonly owners?: boolean | undefined;
+  /**
+   * Whether `open` creates the table, its columns and its indexes if they are missing. `false` makes no
+   * query, and the database user needs no permission to create anything.
    *
    * @default {true}
    */
@@ -193,6 +201,7 @@ export function checkDialect(
 export const TABLE_OPTIONS = {
   tableName: withDefault(NAME, "sessions"),
   schema: optional(NAME),
+  owners: withDefault(FLAG, false),
   logging: withDefault(LOGGING, false),
 };
 

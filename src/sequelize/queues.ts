@@ -59,12 +59,14 @@ class Queue<Operation, Result> {
     this.#batcher = new Batcher({ ...SETTINGS, ...options, send: (all) => send(all) });
   }
 
+  /** @param onSettled Called once an operation without a transaction is no longer waiting or in flight. */
   async carryOut(
     operation: Operation,
     { signal, transaction }: SequelizeCallOptions,
+    onSettled?: () => void,
   ): Promise<Result> {
     signal?.throwIfAborted();
-    if (!transaction) return await this.#batcher.add(operation, signal);
+    if (!transaction) return await this.#batcher.add(operation, signal, onSettled);
     const [result] = await abortable(this.#send([operation], transaction), signal);
     return result!;
   }
@@ -147,9 +149,10 @@ async function write(
   return new Set(await send(row!, transaction) ? [row!.token] : []);
 }
 
-/** The bytes of data that a write carries. */
+/** About the bytes that a write carries. */
 function weightOf({ row }: Write): number {
-  return ("data" in row ? row.data.length : 0) + ("current" in row ? row.current.length : 0);
+  return ("data" in row ? row.data.length : 0) + ("current" in row ? row.current.length : 0) +
+    ("owner" in row ? row.owner?.length ?? 0 : 0);
 }
 
 function supersedes(later: Write, earlier: Write): boolean {

@@ -4,14 +4,17 @@ import type { Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
 import { dialectOf, type QueryOptions } from "./dialects/mod.ts";
 import { classify, driverError, type ErrorClass } from "./errors.ts";
-import { expiryIndex } from "./define_model.ts";
-import type { SessionModel } from "./model.ts";
+import { type IndexedColumn, indexOn } from "./define_model.ts";
+import { hasOwners, type SessionModel } from "./model.ts";
 
 /** Without a transaction of the caller's, no ambient one. */
 const ALONE: QueryOptions = { transaction: null, useMaster: true };
 
+/** The columns without which a table is no sessions table. */
+const COLUMNS = ["token", "data", "expiry"];
+
 /**
- * Creates the table and its index if they are missing. Any number of processes may do so at once: a process
+ * Creates the table, its columns and its indexes if they are missing. Any number of processes may do so at once: a process
  * that loses the race fails somewhere in between, retries, and finds the table.
  *
  * @param action Completes "Cannot ...".
@@ -27,9 +30,10 @@ export async function createSessionTable(
       if (isConnectionError(model, error)) throw error;
       return undefined;
     });
-    if (found) return found.fault ?? await addMissingIndex(model, ALONE);
+    if (found) return found.fault ?? await addMissing(model, ALONE);
     await createTable(model, ALONE);
-    await addExpiryIndex(model, ALONE);
+    await addIndex("expiry", model, ALONE);
+    if (hasOwners(model)) await addIndex("owner", model, ALONE);
     return undefined;
   }, (error) => !isConnectionError(model, error));
   if (fault !== undefined) throw wrongTable(action, model, fault);
@@ -48,7 +52,7 @@ export async function createSessionTableIn(
   const options: QueryOptions = { transaction, useMaster: true };
   // Changes no table that is there already.
   await createTable(model, options);
-  const fault = await missingColumn(model, options) ?? await addMissingIndex(model, options);
+  const fault = await missingColumn(model, options) ?? await addMissing(model, options);
   if (fault !== undefined) throw wrongTable(action, model, fault);
 }
 
@@ -58,7 +62,7 @@ function wrongTable(action: string, model: SessionModel, fault: string): Error {
   return new Error(`Cannot ${action}: the table '${name}' is not a sessions table: ${fault}`);
 }
 
-/** Drops the table, and with it the index; does nothing if there is none. */
+/** Drops the table, and with it the indexes; does nothing if there is none. */
 export async function dropSessionTable(
   model: SessionModel,
   transaction: Transaction | null,
@@ -72,10 +76,14 @@ async function createTable(model: SessionModel, options: QueryOptions): Promise<
   await queryInterface.createTable(model.getTableName(), model.getAttributes(), options);
 }
 
-async function addExpiryIndex(model: SessionModel, options: QueryOptions): Promise<void> {
+async function addIndex(
+  column: IndexedColumn,
+  model: SessionModel,
+  options: QueryOptions,
+): Promise<void> {
   const queryInterface = model.sequelize!.getQueryInterface();
   const { tableName, schema } = placeOf(model);
-  const index = expiryIndex(dialectOf(model.sequelize!).schemas, tableName, schema);
+  const index = indexOn(column, model.sequelize!, tableName, schema);
   await queryInterface.addIndex(model.getTableName(), { ...index, ...options });
 }
 
@@ -94,14 +102,15 @@ function placeOf(model: SessionModel): { tableName: string; schema: string | und
 async function missingColumn(
   model: SessionModel,
   options: QueryOptions,
+  columns = COLUMNS,
 ): Promise<string | undefined> {
   try {
-    await model.findByPk("", { raw: true, ...options });
+    await model.findByPk("", { attributes: columns, raw: true, ...options });
     return undefined;
   } catch (error) {
     // In whatever language the message is, it names the column.
     const [column] = classOf(model, error) === "no-column"
-      ? /\b(token|data|expiry)\b/.exec(driverError(error).message ?? "") ?? []
+      ? /\b(token|data|expiry|owner)\b/.exec(driverError(error).message ?? "") ?? []
       : [];
     if (column === undefined) throw error;
     return `it has no column '${column}'`;
@@ -109,22 +118,37 @@ async function missingColumn(
 }
 
 /**
- * Adds an index on the expiry if there is none: any index that begins with the expiry will do, because
- * gormstore gave its own another name.
+ * Adds the owner's column and the indexes that are missing: any index that begins with the column will do,
+ * because gormstore gave its own another name.
  *
  * @returns Why the rows cannot be upserted by their token, as the end of an error message, if so.
  */
-async function addMissingIndex(
+async function addMissing(
   model: SessionModel,
   options: QueryOptions,
 ): Promise<string | undefined> {
   const indexed = await dialectOf(model.sequelize!).indexedColumns(model, options);
-  if (indexed === undefined) return undefined;
-  if (!indexed.has("token")) {
+  if (indexed && !indexed.has("token")) {
     return "its column 'token' is not the primary key and has no unique index of its own";
   }
-  if (!indexed.has("expiry")) await addExpiryIndex(model, options);
+  if (hasOwners(model)) await addMissingOwner(model, options);
+  if (indexed && !indexed.has("expiry")) await addIndex("expiry", model, options);
+  if (indexed && !indexed.has("owner") && hasOwners(model)) await addIndex("owner", model, options);
   return undefined;
+}
+
+async function addMissingOwner(model: SessionModel, options: QueryOptions): Promise<void> {
+  const { addOwnerIfMissing } = dialectOf(model.sequelize!);
+  // A look that fails would spoil the transaction there.
+  const isLookedFor = !options.transaction || !addOwnerIfMissing;
+  if (isLookedFor && await missingColumn(model, options, ["owner"]) === undefined) return;
+  if (addOwnerIfMissing) {
+    await model.sequelize!.query(addOwnerIfMissing(model), { ...options, raw: true });
+    return;
+  }
+  const queryInterface = model.sequelize!.getQueryInterface();
+  const { owner } = model.getAttributes();
+  await queryInterface.addColumn(model.getTableName(), "owner", owner!, options);
 }
 
 function isConnectionError(model: SessionModel, error: unknown): boolean {

@@ -1,21 +1,34 @@
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import type { Sequelize } from "sequelize";
-import { checkCommit, checkPageSize, checkReplace, checkTouch } from "../store/arguments.ts";
-import type { FullSessionStore, SessionRecord } from "../store/store.ts";
+import {
+  checkCommit,
+  checkDeleteOwned,
+  checkEntriesOf,
+  checkPageSize,
+  checkReplace,
+  checkTouch,
+} from "../store/arguments.ts";
+import type {
+  CommitOptions,
+  OwnedSessionStore,
+  ReplaceOptions,
+  SessionRecord,
+} from "../store/store.ts";
 import { isWellFormed } from "../store/token.ts";
 import { abortable } from "../util/abortable.ts";
 import { CleanupLoop } from "./cleanup_loop.ts";
 import { dialectOf } from "./dialects/mod.ts";
 import { driverFor } from "./drivers/mod.ts";
 import { defineSessionModel } from "./define_model.ts";
-import type { SessionModel } from "./model.ts";
+import { hasOwners, type SessionModel } from "./model.ts";
 import {
   checkOptions,
   type SequelizeCallOptions,
   type SequelizeStoreOptions,
   type Settings,
 } from "./options.ts";
+import { PendingOwners } from "./pending_owners.ts";
 import { type Queue, queueReads, queueWrites, type Write } from "./queues.ts";
 import { createSessionTable } from "./schema.ts";
 import { SessionTable } from "./session_table.ts";
@@ -58,15 +71,19 @@ const OPENED = Symbol("opened");
  * console.log(new TextDecoder().decode(session?.data)); // Hello from a session!
  * ```
  */
-export class SequelizeStore implements FullSessionStore, AsyncDisposable {
+export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   /**
    * The model behind the store, for queries and associations of the application's own. It is not
    * among `sequelize.models`, so that `sequelize.sync({ force: true })` does not drop the sessions.
    */
   readonly model: SessionModel;
+  /** Whether the store was opened with `owners`. */
+  readonly owners: boolean;
   readonly #table: SessionTable;
   readonly #reads: Queue<string, SessionRecord | undefined>;
   readonly #writes: Queue<Write, boolean>;
+  /** Missing if the table has no owners. */
+  readonly #pendingOwners: PendingOwners | undefined;
   readonly #cleanupBatchSize: number;
   readonly #cleanupLoop: CleanupLoop;
 
@@ -78,11 +95,13 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     }
     const sequelize = model.sequelize!;
     this.model = model;
+    this.owners = settings.owners;
     const dialect = dialectOf(sequelize);
     const driver = driverFor(sequelize, settings.driver, dialect.literalFor?.(sequelize));
     this.#table = new SessionTable(dialect.statements(model, driver), dialect.errors);
     this.#reads = queueReads(this.#table, settings.queueLimit);
     this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize));
+    this.#pendingOwners = hasOwners(model) ? new PendingOwners() : undefined;
     this.#cleanupBatchSize = settings.cleanupBatchSize;
     this.#cleanupLoop = new CleanupLoop((options) => this.deleteExpired(options), {
       interval: settings.cleanupInterval,
@@ -92,7 +111,7 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
   }
 
   /**
-   * Opens a store: creates its table and index if they are missing, and starts the cleanup loop.
+   * Opens a store: creates its table and indexes if they are missing, and starts the cleanup loop.
    *
    * @param sequelize The application's Sequelize instance, version 6.
    * @returns The store, once its table is there.
@@ -127,14 +146,16 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
   }
 
   /**
-   * Inserts a session, or overwrites data and expiry of the one that has this token.
+   * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
    *
    * @param token The session's token.
    * @param data The encoded values; copied, so that the caller may reuse the array at once.
    * @param expiry An absolute time; one in the past makes a session that is never found.
-   * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
-   *   1000 and 9999.
+   * @param options `owner`: whom the session belongs to; by default nobody.
+   * @throws {TypeError} If an argument has the wrong type, or there is an owner and the store was opened without
+   *   `owners`.
+   * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and
+   *   9999, or the owner has not 1 to 255 characters.
    * @throws {QueueFullError} If `queueLimit` calls are already waiting.
    * @throws The database's error if it fails.
    */
@@ -142,11 +163,12 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     token: string,
     data: Uint8Array,
     expiry: Date,
-    options: SequelizeCallOptions = {},
+    options: SequelizeCallOptions & CommitOptions = {},
   ): Promise<void> {
-    checkCommit(token, data, expiry);
-    const row = { token, data: Buffer.from(data), expiry: new Date(expiry) };
-    await this.#writes.carryOut({ verb: "commit", row }, options);
+    const { owner } = options;
+    checkCommit(token, data, expiry, owner);
+    const row = { token, data: Buffer.from(data), expiry: new Date(expiry), owner };
+    await this.#write("commit the session", { verb: "commit", row }, owner, options);
   }
 
   /**
@@ -157,10 +179,13 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
    * @param current The data that the caller has seen, compared byte for byte.
    * @param next The data to write; copied, as with `commit`.
    * @param expiry An absolute time.
+   * @param options `owner`: whom the session belongs to from now on; `null`: nobody; by default it stays.
    * @returns Whether it was written: `false` if the data is another one by now, or the session is missing
    *   or expired. It never inserts, so that a session that was destroyed stays destroyed.
-   * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   * @throws {TypeError} If an argument has the wrong type, or there is an owner and the store was opened without
+   *   `owners`.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner has
+   *   not 1 to 255 characters.
    * @throws {QueueFullError} If `queueLimit` calls are already waiting.
    * @throws The database's error if it fails.
    */
@@ -169,17 +194,19 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     current: Uint8Array,
     next: Uint8Array,
     expiry: Date,
-    options: SequelizeCallOptions = {},
+    options: SequelizeCallOptions & ReplaceOptions = {},
   ): Promise<boolean> {
-    checkReplace(current, next, expiry);
+    const { owner } = options;
+    checkReplace(current, next, expiry, owner);
     if (!isWellFormed(token)) return false;
     const row = {
       token,
       data: Buffer.from(next),
       expiry: new Date(expiry),
       current: Buffer.from(current),
+      owner,
     };
-    return await this.#writes.carryOut({ verb: "replace", row }, options);
+    return await this.#write("replace the session", { verb: "replace", row }, owner, options);
   }
 
   /**
@@ -245,17 +272,61 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     } = {},
   ): AsyncIterableIterator<SessionRecord> {
     checkPageSize(pageSize);
-    for (let after = "";;) {
-      signal?.throwIfAborted();
-      const reading = this.#table.run(transaction, (statements, transaction) => {
-        return statements.findPage(after, pageSize, transaction);
-      });
-      const { records, last } = await abortable(reading, signal);
-      yield* records.map(copyOf);
-      if (last === undefined) return;
-      assertAfter(last, after);
-      after = last;
-    }
+    yield* this.#walk(undefined, { signal, transaction, pageSize });
+  }
+
+  /**
+   * Walks the active sessions of one owner page by page, in the order of their tokens: by the index, whatever the
+   * size of the table is.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {TypeError} On the first step, if the owner is not a string, or the store was opened without `owners`.
+   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
+   *   range.
+   * @throws The database's error if it fails.
+   */
+  async *entriesOf(
+    owner: string,
+    { signal, transaction, pageSize = 1000 }: SequelizeCallOptions & {
+      readonly pageSize?: number | undefined;
+    } = {},
+  ): AsyncIterableIterator<SessionRecord> {
+    checkEntriesOf(owner, pageSize);
+    this.#assertOwners("walk the sessions");
+    yield* this.#walk(owner, { signal, transaction, pageSize });
+  }
+
+  /**
+   * Deletes the sessions of one owner.
+   *
+   * The writes that give this owner a session, and were called before without a transaction, come first: a commit
+   * that still waits does not survive. A session that is replaced or touched at the same moment, in whatever
+   * process, does not come back; one that is committed meanwhile may be deleted or not. With a transaction it goes
+   * out at once, because a write that waits for this transaction's locks would never come first.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `except`: the tokens of sessions to keep.
+   * @returns How many active sessions were deleted.
+   * @throws {TypeError} If an argument has the wrong type, or the store was opened without `owners`.
+   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   * @throws The database's error if it fails.
+   */
+  async deleteOwned(
+    owner: string,
+    { signal, transaction, except = [] }: SequelizeCallOptions & {
+      readonly except?: readonly string[] | undefined;
+    } = {},
+  ): Promise<number> {
+    checkDeleteOwned(owner, except);
+    const pendingOwners = this.#assertOwners("delete the sessions");
+    signal?.throwIfAborted();
+    const kept = except.filter(isWellFormed);
+    if (!transaction) await abortable(pendingOwners.settled(owner), signal);
+    const deleting = this.#table.run(transaction, (statements, transaction) => {
+      return statements.deleteOwned(owner, kept, transaction);
+    });
+    return await abortable(deleting, signal);
   }
 
   /**
@@ -284,6 +355,43 @@ export class SequelizeStore implements FullSessionStore, AsyncDisposable {
     }
   }
 
+  /** Carries out a write that gives a session an owner, unless that is `undefined` or `null`. */
+  #write(
+    action: string,
+    write: Write,
+    owner: string | null | undefined,
+    options: SequelizeCallOptions,
+  ): Promise<boolean> {
+    if (owner === undefined || owner === null) return this.#writes.carryOut(write, options);
+    const pendingOwners = this.#assertOwners(action);
+    options.signal?.throwIfAborted();
+    const onSettled = options.transaction ? undefined : pendingOwners.add(owner);
+    return this.#writes.carryOut(write, options, onSettled);
+  }
+
+  /** @throws {TypeError} If the table has no owners. */
+  #assertOwners(action: string): PendingOwners {
+    if (this.#pendingOwners) return this.#pendingOwners;
+    throw new TypeError(`Cannot ${action}: the store must be opened with \`owners: true\``);
+  }
+
+  async *#walk(
+    owner: string | undefined,
+    { signal, transaction, pageSize }: SequelizeCallOptions & { readonly pageSize: number },
+  ): AsyncIterableIterator<SessionRecord> {
+    for (let after = "";;) {
+      signal?.throwIfAborted();
+      const reading = this.#table.run(transaction, (statements, transaction) => {
+        return statements.findPage(after, pageSize, owner, transaction);
+      });
+      const { records, last } = await abortable(reading, signal);
+      yield* records.map(copyOf);
+      if (last === undefined) return;
+      assertAfter(last, after);
+      after = last;
+    }
+  }
+
   /**
    * Stops the cleanup loop; the store itself goes on working. Stopping twice does nothing.
    *
@@ -306,8 +414,9 @@ function assertAfter(last: string, after: string): void {
 }
 
 /** What several callers may share, or the driver uses again. */
-function copyOf({ token, data, expiry }: SessionRecord): SessionRecord {
-  return { token, data: new Uint8Array(data), expiry: new Date(expiry) };
+function copyOf({ token, data, expiry, owner }: SessionRecord): SessionRecord {
+  const copy = { token, data: new Uint8Array(data), expiry: new Date(expiry) };
+  return owner === undefined ? copy : { ...copy, owner };
 }
 
 /** How many connections Sequelize opens at most. */

@@ -1,12 +1,16 @@
 import type { Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
 import type { Statements } from "./dialects/mod.ts";
-import { classify, type ErrorClass, type ErrorTable, isTransient } from "./errors.ts";
+import { classify, driverError, type ErrorClass, type ErrorTable, isTransient } from "./errors.ts";
 import { addToMessage, redact } from "./redact.ts";
 
 const NO_TABLE =
   "create the sessions table with `sync: true` of SequelizeStore.open, or by the migration of" +
   " @scs/sequelize-store/migration";
+
+const NO_OWNER =
+  "add the column 'owner' with `sync: true` of SequelizeStore.open, or by the migration of" +
+  " @scs/sequelize-store/migration with `owners: true`";
 
 /** Carries out a dialect's statements: sends them again if that may help, and redacts their errors. */
 export class SessionTable {
@@ -37,7 +41,11 @@ export class SessionTable {
       );
     } catch (error) {
       const redacted = redact(error);
-      if (this.classify(error) === "no-table") addToMessage(redacted, NO_TABLE);
+      const errorClass = this.classify(error);
+      if (errorClass === "no-table") addToMessage(redacted, NO_TABLE);
+      // In whatever language the message is, it names the column.
+      const { message = "" } = driverError(error);
+      if (errorClass === "no-column" && /\bowner\b/.test(message)) addToMessage(redacted, NO_OWNER);
       throw redacted;
     }
   }

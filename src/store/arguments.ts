@@ -37,6 +37,28 @@ export const EXPIRY: Rule<Date> = {
   inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
 };
 
+/** The most characters of an owner, each of which takes up to four bytes. */
+const MAX_OWNER_LENGTH = 255;
+
+/**
+ * Whom a session belongs to. No NUL, which PostgreSQL does not store, and no half of a surrogate pair: in UTF-8
+ * they are all the same, so that one owner would get another's sessions.
+ */
+export const OWNER: Rule<string> = {
+  text: `1 to ${MAX_OWNER_LENGTH} characters of well-formed Unicode other than NUL`,
+  hasType: isString,
+  inRange: (value) =>
+    value.length >= 1 && value.length <= 2 * MAX_OWNER_LENGTH &&
+    !/[\0\p{Surrogate}]/u.test(value) &&
+    [...value].length <= MAX_OWNER_LENGTH,
+  describe: (value) => `a string of ${value.length} characters`,
+};
+
+const TOKENS: Rule<readonly string[]> = {
+  text: "an array of strings",
+  hasType: (value): value is readonly string[] => Array.isArray(value) && value.every(isString),
+};
+
 /** A store of sessions. */
 export const STORE: Rule<SessionStore> = {
   text: "a store with find, commit and delete",
@@ -44,19 +66,31 @@ export const STORE: Rule<SessionStore> = {
 };
 
 /** Checks the arguments of `commit`. */
-export function checkCommit(token: unknown, data: unknown, expiry: unknown): void {
+export function checkCommit(
+  token: unknown,
+  data: unknown,
+  expiry: unknown,
+  owner: unknown,
+): void {
   const action = "commit the session";
   check(action, "token", token, TOKEN);
   check(action, "data", data, DATA);
   check(action, "expiry", expiry, EXPIRY);
+  if (owner !== undefined) check(action, "owner", owner, OWNER);
 }
 
 /** Checks the arguments of `replace`. A malformed token is not found. */
-export function checkReplace(current: unknown, next: unknown, expiry: unknown): void {
+export function checkReplace(
+  current: unknown,
+  next: unknown,
+  expiry: unknown,
+  owner: unknown,
+): void {
   const action = "replace the session";
   check(action, "current", current, DATA);
   check(action, "next", next, DATA);
   check(action, "expiry", expiry, EXPIRY);
+  if (owner !== undefined && owner !== null) check(action, "owner", owner, OWNER);
 }
 
 /** Checks the arguments of `touch`. A malformed token is not found. */
@@ -67,4 +101,17 @@ export function checkTouch(expiry: unknown): void {
 /** Checks the options of `entries`. */
 export function checkPageSize(pageSize: unknown): void {
   check("walk the sessions", "pageSize", pageSize, ROW_COUNT);
+}
+
+/** Checks the arguments of `entriesOf`. */
+export function checkEntriesOf(owner: unknown, pageSize: unknown): void {
+  check("walk the sessions", "owner", owner, OWNER);
+  checkPageSize(pageSize);
+}
+
+/** Checks the arguments of `deleteOwned`. Malformed tokens in `except` have no session to keep. */
+export function checkDeleteOwned(owner: unknown, except: unknown): void {
+  const action = "delete the sessions";
+  check(action, "owner", owner, OWNER);
+  check(action, "except", except, TOKENS);
 }

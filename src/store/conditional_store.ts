@@ -15,13 +15,14 @@ export function toConditional(store: SessionStore & Partial<FullSessionStore>): 
   const replace: FullSessionStore["replace"] = async (token, current, next, expiry, options) => {
     const record = await store.find(token, options);
     if (record === undefined || Buffer.compare(record.data, current) !== 0) return false;
-    await store.commit(token, next, expiry, options);
+    const owner = options?.owner === undefined ? record.owner : options.owner ?? undefined;
+    await store.commit(token, next, expiry, { ...options, owner });
     return true;
   };
   const touch: FullSessionStore["touch"] = async (token, expiry, options) => {
     const record = await store.find(token, options);
     if (record === undefined) return false;
-    await store.commit(token, record.data, expiry, options);
+    await store.commit(token, record.data, expiry, { ...options, owner: record.owner });
     return true;
   };
   return {

@@ -1,14 +1,27 @@
 // deno-lint-ignore-file require-await -- async, so that errors reject
 
 import { Buffer } from "node:buffer";
-import { checkCommit, checkPageSize, checkReplace, checkTouch } from "./arguments.ts";
-import type { CallOptions, FullSessionStore, SessionRecord } from "./store.ts";
+import {
+  checkCommit,
+  checkDeleteOwned,
+  checkEntriesOf,
+  checkPageSize,
+  checkReplace,
+  checkTouch,
+} from "./arguments.ts";
+import type {
+  CallOptions,
+  CommitOptions,
+  OwnedSessionStore,
+  ReplaceOptions,
+  SessionRecord,
+} from "./store.ts";
 
 /** The time between two removals of expired sessions, which only a commit can cause. */
 const SWEEP_INTERVAL_MS = 60_000;
 
 /** What is kept of a session; replaced, and never changed in place. */
-type Entry = Pick<SessionRecord, "data" | "expiry">;
+type Entry = Omit<SessionRecord, "token">;
 
 /**
  * Keeps sessions in this process's memory, for tests and first steps: they end with the process.
@@ -26,7 +39,7 @@ type Entry = Pick<SessionRecord, "data" | "expiry">;
  * await sessions.commit(session);
  * ```
  */
-export class MemoryStore implements FullSessionStore {
+export class MemoryStore implements OwnedSessionStore {
   readonly #sessions = new Map<string, Entry>();
   #lastSweep = Date.now();
 
@@ -42,25 +55,26 @@ export class MemoryStore implements FullSessionStore {
   }
 
   /**
-   * Inserts a session, or overwrites data and expiry of the one that has this token.
+   * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
    *
    * @param token The session's token.
    * @param data The encoded values; copied, so that the caller may reuse the array at once.
    * @param expiry An absolute time; one in the past makes a session that is never found.
+   * @param options `owner`: whom the session belongs to; by default nobody.
    * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
-   *   1000 and 9999.
+   * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and
+   *   9999, or the owner has not 1 to 255 characters.
    */
   async commit(
     token: string,
     data: Uint8Array,
     expiry: Date,
-    { signal }: CallOptions = {},
+    { signal, owner }: CommitOptions = {},
   ): Promise<void> {
-    checkCommit(token, data, expiry);
+    checkCommit(token, data, expiry, owner);
     signal?.throwIfAborted();
     if (Date.now() - this.#lastSweep >= SWEEP_INTERVAL_MS) this.#sweep();
-    this.#sessions.set(token, copy({ data, expiry }));
+    this.#sessions.set(token, copy({ data, expiry, owner }));
   }
 
   /**
@@ -71,23 +85,26 @@ export class MemoryStore implements FullSessionStore {
    * @param current The data that the caller has seen, compared byte for byte.
    * @param next The data to write; copied, as with `commit`.
    * @param expiry An absolute time.
+   * @param options `owner`: whom the session belongs to from now on; `null`: nobody; by default it stays.
    * @returns Whether it was written: `false` if the data is another one by now, or the session is missing
    *   or expired. It never inserts, so that a session that was destroyed stays destroyed.
    * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner has
+   *   not 1 to 255 characters.
    */
   async replace(
     token: string,
     current: Uint8Array,
     next: Uint8Array,
     expiry: Date,
-    { signal }: CallOptions = {},
+    { signal, owner }: ReplaceOptions = {},
   ): Promise<boolean> {
-    checkReplace(current, next, expiry);
+    checkReplace(current, next, expiry, owner);
     signal?.throwIfAborted();
     const session = this.#active(token);
     if (session === undefined || Buffer.compare(session.data, current) !== 0) return false;
-    this.#sessions.set(token, copy({ data: next, expiry }));
+    const nextOwner = owner === undefined ? session.owner : owner ?? undefined;
+    this.#sessions.set(token, copy({ data: next, expiry, owner: nextOwner }));
     return true;
   }
 
@@ -105,7 +122,7 @@ export class MemoryStore implements FullSessionStore {
     signal?.throwIfAborted();
     const session = this.#active(token);
     if (session === undefined) return false;
-    this.#sessions.set(token, { data: session.data, expiry: new Date(expiry) });
+    this.#sessions.set(token, { ...session, expiry: new Date(expiry) });
     return true;
   }
 
@@ -150,6 +167,52 @@ export class MemoryStore implements FullSessionStore {
   }
 
   /**
+   * Walks the sessions of one owner that are active at the first step, in the order of their tokens. It looks at
+   * all sessions.
+   *
+   * @param owner Whom they belong to.
+   * @param options `pageSize` has no effect except that it is checked, as every store checks it.
+   * @throws {TypeError} On the first step, if the owner is not a string.
+   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is not an
+   *   integer from 1 to 10 000.
+   */
+  async *entriesOf(
+    owner: string,
+    { signal, pageSize = 1000 }: CallOptions & { readonly pageSize?: number | undefined } = {},
+  ): AsyncIterableIterator<SessionRecord> {
+    checkEntriesOf(owner, pageSize);
+    signal?.throwIfAborted();
+    const records = [...this.#sessions.keys()].sort().map((token) => this.#record(token));
+    for (const record of records) {
+      signal?.throwIfAborted();
+      if (record?.owner === owner) yield record;
+    }
+  }
+
+  /**
+   * Deletes the sessions of one owner. It looks at all sessions.
+   *
+   * @param owner Whom they belong to.
+   * @param options `except`: the tokens of sessions to keep.
+   * @returns How many active sessions were deleted.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   */
+  async deleteOwned(
+    owner: string,
+    { signal, except = [] }: CallOptions & { readonly except?: readonly string[] | undefined } = {},
+  ): Promise<number> {
+    checkDeleteOwned(owner, except);
+    signal?.throwIfAborted();
+    const owned = [...this.#sessions].filter(([token, session]) => {
+      return session.owner === owner && !except.includes(token);
+    });
+    const active = owned.filter(([token]) => this.#active(token) !== undefined);
+    for (const [token] of owned) this.#sessions.delete(token);
+    return active.length;
+  }
+
+  /**
    * Deletes the expired sessions.
    *
    * @returns How many sessions were deleted.
@@ -180,6 +243,7 @@ export class MemoryStore implements FullSessionStore {
 }
 
 /** Copies what callers may change: the data and the date that they pass or get. */
-function copy({ data, expiry }: Entry): Entry {
-  return { data: new Uint8Array(data), expiry: new Date(expiry) };
+function copy({ data, expiry, owner }: Entry): Entry {
+  const copied = { data: new Uint8Array(data), expiry: new Date(expiry) };
+  return owner === undefined ? copied : { ...copied, owner };
 }

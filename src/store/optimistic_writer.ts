@@ -4,6 +4,12 @@ import type { CallOptions, SessionRecord } from "./store.ts";
 import { KeyedQueue } from "../util/keyed_queue.ts";
 import { backOff } from "../util/retry.ts";
 
+/** A record to write. */
+export interface NextRecord extends Omit<SessionRecord, "owner"> {
+  /** Whom it belongs to from now on; `null`: nobody; `undefined`: as before. */
+  readonly owner?: string | null | undefined;
+}
+
 /** What a write leaves for the next one of its key, if that is waiting already. */
 interface Left {
   record: SessionRecord | undefined;
@@ -28,9 +34,17 @@ export class OptimisticWriter {
     this.#store = store;
   }
 
-  /** Writes a record whose key is new. */
-  insert({ token, data, expiry }: SessionRecord, options: CallOptions): Promise<void> {
-    return this.#store.commit(token, data, expiry, options);
+  /** Writes a record whose key is new, and returns it. */
+  async insert(record: NextRecord, options: CallOptions): Promise<SessionRecord> {
+    const { token, data, expiry } = record;
+    const owner = record.owner ?? undefined;
+    await this.#store.commit(
+      token,
+      data,
+      expiry,
+      owner === undefined ? options : { ...options, owner },
+    );
+    return { token, data, expiry, owner };
   }
 
   /**
@@ -42,16 +56,23 @@ export class OptimisticWriter {
    */
   change(
     seen: SessionRecord,
-    make: (current: SessionRecord) => SessionRecord | undefined,
+    make: (current: SessionRecord) => NextRecord | undefined,
     options: CallOptions,
   ): Promise<SessionRecord | undefined> {
     const find = (): Promise<SessionRecord | undefined> => this.#store.find(seen.token, options);
     const write = async (current: SessionRecord): Promise<SessionRecord | undefined> => {
       const next = make(current);
       if (next === undefined) return current;
-      const { token, data, expiry } = next;
-      const isWritten = await this.#store.replace(token, current.data, data, expiry, options);
-      return isWritten ? next : undefined;
+      const { token, data, expiry, owner } = next;
+      const isWritten = await this.#store.replace(
+        token,
+        current.data,
+        data,
+        expiry,
+        owner === undefined ? options : { ...options, owner },
+      );
+      const ownerNow = owner === undefined ? current.owner : owner ?? undefined;
+      return isWritten ? { token, data, expiry, owner: ownerNow } : undefined;
     };
     return this.inTurn(seen.token, async (before, left) => {
       return left.record = await untilWritten(before ?? seen, find, write);

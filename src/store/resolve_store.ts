@@ -2,14 +2,15 @@ import { abortable } from "../util/abortable.ts";
 import { check, FUNCTION, isPromise, type Rule } from "../util/check.ts";
 import { STORE } from "./arguments.ts";
 import { type ConditionalStore, toConditional } from "./conditional_store.ts";
-import type { CallOptions, FullSessionStore, SessionRecord, SessionStore } from "./store.ts";
+import { OWNED_STORE } from "./owner.ts";
+import type { CallOptions, OwnedSessionStore, SessionRecord, SessionStore } from "./store.ts";
 
-type Store = SessionStore & Partial<FullSessionStore>;
+type Store = SessionStore & Partial<OwnedSessionStore>;
 
 /** A store, or a promise of one, such as `SequelizeStore.open(sequelize)` without its `await`. */
 export type StoreSource =
-  | (SessionStore & Partial<FullSessionStore>)
-  | PromiseLike<SessionStore & Partial<FullSessionStore>>;
+  | (SessionStore & Partial<OwnedSessionStore>)
+  | PromiseLike<SessionStore & Partial<OwnedSessionStore>>;
 
 /** A store, or a promise of anything: what it resolves to is checked then. */
 export const STORE_SOURCE: Rule<StoreSource> = {
@@ -22,16 +23,25 @@ export const STORE_SOURCE: Rule<StoreSource> = {
  * resolves to something else than a store, each call rejects with that error.
  *
  * @param action Completes "Cannot ...".
- * @throws {TypeError} If `source` is neither a store nor a promise.
+ * @param needsOwners Whether the store must know whose session is whose.
+ * @throws {TypeError} If `source` is neither such a store nor a promise.
  */
-export function resolveStore(action: string, source: StoreSource): Store {
+export function resolveStore(action: string, source: StoreSource, needsOwners = false): Store {
   check(action, "store", source, STORE_SOURCE);
-  return STORE.hasType(source) ? source : waitingFor(toStore(action, source));
+  const rule: Rule<Store> = needsOwners ? OWNED_STORE : STORE;
+  if (!STORE.hasType(source)) return waitingFor(toStore(action, source, rule));
+  check(action, "store", source, rule);
+  return source;
 }
 
-async function toStore(action: string, source: PromiseLike<unknown>): Promise<Store> {
+async function toStore(
+  action: string,
+  source: PromiseLike<unknown>,
+  rule: Rule<Store>,
+): Promise<Store> {
   const store = await source;
   check(action, "store", store, STORE);
+  check(action, "store", store, rule);
   return store;
 }
 
@@ -54,6 +64,16 @@ function waitingFor(opening: Promise<Store>): ConditionalStore & Store {
       const store = await abortable(opening, options?.signal);
       check("walk the sessions", "store.entries", store.entries, FUNCTION);
       yield* store.entries!(options);
+    },
+    entriesOf: async function* (owner, options): AsyncGenerator<SessionRecord> {
+      const store = await abortable(opening, options?.signal);
+      check("walk the sessions", "store.entriesOf", store.entriesOf, FUNCTION);
+      yield* store.entriesOf!(owner, options);
+    },
+    deleteOwned: async (owner, options) => {
+      const store = await abortable(opening, options?.signal);
+      check("delete the sessions", "store.deleteOwned", store.deleteOwned, FUNCTION);
+      return await store.deleteOwned!(owner, options);
     },
     deleteExpired: async (options) =>
       await (await abortable(opening, options?.signal)).deleteExpired?.(options) ?? 0,

@@ -115,6 +115,8 @@ export interface SessionRecord {
   readonly data: Uint8Array;
   /** The moment, to the millisecond, from which on the session is no longer active. */
   readonly expiry: Date;
+  /** Whom the session belongs to, if a store keeps that and somebody does. */
+  readonly owner?: string | undefined;
 }
 
 /** The options of every call on a store. */
@@ -124,6 +126,18 @@ export interface CallOptions {
    * sent; one that has been sent is not taken back: the database may or may not carry it out.
    */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The options of `commit`. */
+export interface CommitOptions extends CallOptions {
+  /** Whom the session belongs to, 1 to 255 characters; by default nobody. */
+  readonly owner?: string | undefined;
+}
+
+/** The options of `replace`. */
+export interface ReplaceOptions extends CallOptions {
+  /** Whom the session belongs to from now on; `null`: nobody; by default it stays as it is. */
+  readonly owner?: string | null | undefined;
 }
 
 /**
@@ -147,7 +161,7 @@ export interface SessionStore {
   find(token: string, options?: CallOptions): Promise<SessionRecord | undefined>;
 
   /**
-   * Inserts a session, or overwrites data and expiry of the one that has this token.
+   * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
    *
    * @param token The session's token.
    * @param data The encoded values; copied, so that the caller may reuse the array at once.
@@ -156,7 +170,7 @@ export interface SessionStore {
    * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
    *   1000 and 9999.
    */
-  commit(token: string, data: Uint8Array, expiry: Date, options?: CallOptions): Promise<void>;
+  commit(token: string, data: Uint8Array, expiry: Date, options?: CommitOptions): Promise<void>;
 
   /**
    * Removes a session; does nothing if there is none.
@@ -189,7 +203,7 @@ export interface FullSessionStore extends SessionStore {
     current: Uint8Array,
     next: Uint8Array,
     expiry: Date,
-    options?: CallOptions,
+    options?: ReplaceOptions,
   ): Promise<boolean>;
 
   /**
@@ -229,4 +243,40 @@ export interface FullSessionStore extends SessionStore {
    * @returns How many sessions were deleted.
    */
   deleteExpired(options?: CallOptions): Promise<number>;
+}
+
+/** A full store that can also tell whose session is whose. */
+export interface OwnedSessionStore extends FullSessionStore {
+  /** `false` if the store is set up in a way that keeps no owners; by default it keeps them. */
+  readonly owners?: boolean | undefined;
+
+  /**
+   * Walks the active sessions of one owner page by page, in the order of their tokens. A page shows what was
+   * stored at one moment: `destroyOwned` of a session manager looks at one page to learn that none is left.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @throws {TypeError} On the first step, if the owner is not a string.
+   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
+   *   range.
+   */
+  entriesOf(
+    owner: string,
+    options?: CallOptions & { readonly pageSize?: number | undefined },
+  ): AsyncIterableIterator<SessionRecord>;
+
+  /**
+   * Deletes the sessions of one owner. A session that another request replaces or touches at the same moment
+   * does not come back; one that is committed afterwards is another session.
+   *
+   * @param owner Whom they belong to, compared byte for byte.
+   * @param options `except`: the tokens of sessions to keep.
+   * @returns How many active sessions were deleted.
+   * @throws {TypeError} If an argument has the wrong type.
+   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   */
+  deleteOwned(
+    owner: string,
+    options?: CallOptions & { readonly except?: readonly string[] | undefined },
+  ): Promise<number>;
 }

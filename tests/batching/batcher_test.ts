@@ -523,6 +523,47 @@ Deno.test("Batcher.add() rejects a call in flight as soon as it is aborted, and 
   assert.equal(await next, 2);
 });
 
+Deno.test("Batcher.add() says when an operation is neither waiting nor in flight any more", async () => {
+  const { batcher, settle } = setUp({ queueLimit: 3 });
+  const settled: string[] = [];
+  const controller = new AbortController();
+  const add = (key: string, signal?: AbortSignal): Promise<unknown> =>
+    batcher.add({ key }, signal, () => settled.push(key)).catch(() => {});
+  const calls = [add("in flight", controller.signal)];
+  await tick();
+  calls.push(add("withdrawn", controller.signal), add("sent"), add("failed"));
+  calls.push(add("refused"));
+  await tick();
+  assert.deepEqual(settled, ["refused"]);
+  controller.abort();
+  await tick();
+  assert.deepEqual(settled, ["refused", "withdrawn"]);
+  await settle();
+  assert.deepEqual(settled, ["refused", "withdrawn", "in flight"]);
+  await settle("refused");
+  await settle();
+  await settle("refused");
+  await Promise.all(calls);
+  assert.deepEqual(settled, ["refused", "withdrawn", "in flight", "sent", "failed"]);
+});
+
+Deno.test("Batcher.add() says so of an operation that is dropped while others are sent one by one", async () => {
+  const { batcher, settle } = setUp();
+  const controller = new AbortController();
+  let isSettled = false;
+  const first = batcher.add({ key: "a" });
+  const second = batcher.add({ key: "b" }, controller.signal, () => isSettled = true);
+  const rejected = assert.rejects(second);
+  await tick();
+  await settle("refused");
+  controller.abort();
+  await rejected;
+  assert.equal(isSettled, false);
+  await settle();
+  assert.equal(isSettled, true);
+  await first;
+});
+
 // Otherwise the calls that wait for a database that does not respond would fill the memory.
 Deno.test("Batcher.add() refuses calls while queueLimit calls are waiting", async () => {
   const { batcher, sent, settle } = setUp({ queueLimit: 2 });

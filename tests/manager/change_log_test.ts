@@ -3,7 +3,8 @@ import { ChangeLog, type Merged } from "../../src/manager/change_log.ts";
 
 const deadline = new Date("2030-01-01T00:00:00Z");
 const other = { token: "other", data: new Uint8Array(), expiry: deadline };
-const base = { deadline, values: new Map<string, unknown>([["a", 1], ["b", 2]]) };
+const about = { id: "id", createdAt: 1, renewedAt: 1, ownedAt: 1 };
+const base = { about, deadline, values: new Map<string, unknown>([["a", 1], ["b", 2]]) };
 
 /** The values after a log was carried out, as an object. */
 function valuesAfter(changes: ChangeLog): Record<string, unknown> {
@@ -93,7 +94,7 @@ Deno.test("ChangeLog.without() leaves out what changes nothing, unless it may ha
     changes.deadline = new Date(deadline);
   });
   const rest = changes.without(base, isSame);
-  const blank = { deadline: new Date(0), values: new Map() };
+  const blank = { about, deadline: new Date(0), values: new Map() };
   assert.deepEqual(
     rest.applyTo(blank).values,
     new Map<string, unknown>([["b", 3], ["c", undefined]]),

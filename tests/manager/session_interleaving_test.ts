@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { devalueCodec, MemoryStore, SessionManager } from "../../src/manager/mod.ts";
 import type { TrackedSession } from "../../src/manager/tracked_session.ts";
+import type { SessionRecord } from "../../src/store/store.ts";
 import { ALL_CALLS, type Call, MINIMAL, withCalls } from "../support/stores.ts";
 
 type Values = Record<string, unknown>;
@@ -13,14 +14,26 @@ type Values = Record<string, unknown>;
 type Operation =
   | { readonly do: "put" | "remove"; readonly key: string; readonly value?: number }
   | { readonly do: "clear" | "destroy" | "renewToken" }
+  /** Ends all sessions of the owner; the only operation of its request. */
+  | { readonly do: "destroyOwned" }
   /** Takes over the other one of the first two sessions. */
   | { readonly do: "merge" };
 
 /** `merge`: only requests of the first session merge the other one. */
-type Kind = "destroy" | "renewToken" | "merge" | "merge each other";
+type Kind = "destroy" | "renewToken" | "merge" | "merge each other" | "destroyOwned";
 
-/** How often a merge takes over again what others change meanwhile, before it ends the other session. */
+/**
+ * How often a merge takes over again what others change meanwhile, before it ends the other session; and how
+ * often `destroyOwned` deletes again.
+ */
 const MAX_AGAIN = 2;
+
+/** About as many steps as a renewal takes that has lost its race. */
+const MAX_IDLE = 20;
+
+/** The sessions with a value of this key belong to the owner. */
+const OWNED = "b";
+const OWNER = "owner";
 
 /** The two sessions that exist at first. */
 const FIRST = { record: { a: 0, b: 0 }, other: { b: -1, c: -2 } };
@@ -33,6 +46,8 @@ interface Plan {
   /** The session that the request has. */
   readonly on: First;
   readonly parts: readonly (readonly Operation[])[];
+  /** How many steps the request waits at first. */
+  readonly idle?: number;
 }
 
 /** When something began and ended. */
@@ -55,7 +70,7 @@ interface Commit extends Span {
 /** What happens at one moment: the whole of a commit, or a step of one that merges. */
 interface Step extends Span {
   readonly commit: Commit;
-  readonly do: "look" | "write" | "again" | "end";
+  readonly do: "look" | "write" | "again" | "end" | "destroyOwned";
 }
 
 function anyPlans({ kinds = [], managers = 2 }: Options): fc.Arbitrary<Plan[]> {
@@ -75,7 +90,16 @@ function anyPlans({ kinds = [], managers = 2 }: Options): fc.Arbitrary<Plan[]> {
     ? fc.constantFrom("record", "other")
     : fc.constant("record");
   const plan = fc.record({ manager: fc.nat(managers - 1), on, parts });
-  return fc.array(plan, { minLength: 2, maxLength: 3 });
+  const plans = fc.array(plan, { minLength: 2, maxLength: 3 });
+  if (!kinds.includes("destroyOwned")) return plans;
+  const destroyOwned: Plan["parts"] = [[{ do: "destroyOwned" }]];
+  const last = fc.record({
+    manager: fc.nat(managers - 1),
+    on,
+    parts: fc.constant(destroyOwned),
+    idle: fc.nat(MAX_IDLE),
+  });
+  return fc.tuple(plans, last).map(([some, one]) => [...some.slice(-2), one]);
 }
 
 /** All that a commit has to do to a session's values. */
@@ -147,7 +171,8 @@ class Model {
   /** What a request believes that its session holds in the store. */
   readonly #bases = new Map<number, Values>();
   readonly #cookies = new Map<number, string>();
-  readonly #vanished = new Set<number>();
+  /** By requests, the records that were gone when they wrote. */
+  readonly #vanished = new Map<number, string>();
   #made = 0;
   /** By the manager that knows of it and the record: where the session has moved to, if it has. */
   readonly #successors = new Map<string, string | undefined>();
@@ -166,8 +191,16 @@ class Model {
   /** Takes a step; returns `false` if it cannot have happened. */
   step({ do: what, commit }: Step): boolean {
     if (what === "look") return this.#look(commit);
+    if (what === "destroyOwned") return this.#destroyOwned();
     if (what === "write") this.#write(commit);
     else this.#mergeAgain(commit, what === "end");
+    return true;
+  }
+
+  #destroyOwned(): true {
+    for (const [key, { values }] of this.#records) {
+      if (OWNED in values) this.#records.delete(key);
+    }
     return true;
   }
 
@@ -190,11 +223,13 @@ class Model {
     const rest = operations.slice(last + 1);
     const before = this.#rowOf.get(request);
     if (last >= 0) {
-      const successor = `${manager} ${before}`;
+      // A session that has vanished may live on under another token.
+      const key = before ?? this.#vanished.get(request);
+      const successor = `${manager} ${key}`;
       if (rest.length > 0 && !this.#successors.has(successor)) {
         this.#successors.set(successor, undefined);
       }
-      this.#destroy(request, manager, before);
+      this.#destroy(request, manager, key);
     }
     const change = toChange(rest, this.#seen.get(commit)?.record.values ?? {});
     if (last >= 0 || before === undefined) {
@@ -292,7 +327,7 @@ class Model {
   }
 
   #vanish(request: number, manager: number, record: string): void {
-    this.#vanished.add(request);
+    this.#vanished.set(request, record);
     this.#rowOf.set(request, undefined);
     this.#bases.set(request, {});
     if (this.#successors.has(`${manager} ${record}`)) this.#cookies.delete(request);
@@ -317,7 +352,10 @@ class Model {
 
 /** The steps of a commit, in their order; if it merges, it may do so again so many times. */
 function stepsOf(commit: Commit, again: number): Step[] {
-  const { begin, end, look } = commit;
+  const { begin, end, look, operations } = commit;
+  if (operations[0]?.do === "destroyOwned") {
+    return Array<Step>(1 + again).fill({ commit, do: "destroyOwned", begin, end });
+  }
   const write: Step = { commit, do: "write", begin, end };
   if (look === undefined) return [write];
   const steps: Step[] = [{ commit, do: "look", begin: look.begin, end: look.end }, write];
@@ -339,8 +377,10 @@ function* ordersOf(commits: readonly (readonly Step[])[]): Generator<Step[]> {
 
 /** The results of all orders of the commits, the simple ones first. */
 function* resultsOf(plans: readonly Plan[], commits: readonly Commit[]): Generator<string> {
-  const merges = commits.some(({ look }) => look?.found);
-  for (let again = 0; again <= (merges ? MAX_AGAIN : 0); again++) {
+  const repeats = commits.some(({ look, operations }) =>
+    look?.found || operations[0]?.do === "destroyOwned"
+  );
+  for (let again = 0; again <= (repeats ? MAX_AGAIN : 0); again++) {
     for (const order of ordersOf(commits.map((commit) => stepsOf(commit, again)))) {
       const model = new Model(plans);
       if (order.every((step) => model.step(step))) yield* model.results(plans.length);
@@ -353,10 +393,16 @@ function toText(records: Iterable<Values>, cookies: readonly (string | undefined
   return `records ${sorted.sort().join()}, cookies ${cookies.map(String).join()}`;
 }
 
+/** The values that the application has put into a session. */
+function valuesOf(data: Uint8Array): Values {
+  const { __session: _, ...values } = Object.fromEntries(devalueCodec.decode(data).values);
+  return values;
+}
+
 /** Does an operation to a session, unless it has no effect there. */
 function attempt(
   session: TrackedSession<Values>,
-  operation: Exclude<Operation, { readonly do: "merge" }>,
+  operation: Exclude<Operation, { readonly do: "merge" | "destroyOwned" }>,
 ): boolean {
   switch (operation.do) {
     case "put":
@@ -380,7 +426,7 @@ function attempt(
 async function run(
   scheduler: fc.Scheduler,
   plans: readonly Plan[],
-  { kinds = [], calls = ALL_CALLS }: Options,
+  { kinds = [], calls = ALL_CALLS, first = FIRST, owned = OWNED }: Options,
 ): Promise<
   {
     readonly records: readonly Values[];
@@ -389,37 +435,60 @@ async function run(
   }
 > {
   const store = new MemoryStore();
-  const setUp = new SessionManager<Values>({ store });
+  const owner = (values: Values): string | undefined => owned in values ? OWNER : undefined;
+  const setUp = new SessionManager<Values>({ store, owner });
   const deadline = new Date(Date.now() + 3_600_000);
   const tokens = { record: "", other: "" };
   for (const on of ["record", "other"] as const) {
-    const first = await setUp.load(undefined);
-    for (const [key, value] of Object.entries(FIRST[on])) first.put(key, value);
-    first.deadline = deadline;
-    await setUp.commit(first);
-    tokens[on] = first.token!;
+    const session = await setUp.load(undefined);
+    for (const [key, value] of Object.entries(first[on])) session.put(key, value);
+    session.deadline = deadline;
+    await setUp.commit(session);
+    tokens[on] = session.token!;
   }
   // The scheduler decides when the calls and their replies arrive.
-  const scheduled = withCalls(store, calls, async (name, make) => {
+  const schedule = async <T>(name: string, make: () => Promise<T>): Promise<T> => {
     await scheduler.schedule(Promise.resolve(), name);
     const reply = await make();
     await scheduler.schedule(Promise.resolve(), `reply to ${name}`);
     return reply;
+  };
+  const scheduled = {
+    ...withCalls(store, calls, schedule),
+    deleteOwned: (...args: Parameters<MemoryStore["deleteOwned"]>) =>
+      schedule("deleteOwned", () => store.deleteOwned(...args)),
+    async *entriesOf(
+      ...args: Parameters<MemoryStore["entriesOf"]>
+    ): AsyncIterableIterator<SessionRecord> {
+      yield* await schedule("entriesOf", async () => {
+        const page: SessionRecord[] = [];
+        for await (const record of store.entriesOf(...args)) page.push(record);
+        return page;
+      });
+    },
+  };
+  const options = kinds.includes("destroyOwned") ? { owner } : {};
+  const managers = [0, 1].map(() => {
+    return new SessionManager<Values>({ store: scheduled, ...options });
   });
-  const managers = [0, 1].map(() => new SessionManager<Values>({ store: scheduled }));
   const sessions = await Promise.all(plans.map(async ({ manager, on }) => {
     return await managers[manager]!.load(tokens[on]) as TrackedSession<Values>;
   }));
   const commits: Commit[] = [];
   let clock = 0;
-  await Promise.all(plans.map(async ({ manager, on, parts }, request) => {
+  await Promise.all(plans.map(async ({ manager, on, parts, idle = 0 }, request) => {
     const session = sessions[request]!;
     await scheduler.schedule(Promise.resolve(), `request ${request}`);
+    for (let step = 0; step < idle; step++) await scheduler.schedule(Promise.resolve(), "idle");
     for (const part of parts) {
       const target = on === "record" ? "other" : "record";
       const operations: Operation[] = [];
       let look: Commit["look"];
       for (const planned of part) {
+        if (planned.do === "destroyOwned") {
+          operations.push(planned);
+          continue;
+        }
         if (planned.do === "merge") {
           if (look !== undefined || (on === "other" && !kinds.includes("merge each other"))) {
             continue;
@@ -437,13 +506,12 @@ async function run(
       const commit: Commit = { request, manager, target, operations, begin, end: Infinity };
       if (look !== undefined) commit.look = look;
       commits.push(commit);
-      await managers[manager]!.commit(session);
+      if (part[0]?.do === "destroyOwned") await managers[manager]!.destroyOwned(OWNER);
+      else await managers[manager]!.commit(session);
       commit.end = ++clock;
     }
   }));
-  const records = [...(await store.all()).values()].map((data) =>
-    Object.fromEntries(devalueCodec.decode(data).values)
-  );
+  const records = [...(await store.all()).values()].map((data) => valuesOf(data));
   return { records, result: toText(records, sessions.map(({ cookie }) => cookie?.kind)), commits };
 }
 
@@ -452,6 +520,12 @@ interface Options {
   /** The managers that the requests are spread over, 1 or 2. */
   readonly managers?: number;
   readonly calls?: readonly Call[];
+  /** The plans to try; by default any. */
+  readonly plans?: fc.Arbitrary<readonly Plan[]>;
+  /** The values of the two sessions at first. */
+  readonly first?: Record<First, Values>;
+  /** The key that makes a session the owner's. */
+  readonly owned?: string;
 }
 
 /** Tests the plans in any order in which they can happen. */
@@ -467,7 +541,7 @@ function testPlans(
     try {
       const property = fc.asyncProperty(
         fc.scheduler(),
-        anyPlans(options),
+        options.plans ?? anyPlans(options),
         async (scheduler, plans) => {
           check(plans, await scheduler.waitFor(run(scheduler, plans, options)));
         },
@@ -504,6 +578,37 @@ for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as 
     managers: 1,
     calls,
   });
+}
+
+testInterleavings("that renew the token while all of the owner's sessions are destroyed", {
+  kinds: ["renewToken", "destroyOwned"],
+});
+testInterleavings("that do all of it while all of the owner's sessions are destroyed", {
+  kinds: ["destroy", "renewToken", "destroyOwned"],
+});
+
+// Renewals of one process find each other's new records, which may be deleted in between.
+const renewal: Plan = { manager: 0, on: "record", parts: [[{ do: "renewToken" }]] };
+const ending: Plan = { manager: 1, on: "other", parts: [[{ do: "destroyOwned" }]] };
+testPlans("destroyOwned() leaves no session that is renewed twice at once", {
+  kinds: ["destroyOwned"],
+  plans: fc.nat(MAX_IDLE).map((idle) => [renewal, renewal, { ...ending, idle }]),
+}, (_, { records }) => assert.deepEqual(records, []));
+
+// Nobody signs in, so that the owner's sessions can only be those of the beginning.
+for (const managers of [1, 2]) {
+  for (
+    const [whose, first] of Object.entries({
+      both: { record: { user: 1, a: 0, b: 0 }, other: { user: 1, b: -1, c: -2 } },
+      one: { record: { a: 0, b: 0 }, other: { user: 1, b: -1, c: -2 } },
+    })
+  ) {
+    const name = `destroyOwned() leaves no session of ${whose}, whatever ${managers} managers do`;
+    const kinds = ["destroy", "renewToken", "merge each other", "destroyOwned"] as const;
+    testPlans(name, { kinds, managers, first, owned: "user" }, (_, { records }) => {
+      for (const record of records) assert.ok(!("user" in record), JSON.stringify(record));
+    });
+  }
 }
 
 // Each takes over what the other one has taken over from it, until one of them has ended the other.

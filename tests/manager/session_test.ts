@@ -114,21 +114,24 @@ Deno.test("an empty session is not modified by clear()", async () => {
   assert.equal(session.status, "unmodified");
 });
 
-Deno.test("keys are strings, and one of them is reserved", async () => {
+Deno.test("keys are strings, and two of them are reserved", async () => {
   const session = await newSession();
   const put = (key: unknown): void => session.put(key as "userId", 1);
   assert.throws(() => put(1), {
     name: "TypeError",
     message:
-      "Cannot put the value: 'key' must be a string other than __rememberMe: received number",
+      "Cannot put the value: 'key' must be a string other than __rememberMe and __session: received number",
   });
   assert.throws(() => put(Symbol()), TypeError);
   assert.throws(() => put("__rememberMe"), RangeError);
+  assert.throws(() => put("__session"), RangeError);
   session.rememberMe(true);
   assert.deepEqual(session.keys(), []);
   assert.equal(session.has("__rememberMe" as "userId"), false);
   assert.equal(session.get("__rememberMe" as "userId"), undefined);
   session.remove("__rememberMe" as "userId");
+  assert.equal(session.has("__session" as "userId"), false);
+  session.remove("__session" as "userId");
   session.clear();
   put("__proto__");
   put("constructor");

@@ -72,7 +72,10 @@ async function withProfile<T>(folder: string, use: (page: Page) => Promise<T>): 
 }
 
 function newDemo(): { readonly handler: Handler; readonly sessions: SessionManager<Visitor> } {
-  const sessions = new SessionManager<Visitor>({ cookie: { persist: false } });
+  const sessions = new SessionManager<Visitor>({
+    owner: ({ name }) => name,
+    cookie: { persist: false },
+  });
   return { handler: createDemo(sessions), sessions };
 }
 
@@ -192,8 +195,18 @@ testInBrowser("a user signs another browser out", async () => {
     assert.equal(await one.locator("li").count(), 1);
     await one.reload();
     assert.equal(await one.locator("li").count(), 2);
+    assert.match(
+      (await one.textContent("li:last-child"))!,
+      /Chrome on Linux\s*signed in .* UTC, just now/,
+    );
+    // Each button can be told apart by its name alone.
+    const others = one.getByRole("button", { name: "Sign out of all other browsers" });
+    assert.equal(await others.count(), 1);
+    const own = one.getByRole("button", { name: "Chrome on Linux, this browser" });
+    assert.equal(await own.count(), 1);
     await one.click("text=Sign out all others");
     assert.equal(await one.textContent("h1"), "Hello, Ada");
+    assert.equal(await one.textContent("[role=status]"), "Signed out of 1 other browser.");
     assert.equal(await one.locator("li").count(), 1);
     assert.equal(await heading(other, url), "Hello, whoever you are");
   });

@@ -8,6 +8,14 @@ import { withFolder } from "../support/folder.ts";
 import { runScript, whileDemoRuns } from "../support/run_script.ts";
 import { fetchFrom, Visitor } from "../support/visitor.ts";
 
+/** How browsers introduce themselves: Firefox on Windows, Safari on an iPhone, and curl. */
+const AGENTS = [
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+  "Version/18.5 Mobile/15E148 Safari/604.1",
+  "curl/8.5.0",
+];
+
 const isDeno = "deno" in process.versions;
 const ignored = isDeno ? "" : " (ignored: Deno.serve is Deno's)";
 
@@ -74,27 +82,42 @@ Deno.test({
       const post = (visitor: Visitor, path: string, body = ""): Promise<Response> =>
         visitor.fetch(path, { method: "POST", body });
       const ids = async (visitor: Visitor): Promise<string[]> =>
-        [...(await visitor.text("/")).matchAll(/name="id" value="([\w-]{36})"/g)].map(([, id]) =>
-          id!
-        );
+        [...(await visitor.text("/")).matchAll(/name="id" value="([\w-]+)"/g)].map(([, id]) => id!);
       const [one, two, three, other] = [visit(), visit(), visit(), visit()];
-      for (const visitor of [one, two, three]) {
-        const response = await post(visitor, "/sign-in", "name=%3Cb%3EAda%3C%2Fb%3E");
+      for (const [i, visitor] of [one, two, three].entries()) {
+        const response = await visitor.fetch("/sign-in", {
+          method: "POST",
+          body: "name=%3Cb%3EAda%3C%2Fb%3E",
+          headers: { "user-agent": AGENTS[i]! },
+        });
         assert.deepEqual([response.status, response.headers.get("location")], [303, "/"]);
       }
       await post(other, "/sign-in", "name=Bob");
       const html = await one.text("/");
       assert.match(html, /Hello, &lt;b&gt;Ada&lt;\/b&gt;/);
       assert.doesNotMatch(html, /<b>/);
+      for (const browser of ["Firefox on Windows, this browser", "Safari on iPhone", "curl"]) {
+        assert.match(html, new RegExp(`<span>${browser}<br>`));
+        const name = `Sign out of \\d: ${browser}, signed in [-0-9: ]+ UTC, just now`;
+        assert.match(html, new RegExp(`aria-label="${name}"`));
+      }
+      assert.match(html, /aria-label="Sign out of all other browsers"/);
+      const names = [...html.matchAll(/aria-label="([^"]*)"/g)].map(([, name]) => name);
+      assert.equal(new Set(names).size, names.length);
       const all = await ids(one);
       assert.equal(all.length, 3);
       const [bobs] = await ids(other);
       await post(one, "/sign-out", `id=${bobs}`);
+      assert.match(await one.text("/"), /That browser was signed out\./);
       assert.match(await other.text("/"), /Hello, Bob/);
       await post(one, "/sign-out", `id=${all[1]}`);
+      assert.match(await one.text("/"), /Signed out of 1 browser\./);
       assert.match(await two.text("/"), /Hello, whoever you are/);
       assert.deepEqual(await ids(one), [all[0], all[2]]);
       await post(three, "/sign-out-others");
+      assert.match(await three.text("/"), /Signed out of 1 other browser\./);
+      await post(three, "/sign-out-others");
+      assert.match(await three.text("/"), /Signed out of 0 other browsers\./);
       assert.match(await one.text("/"), /Hello, whoever you are/);
       assert.deepEqual(await ids(three), [all[2]]);
       await post(three, "/sign-out", `id=${all[2]}`);

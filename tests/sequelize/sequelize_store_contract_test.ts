@@ -1,5 +1,5 @@
 import { databases, mssql, withStore } from "../support/databases.ts";
-import { testStoreContract } from "../support/store_contract.ts";
+import { testOwnedStoreContract, testStoreContract } from "../support/store_contract.ts";
 
 for (const database of [...databases, mssql]) {
   testStoreContract(
@@ -12,4 +12,11 @@ for (const database of [...databases, mssql]) {
     (test) => withStore(database, ({ store }) => test(store), { driver: "sequelize" }),
     database.ignored,
   );
+  for (const driver of ["direct", "sequelize"] as const) {
+    testOwnedStoreContract(
+      `${database.name}, with owners, driver ${driver}`,
+      (test) => withStore(database, ({ store }) => test(store), { owners: true, driver }),
+      database.ignored,
+    );
+  }
 }

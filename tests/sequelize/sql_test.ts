@@ -36,22 +36,50 @@ interface Query {
   readonly options: { type?: string; bind?: unknown[] };
 }
 
+/** The drivers' errors if there is no column for the owner. */
+const NO_OWNER: Partial<Record<Dialect, object>> = {
+  postgres: { code: "42703" },
+  mysql: { errno: 1054 },
+  mariadb: { errno: 1054 },
+  sqlite: { message: "SQLITE_ERROR: no such column: owner" },
+  mssql: { number: 207 },
+};
+
+/** What a table has: nothing, if there is none; SCS's columns and indexes; or those with the owner's. */
+type Table = "none" | "plain" | "owned";
+
 /** A Sequelize instance that answers each query by itself, and keeps it. */
-function fake(dialect: Dialect): { sequelize: Sequelize; queries: Query[]; absent: () => void } {
+function fake(
+  dialect: Dialect,
+): { sequelize: Sequelize; queries: Query[]; open: (table: Table) => void } {
   const sequelize = new Sequelize({ dialect, ...MODULES[dialect] });
   const queries: Query[] = [];
-  let absent = false;
+  let table: Table = "owned";
   const query = (sql: Query["sql"], options: Query["options"]): Promise<unknown> => {
     queries.push({ sql, options });
     const { type } = options;
-    if (type === "SELECT" && absent) {
-      absent = false;
+    const isProbe = type === "SELECT" && String(sql).includes("''");
+    if (isProbe && table === "none") {
+      table = "plain";
       return Promise.reject(new Error("no such table"));
+    }
+    if (isProbe && table === "plain" && !String(sql).includes("expiry")) {
+      return Promise.reject({ message: "no column owner", ...NO_OWNER[dialect] });
+    }
+    if (type === "SHOWINDEXES") {
+      return Promise.resolve(
+        ["token", "expiry"].map((attribute) => ({ unique: true, fields: [{ attribute }] })),
+      );
+    }
+    if (String(sql).includes("pg_index")) {
+      return Promise.resolve([{ column: "token" }, { column: "expiry" }]);
     }
     if (String(sql).endsWith("FOR UPDATE")) {
       return Promise.resolve([{ token: "a" }, { token: "b" }]);
     }
-    if (type === "SELECT") return Promise.resolve([{ token: "expired", ...VALUES[dialect] }]);
+    if (type === "SELECT") {
+      return Promise.resolve([{ token: "expired", count: "1", ...VALUES[dialect] }]);
+    }
     if (type === "BULKUPDATE" || type === "BULKDELETE") return Promise.resolve(1);
     if (type === "UPSERT") return Promise.resolve([{}, null]);
     return Promise.resolve([]);
@@ -63,7 +91,7 @@ function fake(dialect: Dialect): { sequelize: Sequelize; queries: Query[]; absen
   return {
     sequelize: Object.assign(sequelize, { query, transaction }),
     queries,
-    absent: () => absent = true,
+    open: (state) => table = state,
   };
 }
 
@@ -83,17 +111,24 @@ function readable(value: unknown): unknown {
   return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
 }
 
-/** Makes every call on a store, and answers with the queries of each. */
-async function statementsOf(dialect: Dialect): Promise<string> {
-  const { sequelize, queries, absent } = fake(dialect);
-  const lines = [`# ${dialect}`];
-  const section = async <T>(name: string, call: () => Promise<T>): Promise<T> => {
+type Section = <T>(name: string, call: () => Promise<T>) => Promise<T>;
+
+/** Adds the queries of each call to some lines. */
+function recorder(lines: string[], queries: Query[]): Section {
+  return async (name, call) => {
     queries.length = 0;
     const result = await call();
     lines.push(`## ${name}`, ...queries.map(line));
     return result;
   };
-  absent();
+}
+
+/** Makes every call on a store, and answers with the queries of each. */
+async function statementsOf(dialect: Dialect): Promise<string> {
+  const { sequelize, queries, open } = fake(dialect);
+  const lines = [`# ${dialect}`];
+  const section = recorder(lines, queries);
+  open("none");
   const store = await section("open()", () => {
     return SequelizeStore.open(sequelize, { cleanupInterval: 0, schema: undefined });
   });
@@ -124,9 +159,49 @@ async function statementsOf(dialect: Dialect): Promise<string> {
   return lines.join("\n");
 }
 
+/** Makes the calls on a store with owners that differ, and answers with the queries of each. */
+async function ownedStatementsOf(dialect: Dialect): Promise<string> {
+  const { sequelize, queries, open } = fake(dialect);
+  const lines = [`# ${dialect}, with owners`];
+  const section = recorder(lines, queries);
+  const openStore = (): Promise<SequelizeStore> =>
+    SequelizeStore.open(sequelize, { cleanupInterval: 0, owners: true });
+  open("none");
+  await section("open()", openStore);
+  open("plain");
+  const store = await section("open(), where the table has no owners", openStore);
+  const [old, next] = [bytes("old"), bytes("new")];
+  const owner = "it's\\";
+  const owners = { a: owner, b: null, c: undefined } as const;
+  const tokens = ["a", "b", "c"] as const;
+  await section("find()", () => store.find("a"));
+  await section("commit()", () => store.commit("a", old, EXPIRY, { owner }));
+  await section("commit(), 3 at once", () => {
+    return Promise.all(tokens.map((token) => {
+      return store.commit(token, old, EXPIRY, { owner: owners[token] ?? undefined });
+    }));
+  });
+  await section("replace()", () => store.replace("a", old, next, EXPIRY));
+  await section("replace(), another owner", () => {
+    return store.replace("a", old, next, EXPIRY, { owner });
+  });
+  await section("replace(), nobody", () => store.replace("a", old, next, EXPIRY, { owner: null }));
+  await section("replace(), 3 at once", () => {
+    return Promise.all(tokens.map((token) => {
+      return store.replace(token, old, next, EXPIRY, { owner: owners[token] });
+    }));
+  });
+  await section("entriesOf(), a page", () => store.entriesOf(owner, { pageSize: 2 }).next());
+  await section("deleteOwned()", () => store.deleteOwned(owner));
+  await section("deleteOwned(), except", () => store.deleteOwned(owner, { except: ["a", "b"] }));
+  return lines.join("\n");
+}
+
 Deno.test("the statements of every verb on every dialect are those in the snapshot", async () => {
   const actual = [];
-  for (const dialect of DIALECTS) actual.push(await statementsOf(dialect));
+  for (const dialect of DIALECTS) {
+    actual.push(await statementsOf(dialect), await ownedStatementsOf(dialect));
+  }
   const snapshot = actual.join("\n\n") + "\n";
   if (process.env.UPDATE_SNAPSHOT) await writeFile(SNAPSHOT, snapshot);
   assert.equal(snapshot, await readFile(SNAPSHOT, "utf8"));
@@ -136,14 +211,17 @@ Deno.test("docs/databases.md has the statements that make the table", async () =
   const document = await readFile(DOCUMENT, "utf8");
   let actual = document;
   for (const dialect of ["postgres", "mysql", "sqlite", "mssql"] as const) {
-    const { sequelize, queries, absent } = fake(dialect);
-    absent();
-    await up(sequelize.getQueryInterface());
-    const [, ...statements] = queries.map(line);
-    const sql = statements.map((statement) => `${statement.replace(/;$/, "")};\n`).join("");
-    const place = new RegExp(`(<!-- ${dialect} -->\n\n\`\`\`sql\n)[^]*?(?=\`\`\`)`);
-    assert.match(document, place);
-    actual = actual.replace(place, (_, start) => start + sql);
+    for (const owners of [false, true]) {
+      const { sequelize, queries, open } = fake(dialect);
+      open(owners ? "plain" : "none");
+      await up(sequelize.getQueryInterface(), { owners });
+      const statements = queries.map(line).filter((sql) => /\bCREATE|^ALTER/.test(sql));
+      const sql = statements.map((statement) => `${statement.replace(/;$/, "")};\n`).join("");
+      const name = owners ? `${dialect}, owners` : dialect;
+      const place = new RegExp(`(<!-- ${name} -->\n\n\`\`\`sql\n)[^]*?(?=\`\`\`)`);
+      assert.match(document, place);
+      actual = actual.replace(place, (_, start) => start + sql);
+    }
   }
   if (process.env.UPDATE_SNAPSHOT) await writeFile(DOCUMENT, actual);
   assert.equal(await readFile(DOCUMENT, "utf8"), actual);

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { later } from "../support/clock.ts";
 import { bytes, inMs, soon } from "../support/databases.ts";
-import { testStoreContract } from "../support/store_contract.ts";
+import { testOwnedStoreContract } from "../support/store_contract.ts";
 
-testStoreContract("MemoryStore", (test) => test(new MemoryStore()));
+testOwnedStoreContract("MemoryStore", (test) => test(new MemoryStore()));
 
 Deno.test("MemoryStore removes expired sessions on commits, at most once a minute", async () => {
   const store = new MemoryStore();

@@ -6,6 +6,8 @@ import { SequelizeStore } from "../../mod.ts";
 import { KoaStore } from "../../src/express/koa.ts";
 import { ExpressStore } from "../../src/express/mod.ts";
 import { MemoryStore, SessionManager, type StoreSource } from "../../src/manager/mod.ts";
+import { resolveStore } from "../../src/store/resolve_store.ts";
+import { bytes, soon } from "../support/databases.ts";
 import { gate } from "../support/gate.ts";
 import { MINIMAL, withCalls } from "../support/stores.ts";
 import { silently, Visitor } from "../support/visitor.ts";
@@ -131,4 +133,20 @@ Deno.test("a store that cannot be opened is a 500, and a visitor without a cooki
     assert.equal((await visitor.fetch()).status, 500);
   });
   assert.match(String(logged), /no database/);
+});
+
+Deno.test("a promise of a store passes on what is about owners", async () => {
+  const { opened, open } = gate();
+  const store = resolveStore("test", opened.then(() => new MemoryStore()));
+  const committed = store.commit("token", bytes("data"), soon(), { owner: "user" });
+  open();
+  await committed;
+  assert.equal((await store.entriesOf!("user").next()).value.owner, "user");
+  assert.equal(await store.deleteOwned!("user", { except: ["token"] }), 0);
+  assert.equal(await store.deleteOwned!("user"), 1);
+  const minimal = resolveStore("test", Promise.resolve(withCalls(new MemoryStore(), MINIMAL)));
+  await assert.rejects(minimal.entriesOf!("user").next(), {
+    message: "Cannot walk the sessions: 'store.entriesOf' must be a function: received undefined",
+  });
+  await assert.rejects(minimal.deleteOwned!("user"), TypeError);
 });

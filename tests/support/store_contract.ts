@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { FullSessionStore } from "../../mod.ts";
+import type { FullSessionStore, OwnedSessionStore, SessionRecord } from "../../mod.ts";
 import { bytes, inMs, soon, text } from "./databases.ts";
 
-type Use = (test: (store: FullSessionStore) => Promise<void>) => Promise<void>;
+type Use<Store> = (test: (store: Store) => Promise<void>) => Promise<void>;
+type Rules<Store> = Readonly<Record<string, (store: Store) => Promise<void>>>;
 
 /** Malformed tokens: too long, empty, or with a character that is not allowed. */
 export const MALFORMED_TOKENS: readonly string[] = [
@@ -38,7 +39,7 @@ const anyExpiry = fc.date({
   noInvalidDate: true,
 });
 
-const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<void>>> = {
+const CONTRACT: Rules<FullSessionStore> = {
   "find() returns undefined if the token is missing": async (store) => {
     assert.equal(await store.find("missing"), undefined);
   },
@@ -390,6 +391,310 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
   },
 };
 
+/** Owners that a database may confuse with one another, or with a part of a statement. */
+export const HOSTILE_OWNERS: readonly string[] = [
+  "user",
+  "User",
+  "USER",
+  "user ",
+  "user  ",
+  " user",
+  "user\t",
+  "us\u200ber",
+  "üser",
+  "u\u0308ser",
+  "ß",
+  "ss",
+  "ﬁ",
+  "it's",
+  "''",
+  '"',
+  "`",
+  "\\",
+  "\\'",
+  "a\\",
+  "\\x41",
+  "$1",
+  ":owner",
+  "?",
+  "%",
+  "{a,b}",
+  "NULL",
+  "0",
+  "\n",
+  "\x1a",
+  "\ufeffuser",
+  "🍪",
+  "🍪".repeat(255),
+  "🍪".repeat(254) + "🍫",
+  "x".repeat(255),
+];
+
+/** Strings that are no owners. */
+const WRONG_OWNERS: readonly string[] = [
+  "",
+  "nul\0",
+  "\0",
+  "\ud83c",
+  "\udf6a\ud83c",
+  "x".repeat(256),
+  "🍪".repeat(256),
+];
+
+const anyOwner = fc.string({ unit: "binary", minLength: 1, maxLength: 255 })
+  .filter((owner) => !owner.includes("\0"));
+
+async function tokensOf(sessions: AsyncIterable<SessionRecord>): Promise<string[]> {
+  const tokens = [];
+  for await (const { token } of sessions) tokens.push(token);
+  return tokens;
+}
+
+/** The rules of stores that can tell whose session is whose. */
+const OWNED_CONTRACT: Rules<OwnedSessionStore> = {
+  "find() and entries() return the owner, and none if the session is nobody's": async (store) => {
+    const expiry = soon();
+    const [anonymous, owned] = [
+      { token: "anonymous", data: bytes("data"), expiry },
+      { token: "owned", data: bytes("data"), expiry, owner: "user" },
+    ];
+    await store.commit("anonymous", bytes("data"), expiry);
+    await store.commit("owned", bytes("data"), expiry, { owner: "user" });
+    assert.deepEqual(await store.find("anonymous"), anonymous);
+    assert.deepEqual(await store.find("owned"), owned);
+    const entries = [];
+    for await (const record of store.entries()) entries.push(record);
+    assert.deepEqual(entries, [anonymous, owned]);
+    const entriesOf = [];
+    for await (const record of store.entriesOf("user")) entriesOf.push(record);
+    assert.deepEqual(entriesOf, [owned]);
+  },
+
+  "commit() overwrites the owner, and clears it if there is none": async (store) => {
+    await store.commit("token", bytes("1"), soon(), { owner: "first" });
+    await store.commit("token", bytes("2"), soon(), { owner: "second" });
+    assert.deepEqual(await tokensOf(store.entriesOf("first")), []);
+    assert.equal((await store.find("token"))?.owner, "second");
+    await store.commit("token", bytes("3"), soon());
+    assert.equal((await store.find("token"))?.owner, undefined);
+    assert.equal(await store.deleteOwned("second"), 0);
+    assert.equal(text((await store.find("token"))?.data), "3");
+  },
+
+  "commits with and without owners that share statements keep their owners": async (store) => {
+    const ownerOf = (i: number): string | undefined => i % 3 === 0 ? undefined : `user${i % 3}`;
+    const numbers = Array.from({ length: 60 }, (_, i) => i);
+    await Promise.all(numbers.map((i) => {
+      return store.commit(`token${i}`, bytes("data"), soon(), { owner: ownerOf(i) });
+    }));
+    for (const i of numbers) assert.equal((await store.find(`token${i}`))?.owner, ownerOf(i));
+  },
+
+  "replace() leaves the owner, changes or clears it": async (store) => {
+    await store.commit("token", bytes("1"), soon(), { owner: "user" });
+    const replace = (current: string, next: string, owner?: string | null): Promise<boolean> =>
+      store.replace("token", bytes(current), bytes(next), soon(), { owner });
+    assert.equal(await replace("1", "2"), true);
+    assert.equal((await store.find("token"))?.owner, "user");
+    assert.equal(await replace("2", "3", "another"), true);
+    assert.equal((await store.find("token"))?.owner, "another");
+    assert.equal(await replace("2", "4", "nobody"), false);
+    assert.equal((await store.find("token"))?.owner, "another");
+    assert.equal(await replace("3", "3", null), true);
+    assert.equal((await store.find("token"))?.owner, undefined);
+    assert.equal(await replace("3", "3", "user"), true);
+    assert.deepEqual(await tokensOf(store.entriesOf("user")), ["token"]);
+  },
+
+  "replaces that share statements change some owners and leave the others": async (store) => {
+    const numbers = Array.from({ length: 40 }, (_, i) => i);
+    const owners = [undefined, null, "new"];
+    const [data, next] = [bytes("data"), bytes("next")];
+    const replaceAll = async (
+      current: Uint8Array,
+      choose: (i: number) => string | null | undefined,
+    ) => {
+      const replaced = await Promise.all(numbers.map((i) => {
+        return store.replace(`token${i}`, current, next, soon(), { owner: choose(i) });
+      }));
+      assert.deepEqual(replaced, numbers.map(() => true));
+    };
+    await Promise.all(numbers.map((i) => {
+      return store.commit(`token${i}`, data, soon(), { owner: "old" });
+    }));
+    await replaceAll(data, (i) => owners[i % 3]);
+    const expected = ["old", undefined, "new"];
+    for (const i of numbers) assert.equal((await store.find(`token${i}`))?.owner, expected[i % 3]);
+    await replaceAll(next, () => undefined);
+    for (const i of numbers) assert.equal((await store.find(`token${i}`))?.owner, expected[i % 3]);
+  },
+
+  "touch() leaves the owner alone": async (store) => {
+    await store.commit("token", bytes("data"), soon(), { owner: "user" });
+    assert.equal(await store.touch("token", inMs(120_000)), true);
+    assert.equal((await store.find("token"))?.owner, "user");
+  },
+
+  "entriesOf() walks the active sessions of one owner in the order of their tokens": async (
+    store,
+  ) => {
+    const expiry = soon();
+    const tokens = ["!", "A", "Z", "a", "b", "~"];
+    for (const token of tokens) {
+      await store.commit(token, bytes(token), expiry, { owner: "user" });
+      await store.commit(`${token}${token}`, bytes(token), expiry, { owner: "another" });
+    }
+    await store.commit("anonymous", bytes("x"), expiry);
+    await store.commit("expired", bytes("x"), inMs(-1), { owner: "user" });
+    for (const pageSize of [1, 2, 3, 5, 6, 7, undefined]) {
+      const met = [];
+      for await (const session of store.entriesOf("user", { pageSize })) met.push(session);
+      const expected = tokens.map((token) => {
+        return { token, data: bytes(token), expiry, owner: "user" };
+      });
+      assert.deepEqual(met, expected);
+    }
+    assert.deepEqual(await tokensOf(store.entriesOf("nobody")), []);
+  },
+
+  "deleteOwned() deletes the sessions of one owner, and counts the active ones": async (store) => {
+    await Promise.all(["a", "b", "c"].map((token) => {
+      return store.commit(token, bytes(token), soon(), { owner: "user" });
+    }));
+    await store.commit("another", bytes("data"), soon(), { owner: "another" });
+    await store.commit("anonymous", bytes("data"), soon());
+    await store.commit("expired", bytes("data"), inMs(-1), { owner: "user" });
+    assert.equal(await store.deleteOwned("user"), 3);
+    assert.equal(await store.deleteOwned("user"), 0);
+    assert.deepEqual([...(await store.all()).keys()].sort(), ["anonymous", "another"]);
+    assert.equal(await store.deleteExpired(), 0);
+  },
+
+  "deleteOwned() keeps the sessions that are excepted": async (store) => {
+    const tokens = ["a", "b", "c", "\\"];
+    await Promise.all(tokens.map((token) => {
+      return store.commit(token, bytes(token), soon(), { owner: "user" });
+    }));
+    const except = ["b", "\\", "missing", "mal formed", "it's", ""];
+    assert.equal(await store.deleteOwned("user", { except }), 2);
+    assert.deepEqual(await tokensOf(store.entriesOf("user")), ["\\", "b"]);
+    assert.equal(await store.deleteOwned("user", { except: ["b"] }), 1);
+    assert.equal(await store.deleteOwned("user", { except: [] }), 1);
+  },
+
+  // Everybody who signs out everywhere counts on it.
+  "deleteOwned() ends what was committed before it, awaited or not": async (store) => {
+    for (let round = 0; round < 5; round++) {
+      const done: Promise<unknown>[] = [];
+      for (let i = 0; i < 100; i++) {
+        const token = `token${i}`;
+        done.push(store.commit(token, bytes("1"), soon()));
+        if (i % 2) done.push(store.delete(token));
+        if (i % 3) done.push(store.commit(token, bytes("2"), soon(), { owner: "user" }));
+        else done.push(store.replace(token, bytes("1"), bytes("2"), soon(), { owner: "user" }));
+        done.push(store.touch(token, inMs(90_000)));
+        done.push(store.replace(token, bytes("2"), bytes("3"), soon()));
+      }
+      await new Promise((resolve) => setTimeout(resolve, round));
+      await store.deleteOwned("user");
+      await Promise.all(done);
+      assert.deepEqual(await tokensOf(store.entriesOf("user")), []);
+    }
+  },
+
+  "a session that deleteOwned() has ended is not brought back": async (store) => {
+    await store.commit("token", bytes("data"), soon(), { owner: "user" });
+    await store.deleteOwned("user");
+    assert.equal(await store.touch("token", soon()), false);
+    const replaced = store.replace("token", bytes("data"), bytes("new"), soon(), { owner: "user" });
+    assert.equal(await replaced, false);
+    assert.equal((await store.all()).size, 0);
+    await store.commit("token", bytes("data"), soon(), { owner: "user" });
+    assert.deepEqual(await tokensOf(store.entriesOf("user")), ["token"]);
+  },
+
+  "owners are compared byte for byte, whatever they hold": async (store) => {
+    const tokens = HOSTILE_OWNERS.map((_, i) => `token${String(i).padStart(2, "0")}`);
+    const [data, next] = [bytes("data"), bytes("next")];
+    // The first ones alone, the others together.
+    for (const i of [0, 13, 17, 30, 32]) {
+      await store.commit(tokens[i]!, data, soon(), { owner: HOSTILE_OWNERS[i] });
+      const owner = HOSTILE_OWNERS[i + 1];
+      assert.equal(await store.replace(tokens[i]!, data, data, soon(), { owner }), true);
+      assert.equal((await store.find(tokens[i]!))?.owner, owner);
+    }
+    await Promise.all(tokens.map((token) => store.commit(token, data, soon())));
+    await Promise.all(tokens.map((token, i) => {
+      return i % 2
+        ? store.commit(token, next, soon(), { owner: HOSTILE_OWNERS[i] })
+        : store.replace(token, data, next, soon(), { owner: HOSTILE_OWNERS[i] });
+    }));
+    for (const [i, owner] of HOSTILE_OWNERS.entries()) {
+      assert.equal((await store.find(tokens[i]!))?.owner, owner);
+      assert.deepEqual(await tokensOf(store.entriesOf(owner)), [tokens[i]]);
+    }
+    for (const [i, owner] of HOSTILE_OWNERS.entries()) {
+      assert.equal(await store.deleteOwned(owner), 1, tokens[i]);
+      assert.equal((await store.all()).size, HOSTILE_OWNERS.length - i - 1);
+    }
+  },
+
+  "any owner is found as it was committed": async (store) => {
+    const property = async (owner: string, another: string): Promise<void> => {
+      await store.commit("token", bytes("data"), soon(), { owner });
+      assert.equal((await store.find("token"))?.owner, owner);
+      assert.deepEqual(await tokensOf(store.entriesOf(owner)), ["token"]);
+      if (another !== owner) assert.deepEqual(await tokensOf(store.entriesOf(another)), []);
+      assert.equal(await store.deleteOwned(owner), 1);
+    };
+    await fc.assert(fc.asyncProperty(anyOwner, anyOwner, property), { numRuns: 40 });
+  },
+
+  "wrong owners are refused with a message that does not hold them": async (store) => {
+    const [data, next] = [bytes("data"), bytes("next")];
+    const calls = (owner: string): [Promise<unknown>, string][] => [
+      [store.commit("token", data, soon(), { owner }), "commit the session: 'owner'"],
+      [store.replace("token", data, next, soon(), { owner }), "replace the session: 'owner'"],
+      [store.entriesOf(owner).next(), "walk the sessions: 'owner'"],
+      [store.deleteOwned(owner), "delete the sessions: 'owner'"],
+    ];
+    for (const owner of WRONG_OWNERS) {
+      for (const [call, message] of calls(owner)) {
+        await assert.rejects(call, (error: Error) => {
+          assert.ok(error.message.startsWith(`Cannot ${message} must be`), error.message);
+          assert.match(error.message, /received a string of \d+ characters$/);
+          return error instanceof RangeError;
+        });
+      }
+    }
+    for (const owner of [1, {}, ["user"]] as unknown as string[]) {
+      for (const [call] of calls(owner)) await assert.rejects(call, TypeError);
+    }
+    for (const owner of [undefined, null] as unknown as string[]) {
+      await assert.rejects(store.entriesOf(owner).next(), TypeError);
+      await assert.rejects(store.deleteOwned(owner), TypeError);
+    }
+    for (const except of ["token", [1], null] as unknown as string[][]) {
+      await assert.rejects(store.deleteOwned("user", { except }), TypeError);
+    }
+    await assert.rejects(store.entriesOf("user", { pageSize: 0 }).next(), RangeError);
+    assert.equal((await store.all()).size, 0);
+  },
+
+  "an aborted signal rejects with its reason, and no owner's session ends": async (store) => {
+    const reason = new Error("gone");
+    const signal = AbortSignal.abort(reason);
+    const rejected = (promise: Promise<unknown>): Promise<void> =>
+      assert.rejects(promise, (error) => error === reason);
+    await store.commit("token", bytes("data"), soon(), { owner: "user" });
+    await rejected(store.commit("other", bytes("data"), soon(), { owner: "user", signal }));
+    await rejected(store.entriesOf("user", { signal }).next());
+    await rejected(store.deleteOwned("user", { signal }));
+    assert.deepEqual(await tokensOf(store.entriesOf("user")), ["token"]);
+    assert.equal(await store.deleteOwned("user"), 1);
+  },
+};
+
 /**
  * Tests that a store keeps the contract.
  *
@@ -397,9 +702,32 @@ const CONTRACT: Readonly<Record<string, (store: FullSessionStore) => Promise<voi
  * @param use Lends an empty store for the length of a test.
  * @param ignored Why the tests are ignored, or `undefined` if they run.
  */
-export function testStoreContract(name: string, use: Use, ignored?: string): void {
+export function testStoreContract(
+  name: string,
+  use: Use<FullSessionStore>,
+  ignored?: string,
+): void {
+  testRules(CONTRACT, name, use, ignored);
+}
+
+/** Tests the same, and what a store promises about owners. */
+export function testOwnedStoreContract(
+  name: string,
+  use: Use<OwnedSessionStore>,
+  ignored?: string,
+): void {
+  testRules(CONTRACT, name, use, ignored);
+  testRules(OWNED_CONTRACT, name, use, ignored);
+}
+
+function testRules<Store>(
+  rules: Rules<Store>,
+  name: string,
+  use: Use<Store>,
+  ignored: string | undefined,
+): void {
   const reason = ignored === undefined ? "" : ` (ignored: ${ignored})`;
-  for (const [rule, test] of Object.entries(CONTRACT)) {
+  for (const [rule, test] of Object.entries(rules)) {
     Deno.test({
       name: `${name}: ${rule}${reason}`,
       ignore: ignored !== undefined,

@@ -12,14 +12,18 @@ export interface Commit {
   readonly token: string;
   readonly data: Buffer;
   readonly expiry: Date;
+  /** Whom the session belongs to, if anybody; only if the table has owners. */
+  readonly owner: string | undefined;
 }
 
 /** A row whose expiry is to move. */
-export type Touch = Omit<Commit, "data">;
+export type Touch = Omit<Commit, "data" | "owner">;
 
 /** A row that is to hold other data and another expiry, if it holds `current`. */
-export interface Replacement extends Commit {
+export interface Replacement extends Omit<Commit, "owner"> {
   readonly current: Buffer;
+  /** Whom the session belongs to from now on; `null`: nobody; `undefined`: whom it does. */
+  readonly owner: string | null | undefined;
 }
 
 /** The caller's transaction, if any. */
@@ -62,8 +66,29 @@ export interface Statements {
   /** Reads all active sessions. */
   findAll(transaction: InTransaction): Promise<SessionRecord[]>;
 
-  /** Reads the first `limit` active sessions whose tokens come after one, in the order of the tokens. */
-  findPage(after: string, limit: number, transaction: InTransaction): Promise<Page>;
+  /**
+   * Reads the first `limit` active sessions whose tokens come after one, in the order of the tokens.
+   *
+   * @param owner If given, only the sessions of this owner.
+   */
+  findPage(
+    after: string,
+    limit: number,
+    owner: string | undefined,
+    transaction: InTransaction,
+  ): Promise<Page>;
+
+  /**
+   * Deletes the rows of an owner, except those of some tokens; also expired ones, which a late touch of a process
+   * with a slow clock would still find.
+   *
+   * @returns How many of them were active.
+   */
+  deleteOwned(
+    owner: string,
+    except: readonly string[],
+    transaction: InTransaction,
+  ): Promise<number>;
 
   /** Reads the tokens of the sessions that expired first, up to `now`. */
   findExpired(now: Date, limit: number, transaction: InTransaction): Promise<string[]>;
@@ -80,6 +105,8 @@ export interface Statements {
 export interface ColumnTypes {
   readonly token: DataType | string;
   readonly data: DataType;
+  /** Any text of 255 characters, compared byte for byte. */
+  readonly owner: DataType | string;
 }
 
 /** How a statement about the table itself is sent. */
@@ -104,8 +131,8 @@ export interface Dialect {
   readonly reshapingOptions?: Readonly<Record<string, (value: unknown) => boolean>>;
 
   /**
-   * Looks at the table's indexes: "token" is in the result if a unique index is on it alone, and "expiry" if
-   * an index begins with it.
+   * Looks at the table's indexes: "token" is in the result if a unique index is on it alone, and "expiry" and
+   * "owner" if an index begins with them.
    *
    * @returns `undefined` if the user may not look, or a synonym is in between: the table must then be taken
    *   as it stands.
@@ -114,6 +141,12 @@ export interface Dialect {
     model: SessionModel,
     options: QueryOptions,
   ): Promise<ReadonlySet<string> | undefined>;
+
+  /**
+   * Makes the statement that adds the owner's column unless it is there: because a transaction takes none after a
+   * look that has failed, and Sequelize's own goes to one schema only.
+   */
+  readonly addOwnerIfMissing?: (model: SessionModel) => string;
 
   /** What the errors mean that its drivers report. */
   readonly errors: ErrorTable;

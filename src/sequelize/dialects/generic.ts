@@ -1,14 +1,14 @@
 // Sequelize's own query interface: for SQL Server, and for settings that the other dialects' statements do not
-// fit. Several rows are written by one statement only if Sequelize can do that.
+// fit. Several rows are written by one statement only if Sequelize can do that. Owners are in a column of bytes.
 
 import { Buffer } from "node:buffer";
 import type { QueryInterface, TableName, WhereOptions } from "sequelize";
 import type { SessionRecord } from "../../store/store.ts";
 import type { Row } from "../drivers/mod.ts";
 import { libraryOf } from "../library.ts";
-import type { SessionAttributes, SessionModel } from "../model.ts";
+import { hasOwners, type SessionAttributes, type SessionModel } from "../model.ts";
 import type { Commit, InTransaction, Statements, Verb } from "./dialect.ts";
-import { tokensIn, tokensOf, toPage, toRecord } from "./rows.ts";
+import { toBytes, tokensIn, tokensOf, toPage, toRecord, toText } from "./rows.ts";
 
 /** The statements that Sequelize generates itself. */
 export function genericStatements(model: SessionModel): Statements {
@@ -24,7 +24,7 @@ export function genericStatements(model: SessionModel): Statements {
     options: { attributes?: string[]; order?: string[]; limit?: number } = {},
   ): Promise<Record<string, unknown>[]> =>
     await queryInterface.select(model, table as string, {
-      attributes: ["token", "data", "expiry"],
+      attributes: Object.keys(model.getAttributes()),
       ...options,
       where,
       raw: true,
@@ -58,18 +58,29 @@ export function genericStatements(model: SessionModel): Statements {
     },
     replace: {
       takes: "one",
-      send: ({ token, data, expiry, current }, transaction) =>
-        update({ data, expiry }, { token, data: current, ...active() }, transaction),
+      send: ({ token, data, expiry, current, owner }, transaction) => {
+        const values = { data, expiry, ...(owner !== undefined && { owner: toBytes(owner) }) };
+        return update(values, { token, data: current, ...active() }, transaction);
+      },
     },
     delete: async (tokens, transaction) => {
       await destroy({ token: [...tokens] }, transaction);
     },
     find: (tokens, transaction) => read({ token: [...tokens], ...active() }, transaction),
     findAll: (transaction) => read(active(), transaction),
-    findPage: async (after, limit, transaction) => {
-      const where = { token: { [Op.gt]: after }, ...active() };
+    findPage: async (after, limit, owner, transaction) => {
+      const ofOwner = owner === undefined ? {} : { owner: toBytes(owner)! };
+      const where = { ...ofOwner, token: { [Op.gt]: after }, ...active() };
       const rows = await select(where, transaction, { order: ["token"], limit });
       return toPage(rows, limit, rows.map(toSession));
+    },
+    deleteOwned: async (owner, except, transaction) => {
+      const others = except.length === 0 ? {} : { token: { [Op.notIn]: [...except] } };
+      const where = { owner: toBytes(owner)!, ...others };
+      const count = await destroy({ ...where, ...active() }, transaction);
+      // What has expired, uncounted.
+      await destroy(where, transaction);
+      return count;
     },
     findExpired: async (now, limit, transaction) => {
       const options = { attributes: ["token"], order: ["expiry"], limit };
@@ -80,20 +91,27 @@ export function genericStatements(model: SessionModel): Statements {
   };
 }
 
-function toSession({ token, data, expiry }: Row): SessionRecord {
-  return toRecord(token, data, new Date(expiry as Date));
+function toSession({ token, data, expiry, owner }: Row): SessionRecord {
+  return toRecord(token, data, new Date(expiry as Date), toText(owner));
 }
 
 function commitOf(model: SessionModel, queryInterface: QueryInterface): Verb<Commit> {
   const { dialect } = model.sequelize as unknown as {
     dialect: { supports: { inserts: { updateOnDuplicate?: unknown } } };
   };
+  const owned = hasOwners(model);
+  const attributesOf = ({ token, data, expiry, owner }: Commit): SessionAttributes => ({
+    token,
+    data,
+    expiry,
+    ...(owned && { owner: toBytes(owner ?? null) }),
+  });
   if (!dialect.supports.inserts.updateOnDuplicate) {
     return {
       takes: "one",
       send: async (row, transaction) => {
         const options = { transaction, hooks: false, returning: false, validate: false };
-        await model.upsert({ ...row, data: Buffer.from(row.data) }, options);
+        await model.upsert({ ...attributesOf(row), data: Buffer.from(row.data) }, options);
         return true;
       },
     };
@@ -101,9 +119,15 @@ function commitOf(model: SessionModel, queryInterface: QueryInterface): Verb<Com
   return {
     takes: "many",
     send: async (rows, transaction) => {
-      const options = { transaction, updateOnDuplicate: ["data", "expiry"], upsertKeys: ["token"] };
+      const updateOnDuplicate = ["data", "expiry", ...(owned ? ["owner"] : [])];
+      const options = { transaction, updateOnDuplicate, upsertKeys: ["token"] };
       const table = model.getTableName() as string;
-      await queryInterface.bulkInsert(table, [...rows], options, model.getAttributes());
+      await queryInterface.bulkInsert(
+        table,
+        rows.map(attributesOf),
+        options,
+        model.getAttributes(),
+      );
       return new Set(tokensOf(rows));
     },
   };

@@ -31,7 +31,7 @@ export async function shownIndexedColumns(
     // These databases take a column whatever the case of its name.
     const column = fields[0]?.attribute?.toLowerCase();
     const isWhole = (fields[0]?.length ?? TOKEN_LENGTH) >= TOKEN_LENGTH;
-    if (column === "expiry") columns.add(column);
+    if (column === "expiry" || column === "owner") columns.add(column);
     if (column === "token" && unique && !partial && fields.length === 1 && isWhole) {
       columns.add(column);
     }

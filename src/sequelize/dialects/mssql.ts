@@ -4,6 +4,7 @@ import { driverError } from "../errors.ts";
 import type { Dialect } from "./dialect.ts";
 import { genericStatements } from "./generic.ts";
 import { shownIndexedColumns } from "./indexes.ts";
+import { BYTES_OF_OWNER } from "./rows.ts";
 
 const CANNOT_LOOK: readonly unknown[] = [
   229, // permission denied
@@ -15,6 +16,8 @@ export const mssql: Dialect = {
     // The default collation ignores case, so that `abc` would find `ABC`.
     token: "NVARCHAR(255) COLLATE Latin1_General_100_BIN2",
     data: BLOB,
+    // `=` ignores the spaces at the end of text, whatever its collation is.
+    owner: BYTES_OF_OWNER,
   }),
   errors: {
     1205: "transient", // deadlock

@@ -13,10 +13,21 @@ import {
   type Statement,
   unfixed,
 } from "../drivers/driver.ts";
-import type { SessionModel } from "../model.ts";
+import { hasOwners, type SessionModel } from "../model.ts";
 import type { Dialect, InTransaction, Replacement, Statements, Touch } from "./dialect.ts";
 import { shownIndexedColumns } from "./indexes.ts";
-import { quotedTable, tokensIn, tokensOf, toPage, toRecord, utc } from "./rows.ts";
+import {
+  BYTES_OF_OWNER,
+  ownerOrSame,
+  quotedTable,
+  toBytes,
+  tokensIn,
+  tokensOf,
+  toPage,
+  toRecord,
+  toText,
+  utc,
+} from "./rows.ts";
 
 /** MariaDB through the mariadb driver. */
 export const mariadb: Dialect = {
@@ -25,6 +36,8 @@ export const mariadb: Dialect = {
     token: "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin",
     // Without a length, BLOB ends at 64 KiB.
     data: BLOB("long"),
+    // Collations of text compare without the spaces at the end, except for some that not every server has.
+    owner: BYTES_OF_OWNER,
   }),
   errors: {
     1213: "transient", // deadlock; Galera: certification failure
@@ -65,16 +78,20 @@ export const mysql: Dialect = {
 /** Reads a row as it is, even in a transaction that still sees it as it was. */
 const LATEST = "LOCK IN SHARE MODE";
 
-const OVERWRITE = "ON DUPLICATE KEY UPDATE `data` = VALUES(`data`), `expiry` = VALUES(`expiry`)";
-
 function statements(model: SessionModel, driver: Driver): Statements {
   const table = quotedTable(model);
   // As text: what the drivers make of a date depends on the time zones of the application and of the process,
   // and on the type parsers that the application has set.
-  const select = `SELECT \`token\`, \`data\`, CAST(\`expiry\` AS CHAR) AS \`expiry\` FROM ${table}`;
-  const insert = `INSERT INTO ${table} (\`token\`, \`data\`, \`expiry\`) VALUES`;
+  const owned = hasOwners(model);
+  const ifOwned = (text: string): string => owned ? text : "";
+  const owner = ifOwned(", `owner`");
+  const select =
+    `SELECT \`token\`, \`data\`, CAST(\`expiry\` AS CHAR) AS \`expiry\`${owner} FROM ${table}`;
+  const insert = `INSERT INTO ${table} (\`token\`, \`data\`, \`expiry\`${owner}) VALUES`;
+  const overwrite = "ON DUPLICATE KEY UPDATE `data` = VALUES(`data`), `expiry` = VALUES(`expiry`)" +
+    ifOwned(", `owner` = VALUES(`owner`)");
   const FIND_ONE = fixed("rows", `${select} WHERE \`token\` = $1 AND \`expiry\` > $2`);
-  const COMMIT_ONE = fixed("count", `${insert} ($1, $2, $3) ${OVERWRITE}`);
+  const COMMIT_ONE = fixed("count", `${insert} ($1, $2, $3${ifOwned(", $4")}) ${overwrite}`);
   const DELETE_ONE = fixed("count", `DELETE FROM ${table} WHERE \`token\` = $1`);
   const TOUCH_ONE = fixed(
     "count",
@@ -87,6 +104,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   const REPLACE_ONE = fixed(
     "count",
     `UPDATE ${table} SET \`data\` = $3, \`expiry\` = $2` +
+      ifOwned(", `owner` = CASE $6 WHEN '' THEN `owner` ELSE $6 END") +
       " WHERE `token` = $1 AND `data` = $4 AND `expiry` > $5",
   );
   const WAS_REPLACED = fixed(
@@ -155,12 +173,11 @@ function statements(model: SessionModel, driver: Driver): Statements {
     return await lockAndUpdate(rows, condition, expiries, transaction);
   };
 
-  const replaceOne = async (
-    { token, expiry, data, current }: Replacement,
-    transaction: InTransaction,
-  ): Promise<boolean> => {
+  const replaceOne = async (row: Replacement, transaction: InTransaction): Promise<boolean> => {
+    const { token, expiry, data, current } = row;
     const moment = now();
-    const parameters = [token, utc(expiry), data, current, moment];
+    const owners = owned ? [toBytes(ownerOrSame(row))] : [];
+    const parameters = [token, utc(expiry), data, current, moment, ...owners];
     const { count } = await driver.send(REPLACE_ONE, parameters, transaction);
     if (count > 0 || !data.equals(current)) return count > 0;
     const unchanged = [token, utc(expiry), data, moment];
@@ -173,8 +190,14 @@ function statements(model: SessionModel, driver: Driver): Statements {
   ): Promise<Set<string>> => {
     const holds = `\`data\` = ${valuesOf(rows, ({ current }) => current)}`;
     const condition = `${among(tokensOf(rows))} AND \`expiry\` > ${literal(now())} AND ${holds}`;
+    // Most batches change no owner.
+    const owners = (locked: readonly Replacement[]): string => {
+      const changing = locked.filter(({ owner }) => owner !== undefined);
+      if (changing.length === 0) return "";
+      return `, \`owner\` = ${valuesOf(changing, ({ owner }) => toBytes(owner!), " ELSE `owner`")}`;
+    };
     const set = (locked: readonly Replacement[]): string =>
-      `\`data\` = ${valuesOf(locked, ({ data }) => data)}, ${expiries(locked)}`;
+      `\`data\` = ${valuesOf(locked, ({ data }) => data)}, ${expiries(locked)}${owners(locked)}`;
     return lockAndUpdate(rows, condition, set, transaction);
   };
 
@@ -182,11 +205,13 @@ function statements(model: SessionModel, driver: Driver): Statements {
     commit: {
       takes: "many",
       send: async (rows, transaction) => {
-        const values = rows.map(({ token, data, expiry }) => [token, data, utc(expiry)]);
+        const values = rows.map(({ token, data, expiry, owner = null }) => {
+          return [token, data, utc(expiry), ...(owned ? [toBytes(owner)] : [])];
+        });
         if (rows.length === 1) await driver.send(COMMIT_ONE, values[0]!, transaction);
         else {
           const lists = values.map((row) => `(${row.map(literal).join(", ")})`);
-          await change(`${insert} ${lists.join(", ")} ${OVERWRITE}`, transaction);
+          await change(`${insert} ${lists.join(", ")} ${overwrite}`, transaction);
         }
         return new Set(tokensOf(rows));
       },
@@ -216,12 +241,25 @@ function statements(model: SessionModel, driver: Driver): Statements {
     },
     findAll: (transaction) =>
       read(unfixed("rows", `${select} WHERE \`expiry\` > ${literal(now())}`), [], transaction),
-    findPage: async (after, limit, transaction) => {
-      const text =
-        `${select} WHERE \`token\` > ${literal(after)} AND \`expiry\` > ${literal(now())}` +
-        ` ORDER BY \`token\` LIMIT ${limit}`;
+    findPage: async (after, limit, owner, transaction) => {
+      const ofOwner = owner === undefined ? "" : `${isOwner(owner)} AND `;
+      const text = `${select} WHERE ${ofOwner}\`token\` > ${literal(after)} AND \`expiry\` > ${
+        literal(now())
+      } ORDER BY \`token\` LIMIT ${limit}`;
       const { rows } = await driver.send(unfixed("rows", text), [], transaction);
       return toPage(rows, limit, rows.map(toSession));
+    },
+    // A DELETE returns no rows in MySQL: the second one takes what has expired, uncounted.
+    deleteOwned: (owner, except, transaction) => {
+      const others = except.length === 0 ? "" : ` AND NOT (${among(except)})`;
+      const text = `DELETE FROM ${table} WHERE ${isOwner(owner)}${others}`;
+      return inTransaction(model.sequelize!, transaction, async (transaction) => {
+        // In a form that the expiry's index does not serve: it would lock everybody's sessions.
+        const isActive = `IF(\`expiry\` > ${literal(now())}, TRUE, FALSE)`;
+        const active = await change(`${text} AND ${isActive}`, transaction);
+        await change(text, transaction);
+        return active;
+      });
     },
     findExpired: (now, limit, transaction) =>
       tokens(
@@ -265,13 +303,23 @@ function expiries(rows: readonly Touch[]): string {
   return `\`expiry\` = ${valuesOf(rows, ({ expiry }) => utc(expiry))}`;
 }
 
-/** An expression that has a value for each row. */
+/** A condition that only an owner's rows meet. */
+function isOwner(owner: string): string {
+  return `\`owner\` = ${literal(toBytes(owner))}`;
+}
+
+/**
+ * An expression that has a value for each row.
+ *
+ * @param otherwise The value for all other rows.
+ */
 function valuesOf<Row extends { readonly token: string }>(
   rows: readonly Row[],
-  valueOf: (row: Row) => string | Buffer,
+  valueOf: (row: Row) => Parameter,
+  otherwise = "",
 ): string {
   const cases = rows.map((row) => `WHEN ${literal(row.token)} THEN ${literal(valueOf(row))}`);
-  return `CASE \`token\` ${cases.join(" ")} END`;
+  return `CASE \`token\` ${cases.join(" ")}${otherwise} END`;
 }
 
 /**
@@ -279,6 +327,7 @@ function valuesOf<Row extends { readonly token: string }>(
  * it, so that such a token is written in hexadecimal.
  */
 function literal(value: Parameter): string {
+  if (value === null) return "NULL";
   if (typeof value === "string") {
     return value.includes("\\") ? `_ascii X'${Buffer.from(value).toString("hex")}'` : `'${value}'`;
   }
@@ -289,7 +338,8 @@ function now(): string {
   return utc(new Date());
 }
 
-/** The expiry comes as text. */
-function toSession({ token, data, expiry }: Row): SessionRecord {
-  return toRecord(token, data, new Date(`${String(expiry).replace(" ", "T")}Z`));
+/** The expiry comes as text, the owner in bytes. */
+function toSession({ token, data, expiry, owner }: Row): SessionRecord {
+  const date = new Date(`${String(expiry).replace(" ", "T")}Z`);
+  return toRecord(token, data, date, toText(owner));
 }

@@ -9,15 +9,18 @@ import { isString } from "../../util/check.ts";
 import { type Driver, fixed, type Parameter, type Row, type Statement } from "../drivers/driver.ts";
 import { driverError } from "../errors.ts";
 import { libraryOf } from "../library.ts";
-import type { SessionModel } from "../model.ts";
+import { hasOwners, type SessionModel } from "../model.ts";
 import type { Dialect, InTransaction, QueryOptions, Statements } from "./dialect.ts";
-import { quotedTable, tokensIn, tokensOf, toPage, toRecord } from "./rows.ts";
+import { ownerOrSame, quotedTable, tokensIn, tokensOf, toPage, toRecord } from "./rows.ts";
+
+const OWNER = 'VARCHAR(255) COLLATE "C"';
 
 export const postgres: Dialect = {
   columnTypes: ({ BLOB }) => ({
     // Indexes under "C" do not depend on the operating system's locale data, nor break when that changes.
     token: 'VARCHAR(255) COLLATE "C"',
     data: BLOB,
+    owner: OWNER,
   }),
   errors: {
     "40001": "transient", // serialization failure; CockroachDB's, too
@@ -32,18 +35,22 @@ export const postgres: Dialect = {
   },
   schemas: "real",
   indexedColumns,
+  addOwnerIfMissing: (model) =>
+    `ALTER TABLE ${quotedTable(model)} ADD COLUMN IF NOT EXISTS "owner" ${OWNER};`,
   statements,
   literalFor: (sequelize) => prependsSearchPath(sequelize) ? literal : undefined,
 };
 
-const OVERWRITE =
-  `ON CONFLICT ("token") DO UPDATE SET "data" = EXCLUDED."data", "expiry" = EXCLUDED."expiry"`;
-
 function statements(model: SessionModel, driver: Driver): Statements {
   const table = quotedTable(model);
+  const owned = hasOwners(model);
+  const ifOwned = (text: string): string => owned ? text : "";
+  const owner = ifOwned(`, "owner"`);
   const select = `SELECT "token", encode("data", 'base64') AS "data",` +
-    ` (date_part('epoch', "expiry") * 1000)::bigint::text AS "expiry" FROM ${table}`;
-  const insert = `INSERT INTO ${table} ("token", "data", "expiry")`;
+    ` (date_part('epoch', "expiry") * 1000)::bigint::text AS "expiry"${owner} FROM ${table}`;
+  const insert = `INSERT INTO ${table} ("token", "data", "expiry"${owner})`;
+  const overwrite = `ON CONFLICT ("token") DO UPDATE SET "data" = EXCLUDED."data",` +
+    ` "expiry" = EXCLUDED."expiry"${ifOwned(`, "owner" = EXCLUDED."owner"`)}`;
   const FIND_ONE = fixed("rows", `${select} WHERE "token" = $1 AND "expiry" > $2`);
   const FIND = fixed("rows", `${select} WHERE "token" = ANY($1) AND "expiry" > $2`);
   const FIND_ALL = fixed("rows", `${select} WHERE "expiry" > $1`);
@@ -51,22 +58,34 @@ function statements(model: SessionModel, driver: Driver): Statements {
     "rows",
     `${select} WHERE "token" > $1 AND "expiry" > $2 ORDER BY "token" LIMIT $3`,
   );
+  const FIND_PAGE_OF = fixed(
+    "rows",
+    `${select} WHERE "owner" = $1 AND "token" > $2 AND "expiry" > $3 ORDER BY "token" LIMIT $4`,
+  );
   const FIND_EXPIRED = fixed(
     "rows",
     `SELECT "token" FROM ${table} WHERE "expiry" <= $1 ORDER BY "expiry" LIMIT $2`,
   );
-  const COMMIT_ONE = fixed("count", `${insert} VALUES ($1, decode($2, 'base64'), $3) ${OVERWRITE}`);
+  const COMMIT_ONE = fixed(
+    "count",
+    `${insert} VALUES ($1, decode($2, 'base64'), $3${ifOwned(", $4")}) ${overwrite}`,
+  );
   const COMMIT = fixed(
     "count",
-    `${insert} SELECT "token", decode("data", 'base64'), "expiry"` +
-      ` FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS "new" ("token", "data", "expiry")` +
-      ` ${OVERWRITE}`,
+    `${insert} SELECT "token", decode("data", 'base64'), "expiry"${owner}` +
+      ` FROM unnest($1::text[], $2::text[], $3::timestamptz[]${ifOwned(", $4::text[]")})` +
+      ` AS "new" ("token", "data", "expiry"${owner}) ${overwrite}`,
   );
   const DELETE_ONE = fixed("count", `DELETE FROM ${table} WHERE "token" = $1`);
   const DELETE = fixed("count", `DELETE FROM ${table} WHERE "token" = ANY($1)`);
   const DELETE_EXPIRED = fixed(
     "count",
     `DELETE FROM ${table} WHERE "token" = ANY($1) AND "expiry" <= $2`,
+  );
+  const DELETE_OWNED = fixed(
+    "rows",
+    `WITH "deleted" AS (DELETE FROM ${table} WHERE "owner" = $1 AND "token" <> ALL($2::text[])` +
+      ` RETURNING "expiry") SELECT count(*)::text AS "count" FROM "deleted" WHERE "expiry" > $3`,
   );
   const TOUCH_ONE = fixed(
     "count",
@@ -78,18 +97,24 @@ function statements(model: SessionModel, driver: Driver): Statements {
       ` FROM unnest($1::text[], $2::timestamptz[]) AS "new" ("token", "expiry")` +
       ` WHERE "old"."token" = "new"."token" AND "old"."expiry" > $3 RETURNING "old"."token"`,
   );
+  const now$ = owned ? "$6" : "$5";
   const REPLACE_ONE = fixed(
     "count",
     `UPDATE ${table} SET "data" = decode($3, 'base64'), "expiry" = $2` +
-      ` WHERE "token" = $1 AND "data" = decode($4, 'base64') AND "expiry" > $5`,
+      ifOwned(`, "owner" = CASE $5::text WHEN '' THEN "owner" ELSE $5::text END`) +
+      ` WHERE "token" = $1 AND "data" = decode($4, 'base64') AND "expiry" > ${now$}`,
   );
   const REPLACE = fixed(
     "rows",
     `UPDATE ${table} AS "old"` +
       ` SET "data" = decode("new"."data", 'base64'), "expiry" = "new"."expiry"` +
-      ` FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[])` +
-      ` AS "new" ("token", "expiry", "data", "current") WHERE "old"."token" = "new"."token"` +
-      ` AND "old"."data" = decode("new"."current", 'base64') AND "old"."expiry" > $5` +
+      ifOwned(
+        `, "owner" = CASE "new"."owner" WHEN '' THEN "old"."owner" ELSE "new"."owner" END`,
+      ) +
+      ` FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[]` +
+      `${ifOwned(", $5::text[]")}) AS "new" ("token", "expiry", "data", "current"${owner})` +
+      ` WHERE "old"."token" = "new"."token"` +
+      ` AND "old"."data" = decode("new"."current", 'base64') AND "old"."expiry" > ${now$}` +
       ` RETURNING "old"."token"`,
   );
 
@@ -104,7 +129,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   const write = async (
     [one, many]: readonly [Statement, Statement],
     rows: readonly { readonly token: string }[],
-    columns: readonly (readonly string[])[],
+    columns: readonly (readonly (string | null)[])[],
     conditions: readonly string[],
     transaction: InTransaction,
   ): Promise<Set<string>> => {
@@ -121,8 +146,11 @@ function statements(model: SessionModel, driver: Driver): Statements {
   return {
     commit: {
       takes: "many",
-      send: (rows, transaction) =>
-        write([COMMIT_ONE, COMMIT], rows, [rows.map(dataOf), rows.map(expiryOf)], [], transaction),
+      send: (rows, transaction) => {
+        const owners = owned ? [rows.map(({ owner = null }) => owner)] : [];
+        const columns = [rows.map(dataOf), rows.map(expiryOf), ...owners];
+        return write([COMMIT_ONE, COMMIT], rows, columns, [], transaction);
+      },
     },
     touch: {
       takes: "many",
@@ -133,7 +161,8 @@ function statements(model: SessionModel, driver: Driver): Statements {
       takes: "many",
       send: (rows, transaction) => {
         const current = rows.map(({ current }) => current.toString("base64"));
-        const columns = [rows.map(expiryOf), rows.map(dataOf), current];
+        const owners = owned ? [rows.map(ownerOrSame)] : [];
+        const columns = [rows.map(expiryOf), rows.map(dataOf), current, ...owners];
         return write([REPLACE_ONE, REPLACE], rows, columns, [now()], transaction);
       },
     },
@@ -146,10 +175,16 @@ function statements(model: SessionModel, driver: Driver): Statements {
         ? read(FIND_ONE, [tokens[0]!, now()], transaction)
         : read(FIND, [tokens, now()], transaction),
     findAll: (transaction) => read(FIND_ALL, [now()], transaction),
-    findPage: async (after, limit, transaction) => {
+    findPage: async (after, limit, owner, transaction) => {
       const parameters = [after, now(), String(limit)];
-      const { rows } = await driver.send(FIND_PAGE, parameters, transaction);
+      const { rows } = owner === undefined
+        ? await driver.send(FIND_PAGE, parameters, transaction)
+        : await driver.send(FIND_PAGE_OF, [owner, ...parameters], transaction);
       return toPage(rows, limit, rows.map(toSession));
+    },
+    deleteOwned: async (owner, except, transaction) => {
+      const { rows } = await driver.send(DELETE_OWNED, [owner, except, now()], transaction);
+      return Number(rows[0]!.count);
     },
     findExpired: async (now, limit, transaction) =>
       tokensIn(await driver.send(FIND_EXPIRED, [now.toISOString(), String(limit)], transaction)),
@@ -171,9 +206,9 @@ function expiryOf({ expiry }: { readonly expiry: Date }): string {
 }
 
 /** The data comes in base64, the expiry in milliseconds. */
-function toSession({ token, data, expiry }: Row): SessionRecord {
+function toSession({ token, data, expiry, owner }: Row): SessionRecord {
   const bytes = isString(data) ? Buffer.from(data, "base64") : data;
-  return toRecord(token, bytes, new Date(Number(expiry)));
+  return toRecord(token, bytes, new Date(Number(expiry)), owner);
 }
 
 /** Sequelize's own look-up takes in the tables of that name in all schemas. */
@@ -189,7 +224,7 @@ async function indexedColumns(
     ` JOIN "pg_catalog"."pg_attribute" AS "a"` +
     ` ON "a"."attrelid" = "i"."indrelid" AND "a"."attnum" = "i"."indkey"[0]` +
     ` WHERE "i"."indrelid" = CAST(${table} AS regclass)` +
-    ` AND ("a"."attname" = 'expiry' OR "a"."attname" = 'token' AND ${isTokenAlone})`;
+    ` AND ("a"."attname" IN ('expiry', 'owner') OR "a"."attname" = 'token' AND ${isTokenAlone})`;
   const type = libraryOf(model.sequelize!).QueryTypes.SELECT;
   try {
     const query = { ...options, raw: true, type } as const;
@@ -211,9 +246,11 @@ function prependsSearchPath(sequelize: Sequelize): boolean {
 }
 
 function literal(value: Parameter): string {
+  if (value === null) return "NULL";
   if (typeof value === "string") {
-    // With E, whatever `standard_conforming_strings` is. No value has a quote.
-    return value.includes("\\") ? `E'${value.replaceAll("\\", "\\\\")}'` : `'${value}'`;
+    const text = value.replaceAll("'", "''");
+    // With E, whatever `standard_conforming_strings` is.
+    return text.includes("\\") ? `E'${text.replaceAll("\\", "\\\\")}'` : `'${text}'`;
   }
-  return `ARRAY[${(value as readonly string[]).map(literal).join(", ")}]`;
+  return `ARRAY[${(value as readonly (string | null)[]).map(literal).join(", ")}]`;
 }

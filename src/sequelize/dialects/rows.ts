@@ -1,5 +1,6 @@
 // What the dialects' statements have in common.
 
+import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import type { SessionRecord } from "../../store/store.ts";
 import { check, isString, type Rule } from "../../util/check.ts";
@@ -34,6 +35,7 @@ export function tokensIn({ rows }: Pick<Outcome, "rows">): string[] {
 const ACTION = "read the session";
 const TOKEN: Rule<string> = { text: "a string", hasType: isString };
 const DATA: Rule<Uint8Array> = { text: "bytes", hasType: types.isUint8Array };
+const OWNER: Rule<string> = { text: "a string", hasType: isString };
 const EXPIRY: Rule<Date> = {
   text: "a date",
   hasType: types.isDate,
@@ -48,13 +50,41 @@ const NO_DATA = new Uint8Array();
  *   a session must not seem to be missing then.
  * @throws {RangeError} If the expiry is not a date.
  */
-export function toRecord(token: unknown, data: unknown, expiry: Date): SessionRecord {
+export function toRecord(
+  token: unknown,
+  data: unknown,
+  expiry: Date,
+  owner: unknown,
+): SessionRecord {
   // Another program made the table and the row: it is an empty session.
   const bytes = data ?? NO_DATA;
   check(ACTION, "token", token, TOKEN);
   check(ACTION, "data", bytes, DATA);
   check(ACTION, "expiry", expiry, EXPIRY);
-  return { token, data: bytes, expiry };
+  // None is read if the table has no owners.
+  if (owner === undefined || owner === null) return { token, data: bytes, expiry };
+  check(ACTION, "owner", owner, OWNER);
+  return { token, data: bytes, expiry, owner };
+}
+
+/** The type of the owner's column where text compares without the spaces at its end, whatever its collation is. */
+export const BYTES_OF_OWNER = "VARBINARY(1020)";
+
+/** An owner for a column of bytes. */
+export function toBytes(owner: string | null): Buffer | null {
+  return owner === null ? null : Buffer.from(owner);
+}
+
+/** The owner of a column of bytes. */
+export function toText(owner: unknown): unknown {
+  return types.isUint8Array(owner) ? Buffer.from(owner).toString() : owner;
+}
+
+/** What a replacement writes for the owner where `""`, which is nobody's name, leaves the one that is there. */
+export function ownerOrSame(
+  { owner }: { readonly owner: string | null | undefined },
+): string | null {
+  return owner === undefined ? "" : owner;
 }
 
 /** Makes a page of the rows that were read, some of which may be no sessions. */

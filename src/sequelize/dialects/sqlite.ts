@@ -13,13 +13,13 @@ import {
   type Statement,
   unfixed,
 } from "../drivers/driver.ts";
-import type { SessionModel } from "../model.ts";
+import { hasOwners, type SessionModel } from "../model.ts";
 import type { Dialect, InTransaction, Statements } from "./dialect.ts";
 import { shownIndexedColumns } from "./indexes.ts";
-import { quotedTable, tokensIn, tokensOf, toPage, toRecord, utc } from "./rows.ts";
+import { ownerOrSame, quotedTable, tokensIn, tokensOf, toPage, toRecord, utc } from "./rows.ts";
 
 export const sqlite: Dialect = {
-  columnTypes: ({ BLOB }) => ({ token: "VARCHAR(255)", data: BLOB }),
+  columnTypes: ({ BLOB }) => ({ token: "VARCHAR(255)", data: BLOB, owner: "VARCHAR(255)" }),
   errors: {
     SQLITE_BUSY: "busy", // another connection is writing, and the busy timeout has passed
     SQLITE_CANTOPEN: "system",
@@ -34,15 +34,22 @@ export const sqlite: Dialect = {
   statements,
 };
 
-const OVERWRITE = "ON CONFLICT (`token`) DO UPDATE" +
-  " SET `data` = EXCLUDED.`data`, `expiry` = EXCLUDED.`expiry`";
-
 function statements(model: SessionModel, driver: Driver): Statements {
   const table = quotedTable(model);
-  const select = `SELECT \`token\`, \`data\`, \`expiry\` FROM ${table}`;
+  const owned = hasOwners(model);
+  const owner = owned ? ", `owner`" : "";
+  const select = `SELECT \`token\`, \`data\`, \`expiry\`${owner} FROM ${table}`;
+  const insert = `INSERT INTO ${table} (\`token\`, \`data\`, \`expiry\`${owner}) VALUES`;
+  const overwrite = "ON CONFLICT (`token`) DO UPDATE" +
+    " SET `data` = EXCLUDED.`data`, `expiry` = EXCLUDED.`expiry`" +
+    (owned ? ", `owner` = EXCLUDED.`owner`" : "");
   const FIND_PAGE = fixed(
     "rows",
     `${select} WHERE \`token\` > $1 AND \`expiry\` > $2 ORDER BY \`token\` LIMIT $3`,
+  );
+  const FIND_PAGE_OF = fixed(
+    "rows",
+    `${select} WHERE \`owner\` = $1 AND \`token\` > $2 AND +\`expiry\` > $3 ORDER BY \`token\` LIMIT $4`,
   );
   const FIND_ALL = fixed("rows", `${select} WHERE \`expiry\` > $1`);
   const FIND_EXPIRED = fixed(
@@ -58,11 +65,13 @@ function statements(model: SessionModel, driver: Driver): Statements {
     "count",
     (n) => `DELETE FROM ${table} WHERE \`token\` IN ${list(n)} AND \`expiry\` <= $${n + 1}`,
   );
-  const commit = sized(
-    "count",
+  const removeOwned = sized(
+    "rows",
     (n) =>
-      `INSERT INTO ${table} (\`token\`, \`data\`, \`expiry\`) VALUES ${lists(n, 3)} ${OVERWRITE}`,
+      `DELETE FROM ${table} WHERE \`owner\` = $1 AND \`token\` NOT IN ${list(n - 1, 2)}` +
+      " RETURNING `expiry`",
   );
+  const commit = sized("count", (n) => `${insert} ${lists(n, owned ? 4 : 3)} ${overwrite}`);
   // The unary plus keeps the planner to the token's index: https://sqlite.org/optoverview.html#uplus
   const update = (columns: readonly string[], set: string, where: string) =>
     sized(
@@ -75,8 +84,11 @@ function statements(model: SessionModel, driver: Driver): Statements {
     );
   const touch = update(["`token`", "`expiry`"], "`expiry` = `new`.`expiry`", "");
   const replace = update(
-    ["`token`", "`expiry`", "`data`", "`current`"],
-    "`expiry` = `new`.`expiry`, `data` = `new`.`data`",
+    ["`token`", "`expiry`", "`data`", "`current`", ...(owned ? ["`owner`"] : [])],
+    "`expiry` = `new`.`expiry`, `data` = `new`.`data`" +
+      (owned
+        ? ", `owner` = CASE `new`.`owner` WHEN '' THEN `old`.`owner` ELSE `new`.`owner` END"
+        : ""),
     " AND CAST(`old`.`data` AS BLOB) = `new`.`current`",
   );
 
@@ -89,7 +101,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   };
   const written = async (
     statement: Statement,
-    values: readonly (string | Buffer)[],
+    values: readonly Parameter[],
     transaction: InTransaction,
   ): Promise<Set<string>> =>
     new Set(tokensIn(await driver.send(statement, [...values, now()], transaction)));
@@ -98,7 +110,9 @@ function statements(model: SessionModel, driver: Driver): Statements {
     commit: {
       takes: "many",
       send: async (rows, transaction) => {
-        const values = rows.flatMap(({ token, data, expiry }) => [token, data, text(expiry)]);
+        const values = rows.flatMap(({ token, data, expiry, owner = null }) => {
+          return owned ? [token, data, text(expiry), owner] : [token, data, text(expiry)];
+        });
         await driver.send(commit(rows.length), values, transaction);
         return new Set(tokensOf(rows));
       },
@@ -113,8 +127,9 @@ function statements(model: SessionModel, driver: Driver): Statements {
     replace: {
       takes: "many",
       send: (rows, transaction) => {
-        const values = rows.flatMap(({ token, expiry, data, current }) => {
-          return [token, text(expiry), data, current];
+        const values = rows.flatMap((row) => {
+          const { token, expiry, data, current } = row;
+          return [token, text(expiry), data, current, ...(owned ? [ownerOrSame(row)] : [])];
         });
         return written(replace(rows.length), values, transaction);
       },
@@ -124,10 +139,18 @@ function statements(model: SessionModel, driver: Driver): Statements {
     },
     find: (tokens, transaction) => read(find(tokens.length), [...tokens, now()], transaction),
     findAll: (transaction) => read(FIND_ALL, [now()], transaction),
-    findPage: async (after, limit, transaction) => {
+    findPage: async (after, limit, owner, transaction) => {
       const parameters = [after, now(), String(limit)];
-      const { rows } = await driver.send(FIND_PAGE, parameters, transaction);
+      const { rows } = owner === undefined
+        ? await driver.send(FIND_PAGE, parameters, transaction)
+        : await driver.send(FIND_PAGE_OF, [owner, ...parameters], transaction);
       return toPage(rows, limit, toSessions(rows));
+    },
+    deleteOwned: async (owner, except, transaction) => {
+      const parameters = [owner, ...except];
+      const moment = new Date();
+      const { rows } = await driver.send(removeOwned(parameters.length), parameters, transaction);
+      return rows.filter(({ expiry }) => (toDate(expiry) ?? moment) > moment).length;
     },
     findExpired: async (now, limit, transaction) =>
       tokensIn(await driver.send(FIND_EXPIRED, [text(now), String(limit)], transaction)),
@@ -168,11 +191,11 @@ function text(date: Date): string {
 
 /** A row whose token is not text, or whose expiry is not a date, is no session. */
 function toSessions(rows: readonly Row[]): SessionRecord[] {
-  return rows.flatMap(({ token, data, expiry }) => {
+  return rows.flatMap(({ token, data, expiry, owner }) => {
     const date = toDate(expiry);
     if (!isString(token) || date === undefined) return [];
     // Another program may have stored the data as text.
-    return [toRecord(token, isString(data) ? Buffer.from(data) : data, date)];
+    return [toRecord(token, isString(data) ? Buffer.from(data) : data, date, owner)];
   });
 }
 

@@ -3,7 +3,7 @@
 import type { Transaction } from "sequelize";
 
 /** What stands in a statement's text for `$1` and its like. PostgreSQL alone takes lists. */
-export type Parameter = string | Uint8Array | readonly string[];
+export type Parameter = string | Uint8Array | null | readonly (string | null)[];
 
 /** A statement, as a dialect writes it. */
 export interface Statement {

@@ -25,6 +25,12 @@ export interface MigrationOptions {
    */
   readonly schema?: string | undefined;
   /**
+   * Whether the table has owners: see `owners` of `SequelizeStore.open`. `up` adds what a table lacks.
+   *
+   * @default {false}
+   */
+  readonly owners?: boolean | undefined;
+  /**
    * A transaction for the migration to be part of. MySQL and MariaDB have none for such statements: they
    * commit what the transaction has done before.
    */
@@ -50,7 +56,7 @@ const TRANSACTION: Rule<Transaction | null> = {
 const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTION, null) };
 
 /**
- * Creates the sessions table and its index if they are missing, as `SequelizeStore.open` does unless
+ * Creates the sessions table, its columns and its indexes if they are missing, as `SequelizeStore.open` does unless
  * `sync` is `false`.
  *
  * @param queryInterface What umzug and sequelize-cli pass to a migration.

@@ -1,0 +1,61 @@
+// What a session's data says about the session itself. It is a value under a key of its own, because that is what
+// every codec keeps, and what another language's session manager hands on.
+
+import { createHash, randomUUID } from "node:crypto";
+import { isNumber, isObject, isString } from "../util/check.ts";
+
+/** The key of the value. */
+export const ABOUT = "__session";
+
+/** What is known of a session besides its values; the times are in milliseconds since 1970. */
+export interface About {
+  /** A public name, which the session keeps when it gets a new token. */
+  readonly id: string;
+  readonly createdAt: number;
+  /** When the session got its token. */
+  readonly renewedAt: number;
+  /** When the session got its present owner, if it has one. */
+  readonly ownedAt: number;
+}
+
+/** Describes a session that begins now. */
+export function aboutNew(): About {
+  const now = Date.now();
+  return { id: randomUUID(), createdAt: now, renewedAt: now, ownedAt: now };
+}
+
+/**
+ * Reads the value of the key. A session that was stored without it, by another language or an earlier version,
+ * has a name that is derived from its key in the store.
+ *
+ * @param began The best guess at when such a session began, in milliseconds since 1970.
+ */
+export function readAbout(value: unknown, key: string, began: number): About {
+  const { id, createdAt, renewedAt, ownedAt } = isObject(value) ? value as Partial<About> : {};
+  if (!isString(id) || !isTime(createdAt)) return { ...aboutOnce(began), id: nameOf(key) };
+  const renewed = isTime(renewedAt) ? renewedAt : createdAt;
+  return { id, createdAt, renewedAt: renewed, ownedAt: isTime(ownedAt) ? ownedAt : renewed };
+}
+
+/** Makes the value of the key; it leaves out what {@linkcode readAbout} can tell. */
+export function writeAbout({ id, createdAt, renewedAt, ownedAt }: About): object {
+  return {
+    id,
+    createdAt,
+    ...(renewedAt !== createdAt && { renewedAt }),
+    ...(ownedAt !== renewedAt && { ownedAt }),
+  };
+}
+
+function aboutOnce(time: number): Omit<About, "id"> {
+  return { createdAt: time, renewedAt: time, ownedAt: time };
+}
+
+/** The prefix tells the hash from that of a token, which opens a session if the store is asked for it. */
+function nameOf(key: string): string {
+  return createHash("sha256").update(`name of ${key}`).digest("base64url").slice(0, 22);
+}
+
+function isTime(value: unknown): value is number {
+  return isNumber(value) && Math.abs(value) <= 8.64e15;
+}
