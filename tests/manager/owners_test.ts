@@ -10,7 +10,9 @@ import {
   type SessionManagerOptions,
   type SessionStore,
 } from "../../src/manager/mod.ts";
+import { ExpressStore } from "../../src/express/mod.ts";
 import { hashToken } from "../../src/store/token.ts";
+import { databases, testOn, withStore } from "../support/databases.ts";
 import { recording } from "../support/stores.ts";
 
 type Values = { userId: number | string | bigint | null; count: number; cart: string };
@@ -426,3 +428,46 @@ Deno.test("a promise of a store that knows no owners fails at the first call", a
   await assert.rejects(begin(bad, { cart: "full" }), { name: "TypeError", message });
   await assert.rejects(bad.load("a".repeat(43)), { name: "TypeError", message });
 });
+
+testOn(
+  databases,
+  "a manager lists an owner's sessions by one statement, and ends them",
+  async (database) => {
+    await withStore(database, async ({ store, statements }) => {
+      const sessions = newManager({ store, maxPerOwner: 3 });
+      const all: Session<Values>[] = [];
+      for (let i = 0; i < 4; i++) all.push(await begin(sessions, { userId: 7 }));
+      await begin(sessions, { userId: 8 });
+      statements.length = 0;
+      const ids = await idsOf(sessions, 7);
+      assert.deepEqual(statements.length, 1, statements.join("\n"));
+      assert.deepEqual(sorted(ids), sorted(all.slice(1).map(({ id }) => id)));
+      all[1]!.renewToken();
+      await sessions.commit(all[1]!);
+      assert.equal(await sessions.destroyById(7, all[1]!.id), true);
+      assert.equal(await sessions.destroyOwned(7, { except: all[2]! }), 1);
+      assert.deepEqual(await idsOf(sessions, 7), [all[2]!.id]);
+      all[2]!.remove("userId");
+      all[2]!.put("count", 1);
+      await sessions.commit(all[2]!);
+      assert.deepEqual(await idsOf(sessions, 7), []);
+      assert.equal((await store.all()).size, 2);
+    }, { owners: true });
+  },
+);
+
+testOn(
+  databases.slice(0, 1),
+  "a SequelizeStore without owners is refused when it is passed",
+  async (database) => {
+    await withStore(database, async ({ store }) => {
+      await Promise.resolve();
+      const message = /'store' must be a store with .* \(SequelizeStore: `owners: true`\)/;
+      assert.throws(() => newManager({ store }), { name: "TypeError", message });
+      assert.throws(() => new ExpressStore(store, { owner: ({ userId }) => userId }), {
+        name: "TypeError",
+        message,
+      });
+    });
+  },
+);
