@@ -19,7 +19,8 @@ export function settle<T>(promise: Promise<T>, callback: Callback<T> | undefined
   }
   promise.then(
     (value) => process.nextTick(callback, null, value),
-    (error) => process.nextTick(callback, error),
+    // A middleware would take a failure without an error for success.
+    (error) => process.nextTick(callback, error || new Error("The store failed without an error")),
   );
   return promise;
 }

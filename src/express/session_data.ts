@@ -2,6 +2,7 @@
 
 import { types } from "node:util";
 import { check, isFunction, isNumber, isString, OPTIONS, type Rule } from "../util/check.ts";
+import { errorName } from "../util/error_name.ts";
 import type { ExpressSettings, Serializer } from "./options.ts";
 import type { SteadyMaxAge } from "./steady_max_age.ts";
 import type { NextRecord } from "../store/optimistic_writer.ts";
@@ -117,10 +118,13 @@ export function toSession(
   return { cookie: { ...cookie, expires }, ...values };
 }
 
-/** Returns the attributes alone: the middlewares' cookies are instances with other fields and accessors. */
+/**
+ * Returns the attributes alone: the middlewares' cookies are instances with other fields and accessors, and
+ * those that were loaded have a symbol, which some serializers refuse.
+ */
 function plainCookie(cookie: SavableCookie): Record<string, unknown> {
   const { toJSON } = cookie as { toJSON?: () => object };
-  return { ...(isFunction(toJSON) ? toJSON!.call(cookie) : cookie) };
+  return Object.fromEntries(Object.entries(isFunction(toJSON) ? toJSON!.call(cookie) : cookie));
 }
 
 /**
@@ -162,7 +166,7 @@ export function parseSession(data: Uint8Array, serializer: Serializer): StoredSe
     if (isSession(session)) return session;
   } catch (error) {
     // Neither the message nor a cause: a parser's message quotes the data.
-    reason = error instanceof Error ? error.name : typeof error;
+    reason = errorName(error);
   }
   throw new Error(`Cannot parse the session's data: ${reason}`);
 }

@@ -57,19 +57,28 @@ export class SessionWriter {
     const { record, content } = this.#read("set the session", key, session);
     const tracked = record ?? this.#trackNew(key, session, content);
     if (tracked !== undefined) await this.#save(tracked, content);
-    else await this.#writer.insert({ token: key, ...content }, {});
+    else await this.#insert({ token: key, ...content });
   }
 
   /** Records the use of a session; saves it if its cookie has other attributes than before. */
   async touch(key: string, session: SavableSession): Promise<void> {
     const { record, content } = this.#read("touch the session", key, session);
     if (record?.stored !== undefined) await this.#save(record, content);
-    else await this.#store.touch(key, content.expiry);
+    else await this.#inTurn(key, () => this.#store.touch(key, content.expiry));
   }
 
   /** Deletes a session after the saves that are under way. */
   async delete(key: string): Promise<void> {
     await this.#writer.delete(key, {});
+  }
+
+  #insert(record: NextRecord): Promise<SessionRecord> {
+    return this.#inTurn(record.token, () => this.#writer.insert(record, {}));
+  }
+
+  /** Runs a write after the writes of its key that came before: a store may do some in several steps. */
+  #inTurn<T>(key: string, write: () => Promise<T>): Promise<T> {
+    return this.#writer.inTurn(key, write, {});
   }
 
   /** Reads what a session holds at this moment, and the record that it has under this key. */
@@ -111,7 +120,7 @@ export class SessionWriter {
     content: Content,
   ): Promise<SessionRecord | undefined> {
     if (stored === undefined) {
-      return await this.#writer.insert({ token: key, ...content }, {});
+      return await this.#insert({ token: key, ...content });
     }
     const isTouch = bases.every((base) => isSame(base, content.data));
     const make = (current: SessionRecord): NextRecord | undefined => {

@@ -17,7 +17,7 @@ export interface HonoSessionsOptions {
 }
 
 /**
- * What the middleware adds to an app's `Env`: for `new Hono<SessionEnv<Session<Values>>>()`, where the type
+ * What the middleware adds to an app's `Env`: for `new Hono<SessionEnv<Session<Values>>>()`, if the type
  * is not inferred from `use`.
  *
  * @template S What `c.var.session` is.

@@ -26,6 +26,10 @@ export interface Merged {
   dropped: boolean;
   /** What the request has set after that: values of these keys, all values, the deadline. */
   readonly overridden: { readonly keys: Set<string>; all: boolean; deadline: boolean };
+  /** The values that this session had itself before. */
+  readonly own: ReadonlyMap<string, unknown>;
+  /** What of this the store has acknowledged last: what a discard goes back to. It never changes. */
+  acknowledged: Merged | undefined;
 }
 
 /**
@@ -60,6 +64,13 @@ export class ChangeLog {
   get empty(): boolean {
     return !this.#cleared && this.#values.size === 0 && this.#deadline === undefined &&
       !this.token && !this.takesOver;
+  }
+
+  /** Whether all of it counts, whatever the session holds. */
+  get isWhole(): boolean {
+    // After a failure it is not known what the store holds. A session with a new token must hold what was put
+    // along with it, whoever shared the old one.
+    return this.#cleared || this.destroyed || this.uncertain || this.token !== undefined;
   }
 
   /** Whether this session has to take over another one's values, even if it has the same ones already. */
@@ -107,13 +118,21 @@ export class ChangeLog {
     for (const other of this.merged) other.dropped = true;
   }
 
-  /** Takes over the values of another session, and its deadline if that is later than `deadline`. */
-  merge(record: SessionRecord, content: SessionContent, deadline: Date): void {
-    this.merged = this.merged.filter((other) => other.record.token !== record.token);
+  /**
+   * Takes over the values of another session, and its deadline if that is later.
+   *
+   * @param mine What this session holds.
+   */
+  merge(record: SessionRecord, content: SessionContent, mine: SessionContent): void {
+    const earlier = this.merged.find((other) => other.record.token === record.token);
+    this.merged = this.merged.filter((other) => other !== earlier);
+    const own = new Map(mine.values);
     for (const [key, value] of content.values) this.put(key, value);
-    if (content.deadline > deadline) this.deadline = content.deadline;
+    if (content.deadline > mine.deadline) this.deadline = content.deadline;
     const overridden = { keys: new Set<string>(), all: false, deadline: false };
-    this.merged = [...this.merged, { record, written: false, dropped: false, overridden }];
+    const { acknowledged } = earlier ?? {};
+    const other = { record, written: false, dropped: false, overridden, own, acknowledged };
+    this.merged = [...this.merged, other];
   }
 
   /**
@@ -137,8 +156,10 @@ export class ChangeLog {
     if (all) return;
     for (const key of new Set([...before.values.keys(), ...after.values.keys()])) {
       if (keys.has(key)) continue;
-      if (!after.values.has(key)) this.#values.set(key, REMOVED);
-      else if (!isUnchanged(key, after.values.get(key), before, isSame)) {
+      if (!after.values.has(key)) {
+        // As if the other session had never had it.
+        this.#values.set(key, other.own.has(key) ? other.own.get(key) : REMOVED);
+      } else if (!isUnchanged(key, after.values.get(key), before, isSame)) {
         this.#values.set(key, after.values.get(key));
       }
     }
@@ -167,10 +188,7 @@ export class ChangeLog {
 
   /** These changes without those that leave a session that holds `base` as it is. */
   without(base: SessionContent, isSame: IsSame): ChangeLog {
-    // After a failure the store may not hold `base`.
-    if (this.#cleared || this.destroyed || this.uncertain) return this;
-    // A session with a new token must hold what was put along with it, whoever shared the old one.
-    if (this.token !== undefined) return this;
+    if (this.isWhole) return this;
     const rest = this.#copy();
     for (const [key, value] of this.#values) {
       const isUseless = value === REMOVED
@@ -182,12 +200,21 @@ export class ChangeLog {
     return rest;
   }
 
-  /** Forgets what is written: what is left is to end what is obsolete or was taken over. */
+  /** Called once the store is known to hold what this log leads to, whatever earlier attempts have left. */
+  confirm(): void {
+    this.uncertain = false;
+    this.firstToken = undefined;
+  }
+
+  /** Forgets what is carried out: what is left is to end what is obsolete or was taken over. */
   reduce(): void {
-    this.#cleared = this.destroyed = this.uncertain = false;
+    this.#cleared = this.destroyed = false;
     this.#values.clear();
-    this.#deadline = this.token = this.firstToken = undefined;
-    for (const other of this.merged) other.written = true;
+    this.#deadline = this.token = undefined;
+    for (const other of this.merged) {
+      other.written = true;
+      other.acknowledged = copyOf(other);
+    }
   }
 
   /** A log without the changes, which keeps what has to be done because of earlier writes. */
@@ -198,7 +225,9 @@ export class ChangeLog {
     rest.uncertain = this.uncertain;
     rest.newOwner = this.newOwner;
     for (const key of this.obsolete) rest.obsolete.add(key);
-    rest.merged = this.merged.filter(({ written }) => written);
+    rest.merged = this.merged.flatMap(({ acknowledged }) =>
+      acknowledged === undefined ? [] : [{ ...copyOf(acknowledged), acknowledged }]
+    );
     return rest;
   }
 
@@ -215,9 +244,13 @@ export class ChangeLog {
     }
     both.newOwner = later.newOwner ?? both.newOwner;
     both.firstToken = later.firstToken ?? both.firstToken;
-    const mergedLater = new Set(later.merged.map(({ record }) => record.token));
-    const merged = both.merged.filter(({ record }) => !mergedLater.has(record.token));
-    both.merged = [...merged, ...later.merged];
+    const mergedBefore = new Map(both.merged.map((other) => [other.record.token, other]));
+    const mergedLater = later.merged.map((other): Merged => {
+      const { record, acknowledged = mergedBefore.get(record.token)?.acknowledged } = other;
+      mergedBefore.delete(record.token);
+      return { ...copyOf(other), acknowledged };
+    });
+    both.merged = [...mergedBefore.values(), ...mergedLater];
     both.uncertain ||= later.uncertain;
     for (const key of later.obsolete) both.obsolete.add(key);
     return both;
@@ -233,11 +266,16 @@ export class ChangeLog {
     copy.#renewedAt = this.#renewedAt;
     copy.newOwner = this.newOwner;
     copy.firstToken = this.firstToken;
-    copy.merged = this.merged;
+    copy.merged = this.merged.map(copyOf);
     copy.uncertain = this.uncertain;
     for (const key of this.obsolete) copy.obsolete.add(key);
     return copy;
   }
+}
+
+function copyOf(other: Merged): Merged {
+  const { overridden } = other;
+  return { ...other, overridden: { ...overridden, keys: new Set(overridden.keys) } };
 }
 
 function isUnchanged(key: string, value: unknown, base: SessionContent, isSame: IsSame): boolean {

@@ -27,11 +27,13 @@ export interface CommitterSettings {
 type AnySession = Pick<
   TrackedSession<object>,
   | "record"
+  | "key"
   | "abandoned"
   | "about"
   | "deadline"
   | "open"
   | "takeChanges"
+  | "finished"
   | "restoreChanges"
   | "committed"
   | "touched"
@@ -87,6 +89,7 @@ export class Committer {
         session.restoreChanges(changes);
         throw error;
       }
+      session.finished(changes);
     }, options.signal);
   }
 
@@ -159,7 +162,7 @@ export class Committer {
   /** Returns `false` if the session is gone. */
   async #carryOut(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
     if (changes.destroyed) {
-      const key = session.record?.token;
+      const { key } = session;
       // What was done after `destroy` begins another session.
       if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options);
       session.deleted();

@@ -3,9 +3,10 @@ import { types } from "node:util";
 import { DevalueError } from "devalue";
 import { ABOUT, type About, readAbout, writeAbout } from "./about.ts";
 import type { Codec, SessionContent } from "./codec.ts";
-import { EXPIRY } from "../store/arguments.ts";
+import { DATA, EXPIRY } from "../store/arguments.ts";
 import type { SessionRecord } from "../store/store.ts";
-import { isString } from "../util/check.ts";
+import { check, isString } from "../util/check.ts";
+import { errorName } from "../util/error_name.ts";
 import { findUnencodable } from "./unencodable.ts";
 
 /** A session's data, decoded; what it says about the session is apart from the values. */
@@ -17,12 +18,13 @@ export interface Content extends SessionContent {
  * Encodes a session.
  *
  * @throws {TypeError} If the codec cannot encode a value; the message holds the path to the value. The cause
- *   is the codec's error without the value.
+ *   is the codec's error without the value. Also if the codec does not return bytes.
  */
 export function encodeWith(codec: Codec, { deadline, values, about }: Content): Uint8Array {
   const content = { deadline, values: new Map(values).set(ABOUT, writeAbout(about)) };
+  let data: Uint8Array;
   try {
-    return codec.encode(content);
+    data = codec.encode(content);
   } catch (error) {
     const cause = withoutValue(error);
     const wrong = findUnencodable(content.values, (value) => encodeValue(codec, "key", value));
@@ -35,6 +37,8 @@ export function encodeWith(codec: Codec, { deadline, values, about }: Content): 
       { cause },
     );
   }
+  check("commit the session", "codec.encode(session)", data, DATA);
+  return data;
 }
 
 /** Whether a codec encodes two values of a key alike. */
@@ -61,8 +65,8 @@ function withoutValue(error: unknown): Error {
   const message = isDevalue
     ? error.message
     : "The codec's message is left out: it may hold the value";
-  const name = error instanceof Error ? error.name : typeof error;
-  return Object.defineProperty(new Error(message), "name", { value: name, configurable: true });
+  const value = errorName(error);
+  return Object.defineProperty(new Error(message), "name", { value, configurable: true });
 }
 
 /**
@@ -90,7 +94,7 @@ function decodeContent(codec: Codec, data: Uint8Array): SessionContent {
     if (isContent(content)) return content;
   } catch (error) {
     // Only the name, and no cause: a parser's message quotes what it failed on.
-    reason = error instanceof Error ? error.name : typeof error;
+    reason = errorName(error);
   }
   throw new Error(`Cannot decode the session's data: ${reason}`);
 }

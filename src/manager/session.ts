@@ -83,12 +83,12 @@ export interface Session<Values extends object = Record<string, any>> {
    * Nothing that was saved is lost. The other session ends only once the store has acknowledged its values as
    * part of this one. If this one is gone by then, the other one goes on. Values that other requests save to
    * it before it ends are also taken over, even if it gets a new token in this process meanwhile, except for
-   * keys that were set here after the merge.
+   * keys that were set here after the merge. If they remove a value, this session keeps its own, if it had one.
    *
    * @param token The other session's token. Whoever presents it gets the values of that session, so take it
    *   only from the visitor whose session it is.
-   * @returns Whether there was such a session: `false` also if it has reached its deadline, and for this
-   *   session's own token.
+   * @returns Whether there was such a session: `false` also if it has reached its deadline, for this session's
+   *   own token, and if `destroy` or `discard` was called meanwhile.
    * @throws The store's error if it fails; an `Error` if the other session cannot be decoded.
    */
   merge(token: string): Promise<boolean>;

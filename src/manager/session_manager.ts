@@ -1,4 +1,13 @@
-import { check, FLAG, FUNCTION, hasMethods, isObject, isString, type Rule } from "../util/check.ts";
+import {
+  check,
+  FLAG,
+  FUNCTION,
+  hasMethods,
+  isNumber,
+  isObject,
+  isString,
+  type Rule,
+} from "../util/check.ts";
 import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
 import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
@@ -24,7 +33,10 @@ import { hashToken, isGenerated } from "../store/token.ts";
 const RESPONSE: Rule<Response> = {
   text: "a Response",
   // By its shape: a framework may bring a class of its own.
-  hasType: (value): value is Response => (value as Response | undefined)?.headers !== undefined,
+  hasType: (value): value is Response => {
+    const { headers, status } = Object(value);
+    return hasMethods(headers, ["append"]) && isNumber(status);
+  },
 };
 
 const ID: Rule<string> = { text: "a string", hasType: isString };
@@ -47,10 +59,15 @@ const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
 /**
  * Throws if a response cannot be sent, before the session is saved for its sake.
  *
- * @throws {TypeError} If it is no `Response`, or if its body was used.
+ * @throws {TypeError} If it is no `Response`, if it is `Response.error()`, or if its body was used.
  */
 function checkResponse(response: unknown): asserts response is Response {
   check("answer the request", "response", response, RESPONSE);
+  if (response.status === 0) {
+    throw new TypeError(
+      "Cannot answer the request: 'response' must be one that can be sent: received Response.error()",
+    );
+  }
   if (!response.bodyUsed && !response.body?.locked) return;
   throw new TypeError(
     "Cannot answer the request: 'response' must have a body that nobody has begun to read: " +
@@ -99,8 +116,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /**
    * Makes a session manager. It holds no timer and no connection, and needs no closing.
    *
-   * @throws {TypeError} Where an option has the wrong type.
-   * @throws {RangeError} Where a value is out of range, or browsers would drop or change such a cookie.
+   * @throws {TypeError} If an option is unknown or has the wrong type.
+   * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
    */
   constructor(options: SessionManagerOptions<Values> = {}) {
     const settings = checkManagerOptions(options);
@@ -152,8 +169,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * @param handler Called with the request, its session, and whatever else the server passes.
    * @param options `lazy`: whether the session is loaded only once it is awaited; by default `false`.
    * @throws {TypeError} If the handler is no function; and from the wrapped one, before anything is saved, if
-   *   it is called with something else than a `Request`, or if the handler returns no `Response` or one whose
-   *   body was read or is locked.
+   *   it is called with something else than a `Request`, or if the handler returns no `Response`,
+   *   `Response.error()`, or one whose body was read or is locked.
    *
    * @example Two sessions, with a cookie and a lifetime each
    * ```ts
@@ -302,7 +319,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     if (session instanceof OnDemand) {
       if (!session.used) return [];
       const state = await session.then((state) => state, () => undefined);
-      // Whoever has awaited the session got the error, and has answered the request anyway.
+      // The handler awaited the session, got the error, and answered the request anyway.
       return state === undefined ? headersFor(undefined) : await this.commitHeaders(state, options);
     }
     await this.commit(session as Session<Values>, options);
@@ -334,9 +351,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Loads the session of a token, for those who carry it in a header of their own, or write a middleware.
+   * Loads the session of a token: for a token in a header of your own, or for a middleware.
    *
-   * @param token What the client sent. Where it is none of a session's, the session is a new one, with
+   * @param token What the client sent. If no session has it, the session is a new one, with
    *   a new token: one that a client made up is never adopted.
    * @throws What the store says when it fails.
    *
@@ -366,10 +383,10 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Saves a session that `load`, `iterate` or `loadAndSave` gave: writes what was changed, deletes what
    * was destroyed, or records that the session was used. The session can be changed and committed again.
    *
-   * @returns When the session expires; or `undefined` where there is none: it was destroyed, by this
+   * @returns When the session expires; or `undefined` if there is none: it was destroyed, by this
    *   request or another one, or is new and without values. `session.token` is what the client has to
    *   keep.
-   * @throws {TypeError} Where the session is not one of this manager's, or a value cannot be encoded.
+   * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
    * @throws {Error} Where other processes have changed the session again and again meanwhile, for seconds.
    * @throws What the store says when it fails. The changes are then still in the session, and can be
    *   committed again.
@@ -388,7 +405,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * sessions have no `token`, because nobody but the client knows it.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
-   * @throws {TypeError} On the first step, where the store has no `entries`.
+   * @throws {TypeError} On the first step, if the store has no `entries`.
    * @throws {RangeError} On the first step, where `pageSize` is out of range.
    * @throws What the store says when it fails.
    *
@@ -533,12 +550,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * The `Set-Cookie` header's value that a session needs once it is committed, for those who write a
+   * The `Set-Cookie` header's value that a session needs once it is committed, for authors of a
    * middleware. `loadAndSave` sends it by itself.
    *
-   * @returns The value, or `undefined` where the client's cookie is right as it is. A response with it
+   * @returns The value, or `undefined` if the client's cookie is right as it is. A response with it
    *   must not be cached, and every response that depends on a session has to say `Vary: Cookie`.
-   * @throws {TypeError} Where the session is not one of this manager's.
+   * @throws {TypeError} If the session is not one of this manager's.
    *
    * @example A response of one's own
    * ```ts
@@ -609,7 +626,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     if (change?.token === undefined) return undefined;
     if (change.expiry.getTime() <= Date.now()) return cookie.toForget();
     const persist = change.remember ?? cookie.persist;
-    // The expiry is all that has changed, and the browser has not been told the old one.
+    // Only the expiry has changed, and the browser does not know the old one either.
     if (change.kind === "touch" && !persist) return undefined;
     return cookie.toKeep(change.token, change.expiry, persist);
   }

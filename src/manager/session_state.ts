@@ -13,7 +13,7 @@ export type SessionState =
   /** Nothing more: this request has destroyed the session. */
   | { readonly kind: "destroyed" }
   /** Nothing more: another request has ended the session. */
-  | { readonly kind: "vanished" };
+  | { readonly kind: "vanished"; readonly key: string | undefined };
 
 interface Stored {
   readonly record: SessionRecord;

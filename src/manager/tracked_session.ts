@@ -32,6 +32,8 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   #content: MutableContent | undefined;
   /** What the session begins with if it has no record. */
   #blank: Content;
+  /** How often all changes were dropped: by `destroy` or `discard`. */
+  #generation = 0;
   #cookie: CookieChange | undefined;
 
   constructor(context: SessionContext, { token, record, request }: SessionOrigin) {
@@ -57,13 +59,13 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   }
 
   remove(key: keyof Values & string): void {
-    if (!this.has(key)) return;
+    if (key === REMEMBER_ME || !this.has(key) && !this.#isUncertain) return;
     this.open().values.delete(key);
     this.#changes.remove(key);
   }
 
   clear(): void {
-    if (this.keys().length === 0) return;
+    if (this.keys().length === 0 && !this.#isUncertain) return;
     const remember = rememberIn(this.open());
     this.open().values.clear();
     this.#changes.clear();
@@ -86,28 +88,31 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   }
 
   destroy(): void {
+    this.#generation++;
     this.#changes.destroy();
     this.#blank = this.#newContent();
     this.#content = undefined;
   }
 
   discard(): void {
+    this.#generation++;
     this.#changes = this.#changes.discard();
     if (this.#inFlight !== undefined) this.#inFlight.discarded = true;
     this.#blank = this.#newContent();
-    this.#content = undefined;
-    // Decoded again, because the application may have changed the values in place.
-    if (this.#state.kind === "loaded") this.#state = { ...this.#state, kind: "found" };
+    this.#close();
   }
 
   async merge(token: string): Promise<boolean> {
+    const generation = this.#generation;
     const other = await this.#context.find(token);
+    // The call came before that `destroy` or `discard`.
+    if (generation !== this.#generation) return false;
     if (other === undefined || other.token === this.record?.token) return false;
     const content = this.#context.decode(other);
     if (!isActive(content)) return false;
     const mine = this.open();
+    this.#changes.merge(other, content, mine);
     for (const [key, value] of content.values) mine.values.set(key, value);
-    this.#changes.merge(other, content, mine.deadline);
     mine.deadline = this.#changes.deadline ?? mine.deadline;
     return true;
   }
@@ -164,6 +169,11 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return "record" in this.#state ? this.#state.record : undefined;
   }
 
+  /** The key of the record that a destruction has to delete, with what it has become; `undefined`: none. */
+  get key(): string | undefined {
+    return this.#state.kind === "vanished" ? this.#state.key : this.record?.token;
+  }
+
   /** The key of a record that this session has replaced, because its data is useless. */
   get abandoned(): string | undefined {
     return this.#abandoned;
@@ -203,16 +213,27 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return changes;
   }
 
+  /** Called once a log was carried out. */
+  finished(changes: ChangeLog): void {
+    this.#inFlight = undefined;
+    // A commit that has written nothing leaves open what an earlier one may have written.
+    this.#changes.uncertain ||= changes.uncertain;
+    this.#changes.firstToken ??= changes.firstToken;
+  }
+
   /** Takes a log back that was not carried out, or not to the end. */
   restoreChanges(changes: ChangeLog): void {
     changes.uncertain = true;
     const kept = changes.discarded ? changes.discard() : changes;
     this.#changes = kept.followedBy(this.#changes);
     this.#inFlight = undefined;
+    // What was read meanwhile showed the changes that were being carried out.
+    if (changes.discarded) this.#close();
   }
 
   /** Called once the record holds `content`; `token` is the new one, if the session has got one. */
   committed(record: SessionRecord, content: Content, newToken?: string): void {
+    this.#inFlight?.confirm();
     const token = newToken ?? ("token" in this.#state ? this.#state.token : undefined);
     this.#state = { kind: "loaded", record, token };
     this.#content = this.#changes.destroyed ? undefined : this.#changes.applyTo(content);
@@ -244,7 +265,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
 
   /** Called if the record is gone, and with it all that this request has done to the session. */
   vanished(cookie: CookieChange | undefined): void {
-    this.#state = { kind: "vanished" };
+    this.#state = { kind: "vanished", key: this.key };
     this.#blank = this.#newContent();
     this.#content = this.#inFlight = undefined;
     this.#cookie = cookie;
@@ -260,13 +281,26 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return this.#state.kind === "vanished" && !this.#changes.destroyed;
   }
 
+  /** Whether the store may hold what this request does not know of, after a commit that has failed. */
+  get #isUncertain(): boolean {
+    return this.#changes.uncertain || this.#inFlight?.uncertain === true;
+  }
+
   /** The log without what leaves the session as the store was last known to hold it. */
   #effective(): ChangeLog {
     const isCommitting = this.#inFlight?.destroyed || this.#inFlight?.empty === false;
-    if (this.#changes.empty || isCommitting) return this.#changes;
+    if (this.#changes.empty || isCommitting || this.#isUncertain || this.#changes.isWhole) {
+      return this.#changes;
+    }
     // Decoded again, because the application may have changed the values in place.
-    const base = this.record ? this.#context.decode(this.record) : this.#blank;
-    return this.#changes.without(base, this.#context.isSame);
+    const base = this.record ? this.#found() : this.#blank;
+    return base === undefined ? this.#changes : this.#changes.without(base, this.#context.isSame);
+  }
+
+  /** Forgets the content. It is decoded again, because the application may have changed the values in place. */
+  #close(): void {
+    this.#content = undefined;
+    if (this.#state.kind === "loaded") this.#state = { ...this.#state, kind: "found" };
   }
 
   #newContent(): Content {

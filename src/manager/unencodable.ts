@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { isString } from "../util/check.ts";
 
 /** A value inside another one, and the last step of the path to it. */
 type Part = [step: string, value: unknown];
@@ -72,7 +73,12 @@ function toStep(name: string): string {
 }
 
 function kindOf(value: unknown): string {
-  // The prototype's, because the value itself may have a property of this name.
-  const kind = Object(value) === value && Object.getPrototypeOf(value)?.constructor?.name;
-  return kind || typeof value;
+  try {
+    // The prototype's, because the value itself may have a property of this name.
+    const kind = Object(value) === value && Object.getPrototypeOf(value)?.constructor?.name;
+    return isString(kind) && kind !== "" ? kind : typeof value;
+  } catch {
+    // A proxy has thrown; a revoked one always does.
+    return typeof value;
+  }
 }

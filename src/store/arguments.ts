@@ -22,7 +22,8 @@ const TOKEN: Rule<string> = {
   describe: (value) => `a string of ${value.length} characters`,
 };
 
-const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
+/** A session's data. */
+export const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
 
 // The range of DATETIME in MySQL and MariaDB.
 const MIN_EXPIRY = Date.UTC(1000, 0, 1);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ChangeLog } from "../../src/manager/change_log.ts";
+import { ChangeLog, type Merged } from "../../src/manager/change_log.ts";
 
 const deadline = new Date("2030-01-01T00:00:00Z");
 const other = { token: "other", data: new Uint8Array(), expiry: deadline };
@@ -60,7 +60,7 @@ Deno.test("ChangeLog.empty is false once anything except destroy() was logged", 
     (changes) => changes.clear(),
     (changes) => changes.deadline = new Date(),
     (changes) => changes.token = "token",
-    (changes) => changes.merge(other, base, deadline),
+    (changes) => changes.merge(other, base, base),
   ];
   for (const act of acts) assert.equal(log(act).empty, false);
   const changes = log((changes) => {
@@ -71,9 +71,13 @@ Deno.test("ChangeLog.empty is false once anything except destroy() was logged", 
     changes.obsolete.add("x");
   });
   changes.reduce();
-  const { destroyed, token, firstToken, uncertain } = changes;
+  const { destroyed, token } = changes;
   assert.equal(changes.empty, true);
-  assert.deepEqual([destroyed, token, firstToken, uncertain], [false, undefined, undefined, false]);
+  assert.deepEqual([destroyed, token], [false, undefined]);
+  // Until it is known what the store holds.
+  assert.deepEqual([changes.firstToken, changes.uncertain], ["token", true]);
+  changes.confirm();
+  assert.deepEqual([changes.firstToken, changes.uncertain], [undefined, false]);
   assert.deepEqual(changes.deadline, undefined);
   assert.deepEqual([...changes.obsolete], ["x"]);
   assert.deepEqual(changes.merged.map(({ written }) => written), [true]);
@@ -111,6 +115,27 @@ Deno.test("ChangeLog.without() leaves out what changes nothing, unless it may ha
       changes.put("a", 1);
     });
     assert.equal(kept.without(base, isSame), kept);
+  }
+});
+
+Deno.test("ChangeLog.discard() goes back to the last acknowledgement of a merge, even if it was repeated", () => {
+  const merge = (changes: ChangeLog): void => changes.merge({ ...other }, base, base);
+  const changes = log(merge);
+  changes.put("a", 2);
+  assert.deepEqual(changes.discard().merged, [], "it was not written");
+  changes.reduce();
+  const [{ record }] = changes.merged as [Merged];
+  const followed = changes.followedBy(log(merge));
+  merge(changes);
+  for (const repeated of [changes, followed]) {
+    assert.equal(repeated.takesOver, true);
+    repeated.destroy();
+    for (const { merged } of [repeated.discard(), repeated.discard().discard()]) {
+      const [{ written, dropped, overridden, ...rest }] = merged as [Merged];
+      assert.equal(rest.record, record);
+      assert.deepEqual([written, dropped], [true, false]);
+      assert.deepEqual(overridden, { keys: new Set(["a"]), all: false, deadline: false });
+    }
   }
 });
 

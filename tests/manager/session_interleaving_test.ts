@@ -171,14 +171,15 @@ class Model {
   /** What a request believes that its session holds in the store. */
   readonly #bases = new Map<number, Values>();
   readonly #cookies = new Map<number, string>();
-  readonly #vanished = new Set<number>();
+  /** By requests, the records that were gone when they wrote. */
+  readonly #vanished = new Map<number, string>();
   #made = 0;
   /** By the manager that knows of it and the record: where the session has moved to, if it has. */
   readonly #successors = new Map<string, string | undefined>();
   /** What a record that was renewed held before. */
   readonly #before = new Map<string, HeldRecord>();
   /** What the merge of a commit has seen, while it is still to be ended. */
-  readonly #seen = new Map<Commit, { key: string; record: HeldRecord }>();
+  readonly #seen = new Map<Commit, { key: string; record: HeldRecord; own: Values }>();
 
   constructor(plans: readonly Plan[]) {
     for (const [request, { on }] of plans.entries()) {
@@ -205,7 +206,14 @@ class Model {
 
   #look(commit: Commit): boolean {
     const record = this.#records.get(commit.target);
-    if (record !== undefined) this.#seen.set(commit, { key: commit.target, record });
+    if (record !== undefined) {
+      const { request, operations } = commit;
+      const before = operations.slice(0, operations.findIndex(({ do: what }) => what === "merge"));
+      const last = before.findLastIndex((operation) => operation.do === "destroy");
+      const base = last < 0 ? this.#bases.get(request)! : {};
+      const own = apply(toChange(before.slice(last + 1), {}), base);
+      this.#seen.set(commit, { key: commit.target, record, own });
+    }
     return commit.look!.found === (record !== undefined);
   }
 
@@ -215,11 +223,13 @@ class Model {
     const rest = operations.slice(last + 1);
     const before = this.#rowOf.get(request);
     if (last >= 0) {
-      const successor = `${manager} ${before}`;
+      // A session that has vanished may live on under another token.
+      const key = before ?? this.#vanished.get(request);
+      const successor = `${manager} ${key}`;
       if (rest.length > 0 && !this.#successors.has(successor)) {
         this.#successors.set(successor, undefined);
       }
-      this.#destroy(request, manager, before);
+      this.#destroy(request, manager, key);
     }
     const change = toChange(rest, this.#seen.get(commit)?.record.values ?? {});
     if (last >= 0 || before === undefined) {
@@ -246,12 +256,16 @@ class Model {
     if (!isSame && overridden) {
       if (overridden.all) changed.clear();
       for (const key of overridden.keys) changed.delete(key);
+      // What the other session no longer has, this one holds as before the merge.
+      for (const [key, value] of changed) {
+        if (value === undefined) changed.set(key, seen.own[key]);
+      }
       const again = { cleared: false, values: changed, renews: false, overridden };
       const own = this.#rowOf.get(request);
       if (own === undefined) this.#insert(request, apply(again, {}));
       else if (!this.#update(request, manager, own, again)) return void this.#seen.delete(commit);
     }
-    this.#seen.set(commit, { key, record: this.#records.get(key)! });
+    this.#seen.set(commit, { ...seen, key, record: this.#records.get(key)! });
     if (!isEnd) return;
     this.#records.delete(key);
     const successor = `${manager} ${key}`;
@@ -313,7 +327,7 @@ class Model {
   }
 
   #vanish(request: number, manager: number, record: string): void {
-    this.#vanished.add(request);
+    this.#vanished.set(request, record);
     this.#rowOf.set(request, undefined);
     this.#bases.set(request, {});
     if (this.#successors.has(`${manager} ${record}`)) this.#cookies.delete(request);
