@@ -559,11 +559,14 @@ Deno.test("wrong options are refused with a message that holds no key", () => {
     [create(undefined), `${must} 'options' must be an object: received undefined`],
     [create(null), `${must} 'options' must be an object: received null`],
     [create({}), `${must} 'keys' must be an array of 1 key or more: received undefined`],
-    [create({ keys: key }), `${must} 'keys' must be an array of 1 key or more: received object`],
+    [
+      create({ keys: key }),
+      `${must} 'keys' must be an array of 1 key or more: received an instance of Buffer`,
+    ],
     [create({ keys: [key, 7] }), `${must} 'keys[1]' ${keyRule} number`],
     [create({ keys: [null] }), `${must} 'keys[0]' ${keyRule} null`],
     [create({ keys: new Array(1) }), `${must} 'keys[0]' ${keyRule} undefined`],
-    [create({ keys: [key.buffer] }), `${must} 'keys[0]' ${keyRule} object`],
+    [create({ keys: [key.buffer] }), `${must} 'keys[0]' ${keyRule} an instance of ArrayBuffer`],
     [
       create({ keys, allowPlaintext: 1 }),
       `${must} 'allowPlaintext' must be a boolean: received number`,
