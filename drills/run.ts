@@ -9,6 +9,7 @@ import { diskDrill } from "./disk.ts";
 import { galeraDrill } from "./galera.ts";
 import { hostileDrill } from "./hostile.ts";
 import { pgbouncerDrill } from "./pgbouncer.ts";
+import { ownersDrill } from "./owners.ts";
 import { processesDrill } from "./processes.ts";
 import { replicaDrill } from "./replica.ts";
 import { serversDrill } from "./servers.ts";
@@ -16,6 +17,7 @@ import { soakDrill } from "./soak.ts";
 
 const DRILLS: readonly Drill[] = [
   serversDrill,
+  ownersDrill,
   processesDrill,
   diskDrill,
   hostileDrill,
