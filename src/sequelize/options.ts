@@ -81,9 +81,9 @@ export interface SequelizeStoreOptions {
    */
   readonly schema?: string | undefined;
   /**
-   * How statements are sent. `"direct"`: by the database driver's own prepared statements, over the connections
-   * of the Sequelize instance's pool, which takes half the time that `sequelize.query` takes. It needs one of
-   * the usual drivers (pg, mysql2, mariadb, sqlite3, `./node-sqlite`); with anything else, such as pg-native,
+   * How statements are sent. `"direct"`: by the database driver itself, prepared except with sqlite3, over the
+   * connections of the Sequelize instance's pool, which is faster than `sequelize.query`. It needs one of the
+   * usual drivers (pg, mysql2, mariadb, sqlite3, `./node-sqlite`); with anything else, such as pg-native,
    * and in a transaction, statements go through `sequelize.query` anyway. `"sequelize"`: always so, for
    * instance because something that wraps `Sequelize.prototype.query` is to see each statement.
    *

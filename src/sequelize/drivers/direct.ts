@@ -28,7 +28,7 @@ export interface SequelizeInternals {
 }
 
 /**
- * Sends statements by the database driver's own prepared statements.
+ * Sends statements by the database driver itself, prepared if that is safe.
  *
  * Sequelize's query method costs as much as a short statement itself: it copies options several times, makes
  * two errors for their stacks, and reads rows through parsers that the application may have replaced.
@@ -39,7 +39,7 @@ export abstract class DirectDriver<Connection> implements Driver {
   readonly #generic: GenericDriver;
   /** The instance's `query` when this driver was made. */
   readonly #query: unknown;
-  /** Whether statements are prepared; no longer once a pooler was found to mix up their names. */
+  /** Whether statements are prepared: until one is refused for that reason, behind a pooler for instance. */
   #prepares = true;
 
   /** @param generic Sends what belongs to a transaction. */
@@ -53,7 +53,7 @@ export abstract class DirectDriver<Connection> implements Driver {
   /**
    * Sends a statement.
    *
-   * @param prepare Whether to have the server prepare it, once a connection.
+   * @param prepare Whether the server is to prepare it, once per connection.
    */
   protected abstract sendOver(
     connection: Connection,

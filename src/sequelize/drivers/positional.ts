@@ -10,7 +10,10 @@ interface Positional {
 
 const cache = new Map<string, Positional>();
 
-/** Turns `$1` and its like into `?`, and the parameters into their order. Only for fixed texts: it keeps them. */
+/**
+ * Turns `$1` and its like into `?`, and puts the parameters into their order. It keeps every text, so that
+ * only fixed ones may be passed.
+ */
 export function toPositional(
   text: string,
   parameters: readonly Parameter[],
