@@ -472,8 +472,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
 
   /**
    * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is in
-   * flight, and commits, renews or merges one of them, brings none back, except in a rare race of renewals and
-   * merges in several processes: see docs/users.md.
+   * flight, and commits, renews or merges one of them, brings none back. Only sessions that begin afterwards, with
+   * a new sign-in, are active.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `except`: a session to keep, such as the one of the request.

@@ -1,5 +1,5 @@
-// Uses, renews and merges the sessions of one owner with many requests at once until somebody has ended them all,
-// and then signs in as the next owner. Prints when each round runs, and what it was like.
+// Uses, renews and merges the sessions of one owner with many requests at once until another process has ended
+// them all, and then signs in as the next owner. Prints when each round runs, and what it was like.
 //
 //   signed_in.ts ADDRESS TABLE ROUNDS
 
@@ -33,11 +33,11 @@ async function begin(values: Partial<Login>): Promise<string> {
 
 /** Makes requests in some tabs of one browser until its session has ended. */
 async function browse(
-  userId: number,
+  first: string,
   round: { -readonly [Key in keyof Round]: Round[Key] },
 ): Promise<void> {
-  // Responses overtake each other, so that the last cookie may be that of a session that has just been merged.
-  const jar = new Set([await begin({ userId })]);
+  // Responses overtake each other, so the last cookie may be that of a session that has just been merged.
+  const jar = new Set([first]);
   const limit = Date.now() + LIMIT_MS;
   const request = async (): Promise<boolean> => {
     const token = [...jar].at(-1);
@@ -67,9 +67,10 @@ async function browse(
 
 for (let userId = 1; userId <= Number(rounds); userId++) {
   const round = { requests: 0, lastFound: 0, firstEnded: Infinity };
-  const all = Array.from({ length: BROWSERS }, () => browse(userId, round));
+  // All have signed in before the other process may end their sessions: a later sign-in would begin a new one.
+  const tokens = await Promise.all(Array.from({ length: BROWSERS }, () => begin({ userId })));
   console.log(`running ${userId};`);
-  await Promise.all(all);
+  await Promise.all(tokens.map((token) => browse(token, round)));
   console.log(`round ${userId} ${JSON.stringify(round)} end`);
 }
 await sequelize.close();

@@ -595,6 +595,25 @@ testPlans("destroyOwned() leaves no session that is renewed twice at once", {
   plans: fc.nat(MAX_IDLE).map((idle) => [renewal, renewal, { ...ending, idle }]),
 }, (_, { records }) => assert.deepEqual(records, []));
 
+// A renewed session may be renewed again, by the same request or by one that loses the race for the first token.
+const twice: Plan = {
+  manager: 0,
+  on: "record",
+  parts: [[{ do: "renewToken" }], [{ do: "renewToken" }]],
+};
+for (const managers of [1, 2]) {
+  testPlans(`destroyOwned() leaves no session that ${managers} managers renew again and again`, {
+    kinds: ["destroyOwned"],
+    plans: fc.record({
+      requests: fc.integer({ min: 2, max: 4 }),
+      idle: fc.nat(2 * MAX_IDLE),
+    }).map(({ requests, idle }) => [
+      ...Array.from({ length: requests }, (_, index) => ({ ...twice, manager: index % managers })),
+      { ...ending, idle },
+    ]),
+  }, (_, { records }) => assert.deepEqual(records, []));
+}
+
 // Nobody signs in, so that the owner's sessions can only be those of the beginning.
 for (const managers of [1, 2]) {
   for (
