@@ -156,7 +156,8 @@ export interface SessionStore {
    *
    * @param token The session's token. A malformed one is never found, and no query is made.
    * @returns The session, or `undefined` if the token is missing, expired or malformed.
-   * @throws The database's error if it fails.
+   * @throws The database's error if it fails. An error whose `code` is `"DECRYPTION_FAILED"` says that the
+   *   session is there and its data cannot be read: `SessionManager` and `ExpressStore` then begin a new one.
    */
   find(token: string, options?: CallOptions): Promise<SessionRecord | undefined>;
 
