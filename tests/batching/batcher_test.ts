@@ -46,6 +46,7 @@ function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
     stuckAfter: 1e6,
     maxInFlight: 4,
     faultOf: (error) => FAULTS[String(error)] ?? "operation",
+    counters: { calls: 0, refused: 0 },
     ...options,
   });
   const settle = async (error?: unknown, nth = [...pending.keys()][0]!): Promise<void> => {
