@@ -2,18 +2,10 @@
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import { DatabaseError } from "sequelize";
 import type { SequelizeStore, StoreStats } from "../../mod.ts";
 import { Counters } from "../../src/sequelize/counters.ts";
-import {
-  bytes,
-  type Database,
-  databases,
-  inMs,
-  soon,
-  testOn,
-  withStore,
-} from "../support/databases.ts";
+import { beforeEachQuery, passingError } from "../support/before_each_query.ts";
+import { bytes, databases, inMs, soon, testOn, withStore } from "../support/databases.ts";
 import { gate } from "../support/gate.ts";
 
 const FRESH: StoreStats = {
@@ -38,30 +30,6 @@ async function counted(
   const after = store.stats();
   assert.equal(after.inFlight, 0);
   return [after.calls - before.calls, after.statements - before.statements];
-}
-
-type Query = (...args: unknown[]) => Promise<unknown>;
-
-/** Has each statement of a store wait for a promise, or fail, before it is sent. */
-function beforeEach(store: SequelizeStore, act: () => Promise<void>): void {
-  const view = store.model.sequelize! as unknown as { query: Query };
-  const query = view.query.bind(view);
-  Object.assign(view, {
-    query: async (...args: unknown[]) => {
-      await act();
-      return await query(...args);
-    },
-  });
-}
-
-/** An error that the store sends a statement again after. */
-function passing({ dialect }: Database): DatabaseError {
-  const codes: Record<string, object> = {
-    postgres: { code: "40P01" },
-    sqlite: { code: "SQLITE_BUSY" },
-  };
-  const parent = Object.assign(new Error("busy"), { sql: "" }, codes[dialect] ?? { errno: 1213 });
-  return new DatabaseError(parent);
 }
 
 testOn(databases, "stats() begins with zeros, and is a frozen snapshot", async (database) => {
@@ -123,7 +91,7 @@ testOn(databases, "stats() tells how many calls share a statement", async (datab
 testOn(databases, "stats() shows what waits, is under way, and was refused", async (database) => {
   await withStore(database, async ({ store }) => {
     const { opened, open } = gate();
-    beforeEach(store, () => opened);
+    beforeEachQuery(store, () => opened);
     const calls: Promise<unknown>[] = [];
     const commit = (signal?: AbortSignal): Promise<void> => {
       const call = store.commit("token", bytes("data"), soon(), { signal });
@@ -161,8 +129,8 @@ testOn(databases, "stats() counts what was sent again", async (database) => {
   await withStore(database, async ({ store }) => {
     let failures = 2;
     // deno-lint-ignore require-await -- rejects, as a query does
-    beforeEach(store, async () => {
-      if (failures-- > 0) throw passing(database);
+    beforeEachQuery(store, async () => {
+      if (failures-- > 0) throw passingError(database);
     });
     await store.commit("token", bytes("data"), soon());
     const { calls, statements, retried, inFlight } = store.stats();
