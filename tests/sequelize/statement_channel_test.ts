@@ -6,7 +6,6 @@ import type { StatementMessage } from "../../mod.ts";
 import { beforeEachQuery, passingError } from "../support/before_each_query.ts";
 import { bytes, databases, inMs, soon, testOn, withStore } from "../support/databases.ts";
 import { everyVerb } from "../support/every_verb.ts";
-import { runScript } from "../support/run_script.ts";
 
 const CHANNEL = "scs:sequelize-store:statement";
 
@@ -114,13 +113,4 @@ testOn(databases, "the channel tells about a statement each time it is sent", as
     const messages = await messagesOf(() => store.commit("token", bytes("data"), soon()));
     assert.deepEqual(messages.map(({ error }) => error), ["SequelizeDatabaseError", undefined]);
   });
-});
-
-const ofNodeSqlite = databases.slice(0, 1);
-
-testOn(ofNodeSqlite, "a subscriber that throws fails no call, and is told of", async () => {
-  const { code, output } = await runScript("tests/sequelize/throwing_subscriber.ts").ended;
-  assert.match(output, /^found 3 bytes, told 2 times$/m);
-  assert.equal(output.match(/^uncaught: thrown by a subscriber$/gm)?.length, 2, output);
-  assert.equal(code, 0);
 });
