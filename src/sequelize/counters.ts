@@ -1,4 +1,4 @@
-// What a store counts of itself. Counting is one increment in each place, so that it costs nothing to speak of.
+// What a store counts. Each count is one increment, so that it costs next to nothing.
 
 /** The last cleanup of a store that did not fail. */
 export interface CleanupStats {
@@ -44,7 +44,7 @@ export interface StoreStats {
   readonly lastCleanup: CleanupStats | undefined;
 }
 
-/** The counters of one store: made when it is opened, and handed to whatever counts. */
+/** The counters of one store: made when it is opened, and passed to everything that counts. */
 export class Counters {
   calls = 0;
   statements = 0;

@@ -21,7 +21,7 @@ export class SessionTable {
   readonly #counters: Counters;
   readonly #source: StatementSource;
 
-  /** @param source Whose statements they are, for those that watch. */
+  /** @param source What the published messages of its statements have in common. */
   constructor(
     statements: Statements,
     errors: ErrorTable,
@@ -37,7 +37,7 @@ export class SessionTable {
   /**
    * Carries out a statement.
    *
-   * @param subject What it is for, for those that watch.
+   * @param subject What the published message says that it is for.
    * @param transaction The caller's. Nothing is sent again in it: the database may have rolled back what came
    *   before.
    */

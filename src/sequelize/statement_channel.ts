@@ -55,7 +55,7 @@ export type StatementSubject = Pick<StatementMessage, "verb" | "calls">;
 
 const statements = channel("scs:sequelize-store:statement");
 
-/** Sends a statement, and publishes how that went if anybody has subscribed. */
+/** Sends a statement, and publishes how that went if the channel has subscribers. */
 export function published<T>(
   source: StatementSource,
   subject: StatementSubject,
