@@ -215,7 +215,9 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
   }
 
   /** Deletes the sessions that have expired: see {@linkcode FullSessionStore.deleteExpired}. */
-  async deleteExpired(options?: Options): Promise<number> {
+  async deleteExpired(
+    options?: Options & { readonly limit?: number | undefined },
+  ): Promise<number> {
     return await this.#store.deleteExpired(options);
   }
 
