@@ -87,7 +87,12 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   readonly #cleanupBatchSize: number;
   readonly #cleanupLoop: CleanupLoop;
 
-  private constructor(caller: typeof OPENED, model: SessionModel, settings: Settings) {
+  private constructor(
+    caller: typeof OPENED,
+    model: SessionModel,
+    table: SessionTable,
+    settings: Settings,
+  ) {
     if (caller !== OPENED) {
       throw new TypeError(
         "Cannot create the session store: use `await SequelizeStore.open(sequelize)`",
@@ -96,9 +101,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     const sequelize = model.sequelize!;
     this.model = model;
     this.owners = settings.owners;
-    const dialect = dialectOf(sequelize);
-    const driver = driverFor(sequelize, settings.driver, dialect.literalFor?.(sequelize));
-    this.#table = new SessionTable(dialect.statements(model, driver), dialect.errors);
+    this.#table = table;
     this.#reads = queueReads(this.#table, settings.queueLimit);
     this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize));
     this.#pendingOwners = hasOwners(model) ? new PendingOwners() : undefined;
@@ -125,8 +128,14 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   ): Promise<SequelizeStore> {
     const settings = checkOptions(sequelize, options);
     const model = defineSessionModel(sequelize, settings);
-    if (settings.sync) await createSessionTable(model);
-    return new SequelizeStore(OPENED, model, settings);
+    const dialect = dialectOf(sequelize);
+    const driver = driverFor(model.sequelize!, dialect, settings);
+    const table = new SessionTable(dialect.statements(model, driver), dialect.errors);
+    if (settings.sync) {
+      await table.run(null, () => driver.reachPrimary());
+      await createSessionTable(model);
+    }
+    return new SequelizeStore(OPENED, model, table, settings);
   }
 
   /**

@@ -3,6 +3,7 @@ import { retry } from "../util/retry.ts";
 import type { Statements } from "./dialects/mod.ts";
 import { classify, driverError, type ErrorClass, type ErrorTable, isTransient } from "./errors.ts";
 import { addToMessage, redact } from "./redact.ts";
+import { UntilPrimary } from "./until_primary.ts";
 
 const NO_TABLE =
   "create the sessions table with `sync: true` of SequelizeStore.open, or by the migration of" +
@@ -12,14 +13,18 @@ const NO_OWNER =
   "add the column 'owner' with `sync: true` of SequelizeStore.open, or by the migration of" +
   " @scs/sequelize-store/migration with `owners: true`";
 
+const READ_ONLY = "the server is a standby, was demoted to one, or is set to take no writes";
+
 /** Carries out a dialect's statements: sends them again if that may help, and redacts their errors. */
 export class SessionTable {
   readonly statements: Statements;
   readonly #errors: ErrorTable;
+  readonly #untilPrimary: UntilPrimary;
 
   constructor(statements: Statements, errors: ErrorTable) {
     this.statements = statements;
     this.#errors = errors;
+    this.#untilPrimary = new UntilPrimary((error) => this.classify(error) === "read-only");
   }
 
   /**
@@ -35,13 +40,16 @@ export class SessionTable {
     try {
       if (transaction) return await statement(this.statements, transaction);
       // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
-      return await retry(
-        () => statement(this.statements, null),
-        (error) => isTransient(this.classify(error)),
+      return await this.#untilPrimary.send(() =>
+        retry(
+          () => statement(this.statements, null),
+          (error) => isTransient(this.classify(error)),
+        )
       );
     } catch (error) {
       const redacted = redact(error);
       const errorClass = this.classify(error);
+      if (errorClass === "read-only") addToMessage(redacted, READ_ONLY);
       if (errorClass === "no-table") addToMessage(redacted, NO_TABLE);
       // In whatever language the message is, it names the column.
       const { message = "" } = driverError(error);

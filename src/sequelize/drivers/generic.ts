@@ -3,6 +3,7 @@ import { libraryOf } from "../library.ts";
 import { check, isNumber, type Rule } from "../../util/check.ts";
 import { logged } from "./log.ts";
 import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
+import type { Primary } from "./primary.ts";
 
 /** Writes a value as a literal of SQL. */
 type Literal = (value: Parameter) => string;
@@ -19,15 +20,70 @@ const NO_ROWS: readonly Row[] = [];
 /** Sends statements by `sequelize.query`: for every dialect, driver and setting of Sequelize. */
 export class GenericDriver implements Driver {
   readonly #sequelize: Sequelize;
+  readonly #primary: Primary | undefined;
   readonly #literal: Literal | undefined;
 
-  /** @param literal Writes a value into the text; by default values are bind parameters. */
-  constructor(sequelize: Sequelize, literal?: Literal) {
+  /**
+   * @param primary Left out if the dialect has no standbys.
+   * @param literal Writes a value into the text; by default values are bind parameters.
+   */
+  constructor(sequelize: Sequelize, primary?: Primary, literal?: Literal) {
     this.#sequelize = sequelize;
+    this.#primary = primary;
     this.#literal = literal;
   }
 
   async send(
+    statement: Statement,
+    parameters: readonly Parameter[],
+    transaction: Transaction | null,
+  ): Promise<Outcome> {
+    if (transaction || !this.#primary) return await this.#send(statement, parameters, transaction);
+    return await this.#primary.lend(
+      statement.returns === "rows",
+      this.#ask,
+      (connection) => this.#send(statement, parameters, on(connection)),
+    );
+  }
+
+  async reachPrimary(): Promise<void> {
+    await this.#primary?.lend(true, this.#ask, () => Promise.resolve());
+  }
+
+  async transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const own = await this.#sequelize.transaction();
+    const { connection } = own as unknown as { connection: object };
+    try {
+      await this.#primary?.check(connection, true, this.#ask);
+      const result = await work(own);
+      // By hand first: if Galera refuses it, as it does what another node has changed, Sequelize's own would
+      // print that and end the connection.
+      await this.#sequelize.query("COMMIT", { transaction: own });
+      await own.commit();
+      return result;
+    } catch (error) {
+      // If the commit has failed, or the connection is lost, there is none to roll back.
+      if (!this.#primary?.evictAfter(error, connection)) await own.rollback().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Sends a statement of the store's own, which is not logged. */
+  readonly #ask = (connection: object, { text }: Statement): Promise<readonly Row[]> => {
+    const type = libraryOf(this.#sequelize).QueryTypes.SELECT;
+    // One statement, without a search path before it.
+    const alone = { supportsSearchPath: false };
+    const options = {
+      ...alone,
+      logging: false,
+      raw: true,
+      transaction: on(connection),
+      type,
+    } as const;
+    return this.#sequelize.query<Row>(text, options);
+  };
+
+  async #send(
     { text, returns }: Statement,
     parameters: readonly Parameter[],
     transaction: Transaction | null,
@@ -70,4 +126,9 @@ export class GenericDriver implements Driver {
       sql: text.replace(PARAMETER, (quoted, n) => n ? literal(parameters[n - 1]!) : quoted),
     };
   }
+}
+
+/** Has Sequelize use a connection, as it does itself to ask for the server's version. */
+function on(connection: object): Transaction {
+  return { connection } as unknown as Transaction;
 }
