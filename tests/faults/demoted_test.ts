@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import type { Sequelize } from "sequelize";
+import { QueryTypes, Sequelize } from "sequelize";
 import { type DriverChoice, SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
 import { bytes, open, soon, text } from "../support/databases.ts";
 import { ownMariadb, ownPostgres } from "./engines.ts";
@@ -71,8 +71,13 @@ async function loseThePrimary({ proxy, standby, sequelize }: Behind): Promise<vo
   await until(() => poolOf(sequelize).size === 0);
 }
 
-function poolOf(sequelize: Sequelize): { readonly size: number } {
-  return (sequelize.connectionManager as unknown as { pool: { size: number } }).pool;
+/** A pool of connections. */
+interface Sized {
+  readonly size: number;
+}
+
+function poolOf(sequelize: Sequelize): Sized {
+  return (sequelize.connectionManager as unknown as { pool: Sized }).pool;
 }
 
 /** How many clients a server has, besides the one that asks. */
@@ -128,21 +133,61 @@ testOnServers([ownPostgres], "a connection to a standby is not kept for writes",
   });
 });
 
+testOnServers(
+  [ownPostgres],
+  "with `replication`, only the primary's pool is concerned",
+  async () => {
+    await behindProxy(async (behind) => {
+      const { proxy, primary, standby, store: { model: { tableName } } } = behind;
+      const at = (url: string): object => {
+        return { host: "127.0.0.1", port: new URL(url).port, username: "postgres" };
+      };
+      const write = at(proxy.urlOf(primary));
+      const sequelize = new Sequelize("test", "postgres", "", {
+        dialect: "postgres",
+        dialectModule: listeningPg,
+        logging: false,
+        replication: { write, read: [at(standby)] },
+      });
+      const { pool } = sequelize.connectionManager as unknown as {
+        pool: { readonly read: Sized; readonly write: Sized };
+      };
+      try {
+        const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+        await sequelize.query("SELECT 1", { type: QueryTypes.SELECT });
+        proxy.pointAt(standby);
+        proxy.cut();
+        await until(() => pool.write.size === 0);
+        const calls = [store.find("token"), store.commit("other", bytes("data"), soon())] as const;
+        await setTimeout(200);
+        proxy.pointAt(primary);
+        assert.equal(text((await Promise.all(calls))[0]?.data), "data");
+        assert.equal(pool.read.size, 1);
+      } finally {
+        await sequelize.close();
+      }
+    });
+  },
+);
+
 testOnServers([ownPostgres], "the caller's transaction on a standby is the caller's", async () => {
   await behindProxy(async (behind) => {
     const { store, sequelize, proxy, primary } = behind;
     await loseThePrimary(behind);
     const transaction = await sequelize.transaction();
-    proxy.pointAt(primary);
-    // What it finds there is old.
-    assert.equal(await store.find("token", { transaction }), undefined);
-    await assert.rejects(store.commit("other", bytes("data"), soon(), { transaction }), {
-      name: "SequelizeDatabaseError",
-      message: /: the server is a standby/,
-    });
-    // Rolled back by the caller, on its own connection.
-    assert.equal(poolOf(sequelize).size, 1);
-    await transaction.rollback();
+    try {
+      proxy.pointAt(primary);
+      // What it finds there is old.
+      assert.equal(await store.find("token", { transaction }), undefined);
+      await assert.rejects(store.commit("other", bytes("data"), soon(), { transaction }), {
+        name: "SequelizeDatabaseError",
+        message: /: the server is a standby/,
+      });
+      assert.equal(poolOf(sequelize).size, 1);
+    } finally {
+      await transaction.rollback();
+    }
+    // Until the store meets it without a transaction.
     assert.equal(poolOf(sequelize).size, 1);
     assert.equal(text((await store.find("token"))?.data), "data");
   });
@@ -196,115 +241,122 @@ testOnServers([ownPostgres], "a read-only database ends calls with an error", as
   });
 });
 
-/** The two drivers of MariaDB. */
-const SCHEMES = ["mariadb:", "mysql:"];
-
-/** Runs a test with every driver, behind a proxy to a server with a user that has no SUPER, and another server. */
-async function behindMariadb(
-  test: (behind: Behind, standbyStore: SequelizeStore) => Promise<void>,
-): Promise<void> {
-  await withServer(ownMariadb, async ({ url: standby }) => {
-    await withServer(ownMariadb, async ({ url: primary }) => {
-      for (const url of [primary, standby]) {
-        await ask(url, "CREATE USER app@'%'", "GRANT ALL ON test.* TO app@'%'");
-      }
-      await withSwitch(standby, async (proxy) => {
-        for (const scheme of SCHEMES) {
-          for (const driver of DRIVERS) {
-            const url = proxy.urlOf(primary).replace("mariadb:", scheme).replace("root@", "app@");
-            const tableName = `by_${driver}_${scheme.slice(0, -1)}`;
-            proxy.pointAt(primary);
-            await withStoreAt(url, { driver, tableName }, async (store, sequelize) => {
-              await store.commit("token", bytes("data"), soon());
-              // The standby is the server that the store is connected to from here on.
-              proxy.pointAt(standby);
-              proxy.cut();
-              await until(() => poolOf(sequelize).size === 0);
-              await withStoreAt(
-                standby,
-                { tableName },
-                (standbyStore) => test({ store, sequelize, proxy, primary, standby }, standbyStore),
-              );
-            });
-            await ask(standby, "SET GLOBAL read_only = 0");
-          }
-        }
-      });
-    });
-  });
+/** A server that is demoted under a store's connections, and the one that is promoted in its place. */
+interface Demotion {
+  readonly store: SequelizeStore;
+  readonly sequelize: Sequelize;
+  /** A store at the demoted server alone. */
+  readonly atDemoted: SequelizeStore;
+  /** Makes the server read-only; the connections to it stay. */
+  demote(): Promise<void>;
+  /** Sends new connections to the other server. */
+  promote(): void;
 }
 
-testOnServers([ownMariadb], "a primary that was demoted is left at once", async () => {
-  await behindMariadb(async ({ store, proxy, primary, standby }) => {
-    // Some connections that lead there.
+/** How calls fare when their server is demoted. The promoted one has the session "token", the other one has not. */
+const DEMOTIONS: Readonly<Record<string, (demotion: Demotion) => Promise<void>>> = {
+  "writes leave it at once": async ({ store, demote, promote }) => {
+    // Several connections lead there.
     await Promise.all([store.find("a"), store.commit("a", bytes("a"), soon()), store.all()]);
-    await ask(standby, "SET GLOBAL read_only = 1");
+    await demote();
     const many = Array.from({ length: 10 }, (_, i) => store.commit(`${i}`, bytes("data"), soon()));
     const touching = store.touch("token", soon());
     await setTimeout(200);
-    proxy.pointAt(primary);
+    promote();
     await Promise.all(many);
     assert.equal(await touching, true);
     const tokens = ["token", "0", "1", "2"];
     const next = tokens.map((token) => store.replace(token, bytes("data"), bytes("next"), soon()));
     assert.deepEqual(await Promise.all(next), [true, true, true, true]);
     assert.equal((await store.all()).size, 11);
-    await until(async () => await clientsOf(standby) === 0);
-  });
-});
-
-testOnServers([ownMariadb], "a primary that was demoted is not read from", async () => {
-  await behindMariadb(async ({ store, proxy, primary, standby }, standbyStore) => {
-    await standbyStore.commit("old", bytes("old"), soon());
+  },
+  "reads leave it within a second": async ({ store, atDemoted, demote, promote }) => {
+    await atDemoted.commit("old", bytes("old"), soon());
     assert.equal(text((await store.find("old"))?.data), "old");
-    await ask(standby, "SET GLOBAL read_only = 1");
-    // After a second, it is asked again.
+    await demote();
     await setTimeout(1100);
     const finding = store.find("token");
     await setTimeout(200);
-    proxy.pointAt(primary);
+    promote();
     assert.equal(text((await finding)?.data), "data");
-    const all = await Promise.all(["old", "token"].map((token) => store.find(token)));
-    assert.deepEqual(all.map((found) => text(found?.data)), [undefined, "data"]);
-    await until(async () => await clientsOf(standby) === 0);
-  });
-});
-
-testOnServers(
-  [ownMariadb],
-  "several replaced on a demoted primary are replaced on the new one",
-  async () => {
-    await behindMariadb(async ({ store, proxy, primary, standby }) => {
-      await store.commit("held", bytes("data"), soon());
-      await ask(standby, "SET GLOBAL read_only = 1");
-      await setTimeout(1100);
-      // In a transaction of the store's own, which finds nothing there.
-      const replacing = ["token", "missing"].map((token) =>
-        store.replace(token, bytes("data"), bytes("next"), soon())
-      );
-      await setTimeout(200);
-      proxy.pointAt(primary);
-      assert.deepEqual(await Promise.all(replacing), [true, false]);
-      await until(async () => await clientsOf(standby) === 0);
-    });
+    assert.equal(await store.find("old"), undefined);
   },
-);
-
-testOnServers(
-  [ownMariadb],
-  "the caller's transaction on a demoted primary is the caller's",
-  async () => {
-    await behindMariadb(async ({ store, sequelize, standby, proxy, primary }) => {
-      const transaction = await sequelize.transaction();
+  "transactions of the store's own leave it": async ({ store, demote, promote }) => {
+    await store.commit("held", bytes("data"), soon());
+    await demote();
+    await setTimeout(1100);
+    // They would find no such session there.
+    const replacing = ["token", "missing"].map((token) => {
+      return store.replace(token, bytes("data"), bytes("next"), soon());
+    });
+    await setTimeout(200);
+    promote();
+    assert.deepEqual(await Promise.all(replacing), [true, false]);
+  },
+  "the caller's transaction stays": async ({ store, sequelize, demote, promote }) => {
+    const transaction = await sequelize.transaction();
+    const { size } = poolOf(sequelize);
+    try {
       await store.find("token", { transaction });
-      await ask(standby, "SET GLOBAL read_only = 1");
-      proxy.pointAt(primary);
+      await demote();
+      promote();
       await assert.rejects(store.commit("other", bytes("data"), soon(), { transaction }), {
         message: /: the server is a standby/,
       });
-      assert.equal(poolOf(sequelize).size, 1);
+      assert.equal(poolOf(sequelize).size, size);
+    } finally {
       await transaction.rollback();
-      await store.commit("other", bytes("data"), soon());
-    });
+    }
+    await store.commit("other", bytes("data"), soon());
+  },
+};
+
+/** Runs each of them with both drivers of MariaDB and both ways to send statements. */
+async function demoteOften(demoted: string, promoted: string, proxy: Switch): Promise<void> {
+  let tables = 0;
+  for (const scheme of ["mariadb:", "mysql:"]) {
+    const url = proxy.urlOf(promoted).replace("mariadb:", scheme).replace("root@", "app@");
+    for (const driver of DRIVERS) {
+      for (const demotion of Object.values(DEMOTIONS)) {
+        const options = { driver, tableName: `sessions${++tables}` };
+        proxy.pointAt(promoted);
+        await withStoreAt(url, options, async (store, sequelize) => {
+          await store.commit("token", bytes("data"), soon());
+          proxy.pointAt(demoted);
+          proxy.cut();
+          await withStoreAt(demoted, options, async (atDemoted) => {
+            await until(async () => await store.find("token") === undefined);
+            await demotion({
+              store,
+              sequelize,
+              atDemoted,
+              demote: async () => void await ask(demoted, "SET GLOBAL read_only = 1"),
+              promote: () => proxy.pointAt(promoted),
+            });
+          });
+          await until(async () => await clientsOf(demoted) === 0);
+        });
+        await ask(demoted, "SET GLOBAL read_only = 0");
+      }
+    }
+  }
+}
+
+testOnServers(
+  [ownMariadb],
+  `when a primary is demoted, ${Object.keys(DEMOTIONS).join(", ")}`,
+  async () => {
+    await withServer(
+      ownMariadb,
+      ({ url: demoted }) =>
+        withServer(ownMariadb, ({ url: promoted }) =>
+          withSwitch(promoted, async (proxy) => {
+            for (const url of [demoted, promoted]) {
+              // Without SUPER, which writes to a read-only server.
+              await ask(url, "CREATE USER app@'%'", "GRANT ALL ON test.* TO app@'%'");
+            }
+            await demoteOften(demoted, promoted, proxy);
+          })),
+    );
   },
 );

@@ -150,7 +150,7 @@ export class Primary {
 }
 
 function standbyError(): Error {
-  const error = new Error("Cannot read the sessions: their rows may be old");
+  const error = new Error("Cannot read the sessions");
   error.name = STANDBY_ERROR;
   return error;
 }
