@@ -13,6 +13,7 @@ import {
   type Statement,
   unfixed,
 } from "../drivers/driver.ts";
+import type { StandbyCheck } from "../drivers/primary.ts";
 import { hasOwners, type SessionModel } from "../model.ts";
 import type { Dialect, InTransaction, Replacement, Statements, Touch } from "./dialect.ts";
 import { shownIndexedColumns } from "./indexes.ts";
@@ -31,6 +32,16 @@ import {
 
 /** A variable that is set. MariaDB has words for `read_only` since version 12. */
 const IS_ON = /^(1|ON|NO_LOCK.*)$/;
+
+const standbyCheck: StandbyCheck = {
+  statement: unfixed(
+    "rows",
+    "SELECT @@read_only AS `read_only`, @@innodb_read_only AS `innodb_read_only`",
+  ),
+  isStandby: (row) =>
+    [row.read_only, row.innodb_read_only].some((value) => IS_ON.test(String(value))),
+  giveUpAfter: (ms) => ({ connectTimeout: ms }),
+};
 
 /** MariaDB through the mariadb driver. */
 export const mariadb: Dialect = {
@@ -62,14 +73,7 @@ export const mariadb: Dialect = {
     3024: "either", // MySQL: max_execution_time
   },
   schemas: "real",
-  standbyCheck: {
-    statement: unfixed(
-      "rows",
-      "SELECT @@read_only AS `read_only`, @@innodb_read_only AS `innodb_read_only`",
-    ),
-    isStandby: (row) =>
-      [row.read_only, row.innodb_read_only].some((value) => IS_ON.test(String(value))),
-  },
+  standbyCheck,
   reshapingOptions: { metaAsArray: Boolean, nestTables: Boolean, rowsAsArray: Boolean },
   indexedColumns: shownIndexedColumns,
   statements,

@@ -54,6 +54,7 @@ export const postgres: Dialect = {
     // A pooler names a process of its own. A primary ends all its processes when it is demoted.
     isFixed: ({ process }, connection) =>
       "processID" in connection && String(connection.processID) === process,
+    giveUpAfter: (ms) => ({ connectionTimeoutMillis: ms, query_timeout: ms }),
   },
   literalFor: (sequelize) => prependsSearchPath(sequelize) ? literal : undefined,
 };

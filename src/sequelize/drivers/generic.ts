@@ -1,9 +1,10 @@
 import type { Sequelize, Transaction } from "sequelize";
 import { libraryOf } from "../library.ts";
 import { check, isNumber, type Rule } from "../../util/check.ts";
+import { ask, on } from "./ask.ts";
 import { logged } from "./log.ts";
 import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
-import type { Primary } from "./primary.ts";
+import type { Ask, Primary } from "./primary.ts";
 
 /** Writes a value as a literal of SQL. */
 type Literal = (value: Parameter) => string;
@@ -68,20 +69,7 @@ export class GenericDriver implements Driver {
     }
   }
 
-  /** Sends a statement of the store's own, which is not logged. */
-  readonly #ask = (connection: object, { text }: Statement): Promise<readonly Row[]> => {
-    const type = libraryOf(this.#sequelize).QueryTypes.SELECT;
-    // One statement, without a search path before it.
-    const alone = { supportsSearchPath: false };
-    const options = {
-      ...alone,
-      logging: false,
-      raw: true,
-      transaction: on(connection),
-      type,
-    } as const;
-    return this.#sequelize.query<Row>(text, options);
-  };
+  readonly #ask: Ask = (connection, statement) => ask(this.#sequelize, connection, statement);
 
   async #send(
     { text, returns }: Statement,
@@ -126,9 +114,4 @@ export class GenericDriver implements Driver {
       sql: text.replace(PARAMETER, (quoted, n) => n ? literal(parameters[n - 1]!) : quoted),
     };
   }
-}
-
-/** Has Sequelize use a connection, as it does itself to ask for the server's version. */
-function on(connection: object): Transaction {
-  return { connection } as unknown as Transaction;
 }

@@ -13,10 +13,12 @@ export interface StandbyCheck {
    * may lead to a standby at any time.
    */
   isFixed?(row: Row, connection: object): boolean;
+  /** The driver's options that give up a server that does not answer for some milliseconds. */
+  giveUpAfter(ms: number): object;
 }
 
 /** Sends the check over a connection. */
-type Ask = (connection: object, statement: Statement) => Promise<readonly Row[]>;
+export type Ask = (connection: object, statement: Statement) => Promise<readonly Row[]>;
 
 /** As much of Sequelize's connection manager as is used. */
 interface ConnectionManager {
