@@ -2,16 +2,20 @@
 // there nor stays there.
 
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { QueryTypes, Sequelize } from "sequelize";
 import { type DriverChoice, SequelizeStore, type SequelizeStoreOptions } from "../../mod.ts";
-import { bytes, open, soon, text } from "../support/databases.ts";
+import { bytes, DRIVER, open, soon, text } from "../support/databases.ts";
 import { ownMariadb, ownPostgres } from "./engines.ts";
 import { listeningPg } from "./listening_pg.ts";
 import { until } from "./process.ts";
 import { withReplica } from "./replica.ts";
 import { ask, testOnServers, withServer } from "./servers.ts";
+import { settle, storm } from "./storm.ts";
 import { type Switch, withSwitch } from "./switch.ts";
+import { Tally } from "./tally.ts";
 
 const DRIVERS: readonly DriverChoice[] = ["direct", "sequelize"];
 
@@ -170,6 +174,40 @@ testOnServers(
   },
 );
 
+testOnServers([ownPostgres], "a switchover under a storm, with a proxy that is late", async () => {
+  await withServer(ownPostgres, async (server) => {
+    await withReplica(server.port, async (replica) => {
+      await withSwitch(server.url, async (proxy) => {
+        await withStoreAt(proxy.urlOf(server.url), DRIVER, async (store) => {
+          const tally = new Tally();
+          const controller = new AbortController();
+          const calls = storm(store, tally, { callers: 20, stop: controller.signal });
+          await setTimeout(500);
+          await server.stop();
+          await ask(replica, "SELECT pg_promote()");
+          // The old primary comes back as a standby of the new one, and the proxy still points at it.
+          await writeFile(join(server.folder, "data", "standby.signal"), "");
+          const { port } = new URL(replica);
+          await server.start(
+            "-c",
+            `primary_conninfo=host=127.0.0.1 port=${port} user=postgres`,
+          );
+          await setTimeout(1000);
+          proxy.pointAt(replica);
+          await setTimeout(500);
+          const { failed } = tally.counts;
+          await setTimeout(500);
+          assert.equal(tally.counts.failed, failed, "calls still fail");
+          controller.abort();
+          await calls;
+          await settle(store, tally);
+          await until(async () => await clientsOf(server.url) === 0);
+        });
+      });
+    });
+  });
+});
+
 testOnServers([ownPostgres], "the caller's transaction on a standby is the caller's", async () => {
   await behindProxy(async (behind) => {
     const { store, sequelize, proxy, primary } = behind;
@@ -207,6 +245,8 @@ testOnServers([ownPostgres], "if there is only a standby, calls end with an erro
       assert.rejects(SequelizeStore.open(sequelize), { name: "StandbyError" }),
     ]);
     await assert.rejects(store.find("token"), isRefused);
+    const aborted = AbortSignal.timeout(1);
+    await assert.rejects(store.find("token", { signal: aborted }), { name: "TimeoutError" });
     const { tableName } = store.model;
     await withStoreAt(standby, { tableName, standbyReads: true }, async (reader) => {
       assert.equal(await reader.find("token"), undefined);
