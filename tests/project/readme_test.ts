@@ -4,11 +4,11 @@ import { readFile } from "node:fs/promises";
 /** The documents that show an example, and the example. */
 const SHOWN = [
   ["README.md", "hello.ts"],
-  ["README.md", "hello_node.mts"],
-  ["README.md", "hello_bun.ts"],
+  ["docs/getting-started.md", "hello.ts"],
+  ["docs/getting-started.md", "hello_node.mts"],
   ["docs/express.md", "express.ts"],
   ["docs/express.md", "fastify.ts"],
-  ["docs/express.md", "carry_over.ts"],
+  ["docs/from-connect.md", "carry_over.ts"],
 ] as const;
 
 for (const [document, example] of SHOWN) {
