@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readMessages } from "../support/messages.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -63,4 +64,24 @@ Deno.test("every guarantee names the tests that show it", async () => {
     assert.notDeepEqual(files, [], item);
     for (const file of files) assert.ok(existsSync(join(ROOT, file)), file);
   }
+});
+
+Deno.test("docs/troubleshooting.md has every error message of the sources", async () => {
+  const plain = (text: string): string => text.replaceAll("`", "");
+  const page = plain(await read("docs/troubleshooting.md"));
+  const messages = await readMessages();
+  // If the sources are written in another way, their messages are not found any more.
+  assert.ok(messages.size >= 90, `only ${messages.size} messages were found`);
+  const missing = Array.from(messages).filter(([message]) => !page.includes(plain(message)));
+  assert.deepEqual(missing, []);
+});
+
+Deno.test("docs/troubleshooting.md has no message that the sources have not", async () => {
+  const code = Array.from((await readMessages()).keys()).join("\n").replaceAll("`", "");
+  const rows = (await read("docs/troubleshooting.md")).split("## There is no error")[1]!
+    .split("\n## ").slice(1).join("\n").matchAll(/^\| (`[^|]*`) +\|/gm);
+  const shown = Array.from(rows, ([, cell]) => cell!.split("`, `")).flat()
+    .map((text) => text.replaceAll("`", ""));
+  assert.ok(shown.length >= 80);
+  assert.deepEqual(shown.filter((text) => !code.includes(text)), []);
 });
