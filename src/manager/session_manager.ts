@@ -125,10 +125,11 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const decode: SessionContext["decode"] = (record) => decodeWith(codec, record, lifetime);
     const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
     const toKey = this.#toKey.bind(this);
+    const conditional = toConditional(store);
     this.#settings = settings;
     this.#owners = owner &&
       new Owners({ store: store as OwnedSessionStore, owner, maxPerOwner, decode });
-    this.#committer = new Committer(toConditional(store), {
+    this.#committer = new Committer(conditional, {
       idleTimeout,
       owners: this.#owners,
       toKey,
@@ -141,7 +142,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       decode,
       isSame,
       find: async (token, options) => {
-        return isGenerated(token) ? await store.find(toKey(token), options) : undefined;
+        return isGenerated(token) ? await conditional.find(toKey(token), options) : undefined;
       },
       // The request goes on with a new session.
       onUnreadable: (error, request) => void report(() => settings.onError(error, request)),
