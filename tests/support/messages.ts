@@ -25,7 +25,7 @@ const BEFORE: readonly (readonly [RegExp, string])[] = [
 function withoutValues(literals: string): string {
   const parts = literals.match(/"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g) ?? [];
   return parts.map((part) => part.slice(1, -1).replace(/\$\{[^}]*\}/g, "..."))
-    .join("").replace(/\\(.)/g, "$1");
+    .join("").replace(/(\.\.\.)+/g, "...").replace(/\\(.)/g, "$1");
 }
 
 /** Returns the messages of all files below src/ with `...` for each value, and the file of each. */
