@@ -5,7 +5,7 @@ import { check, FUNCTION, isFunction, isString, type Rule } from "../util/check.
 import { toConditional } from "../store/conditional_store.ts";
 import { type Generate, MiddlewareClasses, type SessionRequest } from "./middleware_classes.ts";
 import { checkExpressOptions, type ExpressSettings, type ExpressStoreOptions } from "./options.ts";
-import { type SavableSession, type StoredSession, toSession } from "./session_data.ts";
+import { type SavableSession, type StoredSession, toSessions } from "./session_data.ts";
 import { SessionWriter } from "./session_writer.ts";
 import { optional, readOptions } from "../util/options.ts";
 import { retry } from "../util/retry.ts";
@@ -28,8 +28,8 @@ const CLEARED_AT_ONCE = 100;
  * A store for [express-session](https://github.com/expressjs/session) and
  * [@fastify/session](https://github.com/fastify/session) over any {@linkcode SessionStore}.
  *
- * A session that a middleware has loaded is never inserted again: if another request has destroyed it
- * meanwhile, a later save is dropped. If other requests have changed it meanwhile, a save writes only the
+ * A session that a middleware has loaded is never inserted again: if another request has destroyed it in the
+ * meantime, a later save is dropped. If other requests have changed it, a save writes only the
  * top-level values that its own request has changed. A save that changes nothing is a touch.
  *
  * Every method that reads or writes sessions takes a callback, as the middlewares require, and also returns
@@ -92,7 +92,9 @@ export class ExpressStore extends EventEmitter {
    *
    * @param sid The session's id.
    * @param callback Called with an error, or with `null` and what the promise resolves to.
-   * @returns The session, or `undefined` if the id has no active one.
+   * @returns The session, or `undefined` if the id has no active one, or one that an `EncryptedStore` cannot
+   *   decrypt: that one is reported to `onError` and stays in the store, and the middleware begins a new one
+   *   with another id.
    * @throws The store's error, or an error if the data has another format.
    */
   get(
@@ -183,8 +185,8 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Reads the active sessions of one owner into memory, for instance to list the devices that a user is signed
-   * in on. They have no id: keep a name of your own in each, if they have to be told apart.
+   * Reads the active sessions of one owner into memory, for instance to list where a user is signed in. The
+   * sessions have no id: put a name into each if you need one.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param callback Called with an error, or with `null` and the sessions.
@@ -199,9 +201,9 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is in
-   * flight does not bring one of them back. Only those that are begun afterwards are active; a session that is
-   * being regenerated at this moment counts as one.
+   * Ends the sessions of one owner at once and in every process: "sign out everywhere". A request that is still
+   * running does not bring one of them back. Sessions that begin afterwards are active. A session that is
+   * regenerated at this moment counts as one of these.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `except`: the id of a session to keep, such as `req.sessionID`. Can be left out.
@@ -309,7 +311,7 @@ export class ExpressStore extends EventEmitter {
   async #all(): Promise<StoredSession[]> {
     const sessions: StoredSession[] = [];
     for await (const record of this.#walk("read all sessions")) {
-      sessions.push(toSession(record, this.#settings.serializer));
+      sessions.push(...toSessions(record, this.#settings));
     }
     return sessions;
   }
@@ -318,7 +320,7 @@ export class ExpressStore extends EventEmitter {
     const sessions: StoredSession[] = [];
     const { store, name } = this.#ownersOf("find the sessions", owner);
     for await (const record of store.entriesOf(name)) {
-      sessions.push(toSession(record, this.#settings.serializer));
+      sessions.push(...toSessions(record, this.#settings));
     }
     return sessions;
   }

@@ -1,8 +1,11 @@
 import type { Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
+import type { Counters } from "./counters.ts";
 import type { Statements } from "./dialects/mod.ts";
+import type { Driver } from "./drivers/mod.ts";
 import { classify, driverError, type ErrorClass, type ErrorTable, isTransient } from "./errors.ts";
 import { addToMessage, redact } from "./redact.ts";
+import { published, type StatementSource, type StatementSubject } from "./statement_channel.ts";
 import { UntilPrimary } from "./until_primary.ts";
 
 const NO_TABLE =
@@ -19,43 +22,81 @@ const READ_ONLY = "the server is a standby, was demoted to one, or is set to tak
 export class SessionTable {
   readonly statements: Statements;
   readonly #errors: ErrorTable;
+  readonly #counters: Counters;
+  readonly #source: StatementSource;
   readonly #untilPrimary: UntilPrimary;
 
-  constructor(statements: Statements, errors: ErrorTable) {
+  /** @param source What the published messages of its statements have in common. */
+  constructor(
+    statements: Statements,
+    errors: ErrorTable,
+    counters: Counters,
+    source: StatementSource,
+  ) {
     this.statements = statements;
     this.#errors = errors;
-    this.#untilPrimary = new UntilPrimary((error) => this.classify(error) === "read-only");
+    this.#counters = counters;
+    this.#source = source;
+    this.#untilPrimary = new UntilPrimary(
+      (error) => this.classify(error) === "read-only",
+      () => counters.retried++,
+    );
   }
 
   /**
    * Carries out a statement.
    *
+   * @param subject What the published message says that it is for.
    * @param transaction The caller's. Nothing is sent again in it: the database may have rolled back what came
    *   before.
    */
   async run<T>(
+    subject: StatementSubject,
     transaction: Transaction | null | undefined,
     statement: (statements: Statements, transaction: Transaction | null) => Promise<T>,
   ): Promise<T> {
+    const counters = this.#counters;
+    const send = (transaction: Transaction | null): Promise<T> => {
+      counters.statements++;
+      return published(this.#source, subject, () => statement(this.statements, transaction));
+    };
+    counters.inFlight++;
     try {
-      if (transaction) return await statement(this.statements, transaction);
+      if (transaction) return await send(transaction);
       // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
       return await this.#untilPrimary.send(() =>
-        retry(
-          () => statement(this.statements, null),
-          (error) => isTransient(this.classify(error)),
-        )
+        retry(() => send(null), (error) => {
+          if (!isTransient(this.classify(error))) return false;
+          counters.retried++;
+          return true;
+        })
       );
     } catch (error) {
-      const redacted = redact(error);
-      const errorClass = this.classify(error);
-      if (errorClass === "read-only") addToMessage(redacted, READ_ONLY);
-      if (errorClass === "no-table") addToMessage(redacted, NO_TABLE);
-      // In whatever language the message is, it names the column.
-      const { message = "" } = driverError(error);
-      if (errorClass === "no-column" && /\bowner\b/.test(message)) addToMessage(redacted, NO_OWNER);
-      throw redacted;
+      throw this.#explain(error);
+    } finally {
+      counters.inFlight--;
     }
+  }
+
+  /** Waits until a connection leads to the primary, as a statement would. */
+  async reachPrimary(driver: Driver): Promise<void> {
+    try {
+      await this.#untilPrimary.send(() => driver.reachPrimary());
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  /** Redacts an error, and says what to do about it if that is known. */
+  #explain(error: unknown): unknown {
+    const redacted = redact(error);
+    const errorClass = this.classify(error);
+    if (errorClass === "read-only") addToMessage(redacted, READ_ONLY);
+    if (errorClass === "no-table") addToMessage(redacted, NO_TABLE);
+    // In whatever language the message is, it names the column.
+    const { message = "" } = driverError(error);
+    if (errorClass === "no-column" && /\bowner\b/.test(message)) addToMessage(redacted, NO_OWNER);
+    return redacted;
   }
 
   /** Tells what an error of a statement means. */

@@ -14,12 +14,17 @@ const WAIT_UNIT_MS = 10;
  */
 export class UntilPrimary {
   readonly #isRefusal: (error: unknown) => boolean;
+  readonly #onRetry: () => void;
   /** When the first statement was refused since one succeeded. */
   #since: number | undefined;
 
-  /** @param isRefusal Whether an error says that a server takes no writes or is a standby. */
-  constructor(isRefusal: (error: unknown) => boolean) {
+  /**
+   * @param isRefusal Whether an error says that a server takes no writes or is a standby.
+   * @param onRetry Called before each further attempt.
+   */
+  constructor(isRefusal: (error: unknown) => boolean, onRetry: () => void) {
     this.#isRefusal = isRefusal;
+    this.#onRetry = onRetry;
   }
 
   /** @throws The last attempt's error. */
@@ -36,6 +41,7 @@ export class UntilPrimary {
         end ??= (this.#since ??= now) + PATIENCE_MS;
         const isOver = now >= end;
         if (isOver && n > 1) throw error;
+        this.#onRetry();
         await backOff(isOver ? LAST_WAIT : Math.min(n, LAST_WAIT), WAIT_UNIT_MS);
       }
     }

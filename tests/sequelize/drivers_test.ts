@@ -309,7 +309,7 @@ function refusing(dialect: "postgres" | "mysql" | "mariadb", refusal: object): {
     options: { logging: false },
   } as unknown as Sequelize;
   const Driver = { postgres: PgDriver, mysql: Mysql2Driver, mariadb: MariadbDriver }[dialect];
-  const primary = Primary.of(sequelize, {}, undefined)!;
+  const primary = Primary.of(sequelize, {}, undefined, () => {})!;
   const driver = new Driver(sequelize, new GenericDriver(sequelize), primary);
   const statement = fixed("count", "DELETE FROM sessions WHERE token = $1");
   return { send: () => driver.send(statement, ["token"], null), calls };
