@@ -46,7 +46,13 @@ function settings({ name, folder, etcdPort, port, apiPort }: Place, mode: Mode):
         synchronous_mode_strict: mode === "strict",
         postgresql: {
           use_pg_rewind: true,
-          parameters: { max_connections: 100, shared_buffers: "64MB", wal_log_hints: "on" },
+          parameters: {
+            max_connections: 100,
+            shared_buffers: "64MB",
+            wal_log_hints: "on",
+            // Or a member that comes back too late could not follow.
+            wal_keep_size: "512MB",
+          },
         },
       },
       initdb: [{ encoding: "UTF8" }, { auth: "trust" }, "data-checksums", "no-sync"],

@@ -36,6 +36,9 @@ export function installPackages(): void {
   const names = missing();
   if (names.length === 0) return;
   const ownPolicy = !existsSync(POLICY);
+  // Ctrl-C ends apt-get; this process goes on, and removes the policy.
+  const goOn = (): void => {};
+  process.on("SIGINT", goOn);
   if (ownPolicy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
     run("apt-get", "update", "-qq");
@@ -46,6 +49,7 @@ export function installPackages(): void {
     if (existsSync("/run/systemd/system")) run("systemctl", "disable", ...services);
   } finally {
     if (ownPolicy) rmSync(POLICY);
+    process.off("SIGINT", goOn);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { Socket } from "node:net";
 import pg from "pg";
-import { Tally } from "../../tests/faults/tally.ts";
+import { Tally } from "./tally.ts";
 
 /** Shorter gaps are those of a busy machine. */
 const LEAST_MS = 300;
