@@ -30,7 +30,8 @@
  */
 
 export { type Codec, devalueCodec, jsonCodec, type SessionContent } from "./codec.ts";
-export type { CookieToSet, CookieToSetOptions, SessionCookieOptions } from "./cookie.ts";
+export type { CookieToSet, CookieToSetOptions } from "./cookie.ts";
+export type { SessionCookieOptions } from "./cookie_options.ts";
 export type { CookieSource, HeadersLike } from "./cookie_header.ts";
 export type { LazySession } from "./lazy_session.ts";
 export type { SessionManagerOptions } from "./options.ts";

@@ -10,7 +10,8 @@ import {
 } from "../util/check.ts";
 import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
-import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
+import { Clients } from "./clients.ts";
+import { checkRequest, type CookieSource } from "./cookie_header.ts";
 import { type LazySession, OnDemand } from "./lazy_session.ts";
 import { toConditional } from "../store/conditional_store.ts";
 import {
@@ -106,8 +107,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #sessions = new WeakSet<object>();
   /** The sessions of the requests that are being handled. */
   readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
-  /** The sessions of clients that have brought no cookie, and so have none to clear. */
-  readonly #cookieless = new WeakSet<object>();
+  readonly #clients: Clients;
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
@@ -125,7 +125,10 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const decode: SessionContext["decode"] = (record) => decodeWith(codec, record, lifetime);
     const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
     const toKey = this.#toKey.bind(this);
+    const tell = (error: unknown, request: Request | undefined): void =>
+      void report(() => settings.onError(error, request));
     this.#settings = settings;
+    this.#clients = new Clients(settings.cookie, tell);
     this.#owners = owner &&
       new Owners({ store: store as OwnedSessionStore, owner, maxPerOwner, decode });
     this.#committer = new Committer(toConditional(store), {
@@ -144,7 +147,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
         return isGenerated(token) ? await store.find(toKey(token), options) : undefined;
       },
       // The request goes on with a new session.
-      onUnreadable: (error, request) => void report(() => settings.onError(error, request)),
+      onUnreadable: tell,
     };
   }
 
@@ -323,7 +326,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       return state === undefined ? headersFor(undefined) : await this.commitHeaders(state, options);
     }
     await this.commit(session as Session<Values>, options);
-    return this.#headersOf(session as Session<Values>);
+    return headersFor(this.toSetCookie(session as Session<Values>));
   }
 
   /**
@@ -346,7 +349,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const state = session instanceof OnDemand ? session.state : session as Session<Values>;
     return addHeaders(
       response,
-      state === undefined ? headersFor(undefined) : this.#headersOf(state),
+      state === undefined ? headersFor(undefined) : headersFor(this.toSetCookie(state)),
     );
   }
 
@@ -613,49 +616,41 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const action = "write the cookie";
     const { always } = readOptions(action, options, COOKIE_OPTIONS);
     const state = this.#own(action, session);
-    return this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+    const cookie = this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+    if (cookie !== undefined) this.#clients.gets(cookie, state);
+    return cookie;
   }
 
   #toCookie(session: TrackedSession<Values>): CookieToSet | undefined {
     const { cookie: change } = session;
-    const { cookie } = this.#settings;
+    const cookie = this.#clients.cookieOf(session);
     if (change?.kind === "clear") {
-      return this.#cookieless.has(session) ? undefined : cookie.toForget();
+      return this.#clients.mayHaveCookie(session) ? cookie.toForget() : undefined;
     }
     // Of a session that was met by iterate(), only the client knows the token.
     if (change?.token === undefined) return undefined;
     if (change.expiry.getTime() <= Date.now()) return cookie.toForget();
-    const persist = change.remember ?? cookie.persist;
+    const persist = change.remember ?? this.#settings.cookie.persist;
     // Only the expiry has changed, and the browser does not know the old one either.
     if (change.kind === "touch" && !persist) return undefined;
     return cookie.toKeep(change.token, change.expiry, persist);
   }
 
   /** The cookie that the client has, or has not. */
-  #toSameCookie(
-    { cookie: change, record, token }: TrackedSession<Values>,
-  ): CookieToSet | undefined {
-    const { cookie } = this.#settings;
+  #toSameCookie(session: TrackedSession<Values>): CookieToSet | undefined {
+    const { cookie: change, record, token } = session;
+    const cookie = this.#clients.cookieOf(session);
     if (change?.kind === "clear") return cookie.toForget();
     if (record === undefined || token === undefined) return undefined;
     const remember = rememberIn(this.#context.decode(record));
-    return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
-  }
-
-  #headersOf(session: Session<Values>): Header[] {
-    const setCookie = this.toSetCookie(session);
-    // From now on the client has a cookie, which a later commit may have to clear.
-    if (setCookie !== undefined) this.#cookieless.delete(session);
-    return headersFor(setCookie);
+    return cookie.toKeep(token, record.expiry, remember ?? this.#settings.cookie.persist);
   }
 
   #onDemand(source: CookieSource, options: CallOptions): OnDemand<Values, TrackedSession<Values>> {
-    const { cookie } = this.#settings;
-    const header = cookieHeaderOf(source);
-    const request = isRequest(source) ? source : undefined;
+    const client = this.#clients.read(source);
     return new OnDemand(async () => {
-      const session = await this.#load(cookie.read(header), request, options);
-      if (!cookie.isIn(header)) this.#cookieless.add(session);
+      const session = await this.#load(client.tokens, client.request, options);
+      this.#clients.remember(session, client);
       return session;
     });
   }
