@@ -33,6 +33,8 @@ export type {
   SessionStore,
 } from "./src/store/store.ts";
 export { SequelizeStore } from "./src/sequelize/sequelize_store.ts";
+export type { CleanupStats, StoreStats } from "./src/sequelize/counters.ts";
+export type { StatementMessage, StatementVerb } from "./src/sequelize/statement_channel.ts";
 export { QueueFullError } from "./src/batching/queue_full_error.ts";
 export type { DriverChoice } from "./src/sequelize/drivers/mod.ts";
 export type { SequelizeCallOptions, SequelizeStoreOptions } from "./src/sequelize/options.ts";

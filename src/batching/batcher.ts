@@ -7,6 +7,14 @@ import { CallQueue, type CallQueueOptions, type QueuedCall } from "./call_queue.
 import { type BatchEntry, deliver, type DeliveryOptions } from "./delivery.ts";
 import { QueueFullError } from "./queue_full_error.ts";
 
+/** What a {@linkcode Batcher} counts, or several together. */
+export interface BatchCounters {
+  /** The calls that were sent, each once. */
+  calls: number;
+  /** The calls that were refused. */
+  refused: number;
+}
+
 /** How a {@linkcode Batcher} forms and sends its batches. */
 export interface BatcherOptions<Operation, Result>
   extends DeliveryOptions<Operation, Result>, CallQueueOptions<Operation> {
@@ -22,6 +30,8 @@ export interface BatcherOptions<Operation, Result>
   readonly maxOperations: number;
   /** The most calls that may wait; further calls are refused unless they can be sent at once. */
   readonly queueLimit: number;
+  /** Where it counts. */
+  readonly counters: BatchCounters;
 }
 
 /** Sends operations in batches that form while others are in flight. */
@@ -41,6 +51,11 @@ export class Batcher<Operation, Result> {
     this.#queue = new CallQueue(options);
   }
 
+  /** The number of calls that wait. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
   /**
    * Sends an operation at once, or as soon as a lane is free.
    *
@@ -54,7 +69,7 @@ export class Batcher<Operation, Result> {
     const isSurplus = this.#queue.size >= queueLimit;
     if (isSurplus && this.#freeLanes(performance.now()) <= 0) {
       onSettled?.();
-      return Promise.reject(new QueueFullError(queueLimit));
+      return Promise.reject(this.#refusal());
     }
     let call!: QueuedCall<Operation, Result>;
     const promise = new Promise<Result>((resolve, reject) => {
@@ -107,9 +122,10 @@ export class Batcher<Operation, Result> {
       if (freeLanes <= 0) return this.#dispatchOnceStuck(now);
       // Several batches, so that the database works on one while the results of another are read.
       const share = Math.max(minShare, Math.ceil(this.#queue.keyCount / freeLanes));
+      const waiting = this.#queue.size;
       const batch = this.#queue.take(Math.min(share, maxOperations));
       if (batch.length === 0) return;
-      this.#send(batch, now);
+      this.#send(batch, waiting - this.#queue.size, now);
     }
   }
 
@@ -120,8 +136,13 @@ export class Batcher<Operation, Result> {
     this.#surplus = [];
     for (let i = surplus.length - 1; i >= 0 && this.#queue.size > queueLimit; i--) {
       const call = surplus[i]!;
-      if (this.#queue.remove(call)) call.reject(new QueueFullError(queueLimit));
+      if (this.#queue.remove(call)) call.reject(this.#refusal());
     }
+  }
+
+  #refusal(): QueueFullError {
+    this.#options.counters.refused++;
+    return new QueueFullError(this.#options.queueLimit);
   }
 
   #freeLanes(now: number): number {
@@ -154,10 +175,11 @@ export class Batcher<Operation, Result> {
     return sentAt + this.#options.stuckAfter - now;
   }
 
-  #send(batch: readonly BatchEntry<Operation, Result>[], sentAt: number): void {
+  #send(batch: readonly BatchEntry<Operation, Result>[], calls: number, sentAt: number): void {
     const sent = { sentAt };
     this.#inFlight.add(sent);
-    deliver(batch, this.#options).finally(() => {
+    this.#options.counters.calls += calls;
+    deliver(batch, calls, this.#options).finally(() => {
       this.#inFlight.delete(sent);
       this.#queue.release(batch);
       this.#dispatch();

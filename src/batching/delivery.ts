@@ -5,8 +5,12 @@ export type Fault = "operation" | "system" | "either";
 
 /** How operations are sent, and what their errors mean. */
 export interface DeliveryOptions<Operation, Result> {
-  /** Carries out operations; resolves to their results in the same order. */
-  send(operations: readonly Operation[]): Promise<readonly Result[]>;
+  /**
+   * Carries out operations; resolves to their results in the same order.
+   *
+   * @param calls How many calls they settle.
+   */
+  send(operations: readonly Operation[], calls: number): Promise<readonly Result[]>;
   /** Returns what caused an error of `send`, and so whether to try the operations one by one. */
   faultOf(error: unknown): Fault;
 }
@@ -30,14 +34,16 @@ export interface BatchEntry<Operation, Result> {
  * Sends operations as one batch. If the batch fails and the system is not the cause, sends them one by one,
  * so that a failing operation fails neither the others nor those that it supersedes.
  *
+ * @param calls How many calls the batch has.
  * @returns A promise that resolves once all calls are settled. It never rejects.
  */
 export async function deliver<Operation, Result>(
   batch: readonly BatchEntry<Operation, Result>[],
+  calls: number,
   options: DeliveryOptions<Operation, Result>,
 ): Promise<void> {
   try {
-    const results = await options.send(batch.map(({ operation }) => operation));
+    const results = await options.send(batch.map(({ operation }) => operation), calls);
     batch.forEach(({ calls }, i) => calls.forEach((call) => call.resolve(results[i]!)));
   } catch (error) {
     const fault = options.faultOf(error);
@@ -60,7 +66,7 @@ async function deliverOneByOne<Operation, Result>(
       continue;
     }
     try {
-      const [result] = await send([last.operation]);
+      const [result] = await send([last.operation], calls.length);
       calls.forEach((call) => call.resolve(result!));
       lastFault = "operation";
     } catch (error) {

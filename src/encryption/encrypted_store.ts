@@ -1,11 +1,22 @@
 import { checkCommit, checkReplace } from "../store/arguments.ts";
-import type { CallOptions, FullSessionStore, SessionRecord } from "../store/store.ts";
+import { OWNED_STORE } from "../store/owner.ts";
+import type {
+  CallOptions,
+  CommitOptions,
+  FullSessionStore,
+  OwnedSessionStore,
+  ReplaceOptions,
+  SessionRecord,
+} from "../store/store.ts";
 import { isWellFormed } from "../store/token.ts";
+import { unreadableRecord } from "../store/unreadable.ts";
+import { check } from "../util/check.ts";
 import { checkEncryptionOptions, type EncryptionOptions } from "./encryption_options.ts";
 import { KeyRing } from "./key_ring.ts";
 
 /** A store whose calls may take more options than the contract names, such as a transaction. */
-export interface UnderlyingStore<Options extends CallOptions> extends FullSessionStore {
+export interface UnderlyingStore<Options extends CallOptions>
+  extends FullSessionStore, Partial<Omit<OwnedSessionStore, keyof FullSessionStore>> {
   /** Finds the active session of a token: see {@linkcode FullSessionStore.find}. */
   find(token: string, options?: Options): Promise<SessionRecord | undefined>;
 }
@@ -56,7 +67,8 @@ export interface UnderlyingStore<Options extends CallOptions> extends FullSessio
  *
  * @template Options What each call takes: what the other store's calls take.
  */
-export class EncryptedStore<Options extends CallOptions = CallOptions> implements FullSessionStore {
+export class EncryptedStore<Options extends CallOptions = CallOptions>
+  implements OwnedSessionStore {
   readonly #store: FullSessionStore;
   readonly #keys: KeyRing;
 
@@ -73,6 +85,11 @@ export class EncryptedStore<Options extends CallOptions = CallOptions> implement
     this.#store = store;
   }
 
+  /** Whether the other store can tell whose session is whose: see {@linkcode OwnedSessionStore.owners}. */
+  get owners(): boolean {
+    return OWNED_STORE.hasType(this.#store);
+  }
+
   /**
    * Finds the active session of a token: see {@linkcode SessionStore.find}.
    *
@@ -84,7 +101,12 @@ export class EncryptedStore<Options extends CallOptions = CallOptions> implement
   }
 
   /** Inserts or overwrites a session: see {@linkcode SessionStore.commit}. */
-  async commit(token: string, data: Uint8Array, expiry: Date, options?: Options): Promise<void> {
+  async commit(
+    token: string,
+    data: Uint8Array,
+    expiry: Date,
+    options?: Options & CommitOptions,
+  ): Promise<void> {
     checkCommit(token, data, expiry, undefined);
     await this.#store.commit(token, this.#keys.encrypt(token, data), expiry, options);
   }
@@ -101,7 +123,7 @@ export class EncryptedStore<Options extends CallOptions = CallOptions> implement
     current: Uint8Array,
     next: Uint8Array,
     expiry: Date,
-    options?: Options,
+    options?: Options & ReplaceOptions,
   ): Promise<boolean> {
     checkReplace(current, next, expiry, undefined);
     if (!isWellFormed(token)) return false;
@@ -165,8 +187,37 @@ export class EncryptedStore<Options extends CallOptions = CallOptions> implement
     for await (const record of this.#store.entries(options)) yield this.#decrypted(record);
   }
 
+  /**
+   * Walks the active sessions of one owner, as {@linkcode entries} does: see
+   * {@linkcode OwnedSessionStore.entriesOf}.
+   *
+   * @throws {TypeError} On the first step, if the other store cannot tell whose session is whose.
+   */
+  async *entriesOf(
+    owner: string,
+    options?: Options & { readonly pageSize?: number | undefined },
+  ): AsyncIterableIterator<SessionRecord> {
+    const records = this.#ownedStore("find the sessions").entriesOf(owner, options);
+    for await (const record of records) yield this.#decrypted(record);
+  }
+
+  /**
+   * Deletes the sessions of one owner, also those whose data cannot be decrypted: see
+   * {@linkcode OwnedSessionStore.deleteOwned}.
+   *
+   * @throws {TypeError} If the other store cannot tell whose session is whose.
+   */
+  async deleteOwned(
+    owner: string,
+    options?: Options & { readonly except?: readonly string[] | undefined },
+  ): Promise<number> {
+    return await this.#ownedStore("delete the sessions").deleteOwned(owner, options);
+  }
+
   /** Deletes the sessions that have expired: see {@linkcode FullSessionStore.deleteExpired}. */
-  async deleteExpired(options?: Options): Promise<number> {
+  async deleteExpired(
+    options?: Options & { readonly limit?: number | undefined },
+  ): Promise<number> {
     return await this.#store.deleteExpired(options);
   }
 
@@ -176,12 +227,13 @@ export class EncryptedStore<Options extends CallOptions = CallOptions> implement
       return { ...record, data: this.#keys.decrypt(record.token, record.data) };
     } catch (error) {
       const { data: _, ...rest } = record;
-      return {
-        ...rest,
-        get data(): Uint8Array {
-          throw error;
-        },
-      };
+      return unreadableRecord(rest, error);
     }
+  }
+
+  #ownedStore(action: string): Pick<OwnedSessionStore, "entriesOf" | "deleteOwned"> {
+    const store: FullSessionStore = this.#store;
+    check(action, "store", store, OWNED_STORE);
+    return store;
   }
 }

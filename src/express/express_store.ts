@@ -5,7 +5,7 @@ import { check, FUNCTION, isFunction, isString, type Rule } from "../util/check.
 import { toConditional } from "../store/conditional_store.ts";
 import { type Generate, MiddlewareClasses, type SessionRequest } from "./middleware_classes.ts";
 import { checkExpressOptions, type ExpressSettings, type ExpressStoreOptions } from "./options.ts";
-import { type SavableSession, type StoredSession, toSession } from "./session_data.ts";
+import { type SavableSession, type StoredSession, toSessions } from "./session_data.ts";
 import { SessionWriter } from "./session_writer.ts";
 import { optional, readOptions } from "../util/options.ts";
 import { retry } from "../util/retry.ts";
@@ -92,7 +92,9 @@ export class ExpressStore extends EventEmitter {
    *
    * @param sid The session's id.
    * @param callback Called with an error, or with `null` and what the promise resolves to.
-   * @returns The session, or `undefined` if the id has no active one.
+   * @returns The session, or `undefined` if the id has no active one, or one that an `EncryptedStore` cannot
+   *   decrypt: that one is reported to `onError` and stays in the store, and the middleware begins a new one
+   *   with another id.
    * @throws The store's error, or an error if the data has another format.
    */
   get(
@@ -309,7 +311,7 @@ export class ExpressStore extends EventEmitter {
   async #all(): Promise<StoredSession[]> {
     const sessions: StoredSession[] = [];
     for await (const record of this.#walk("read all sessions")) {
-      sessions.push(toSession(record, this.#settings.serializer));
+      sessions.push(...toSessions(record, this.#settings));
     }
     return sessions;
   }
@@ -318,7 +320,7 @@ export class ExpressStore extends EventEmitter {
     const sessions: StoredSession[] = [];
     const { store, name } = this.#ownersOf("find the sessions", owner);
     for await (const record of store.entriesOf(name)) {
-      sessions.push(toSession(record, this.#settings.serializer));
+      sessions.push(...toSessions(record, this.#settings));
     }
     return sessions;
   }

@@ -63,7 +63,8 @@ export class KoaStore {
   /**
    * Finds a session.
    *
-   * @returns The session, or `undefined` if there is none that is active.
+   * @returns The session, or `undefined` if there is none that is active, or one that an `EncryptedStore` cannot
+   *   decrypt: that one is reported to `onError`, and koa-session begins a new one under another key.
    * @throws What the store says when it fails; an error if the data is of another format.
    */
   // A property, as the others are, because koa-session calls it without the store.

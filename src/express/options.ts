@@ -8,6 +8,7 @@ import {
 } from "../util/duration.ts";
 import { optional, readOptions, withDefault } from "../util/options.ts";
 import { type Owner, toOwner } from "../store/owner.ts";
+import { printer } from "../util/report.ts";
 
 /** Turns sessions into text and back; `JSON` is one. */
 export interface Serializer {
@@ -65,6 +66,11 @@ export interface ExpressStoreOptions {
    * @default {JSON}
    */
   readonly serializer?: Serializer | undefined;
+  /**
+   * Called with the error if a session is there and cannot be decrypted, by each call that leaves it out. The
+   * error holds nothing of the session. By default it is printed.
+   */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** The options with their defaults filled in. */
@@ -73,6 +79,7 @@ export interface ExpressSettings {
   readonly hashToken: boolean;
   readonly touchInterval: number;
   readonly serializer: Serializer;
+  readonly onError: (error: unknown) => void;
   /** Whether the store is to know whom each session belongs to. */
   readonly hasOwners: boolean;
   /** Returns whom a session belongs to; `null`: nobody; `undefined`: the store does not keep that. */
@@ -90,6 +97,10 @@ const EXPRESS_OPTIONS = {
   touchInterval: withDefault(INTERVAL, 60_000),
   owner: optional<NonNullable<ExpressStoreOptions["owner"]>>(FUNCTION),
   serializer: withDefault<Serializer>(SERIALIZER, JSON),
+  onError: withDefault<NonNullable<ExpressStoreOptions["onError"]>>(
+    FUNCTION,
+    printer("read the session"),
+  ),
 };
 
 /**

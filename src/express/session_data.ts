@@ -7,6 +7,8 @@ import type { ExpressSettings, Serializer } from "./options.ts";
 import type { SteadyMaxAge } from "./steady_max_age.ts";
 import type { NextRecord } from "../store/optimistic_writer.ts";
 import type { SessionRecord } from "../store/store.ts";
+import { isUnreadable } from "../store/unreadable.ts";
+import { report } from "../util/report.ts";
 
 /** The attributes of a session's cookie. */
 export interface StoredCookie {
@@ -105,14 +107,24 @@ export function toContent(
 }
 
 /**
- * Makes a session from its record's content.
+ * Makes a session from its record. If the store cannot read the data, it is reported, and there is none.
  *
  * @throws {Error} If the data has another format; the message holds none of it.
  */
-export function toSession(
-  { data, expiry }: Pick<SessionRecord, "data" | "expiry">,
-  serializer: Serializer,
-): StoredSession {
+export function toSessions(
+  record: SessionRecord,
+  { serializer, onError }: Pick<ExpressSettings, "serializer" | "onError">,
+): StoredSession[] {
+  try {
+    return [toSession(record, serializer)];
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    void report(() => onError(error));
+    return [];
+  }
+}
+
+function toSession({ data, expiry }: SessionRecord, serializer: Serializer): StoredSession {
   const { cookie, ...values } = parseSession(data, serializer);
   const expires = cookie.expires === null ? null : new Date(expiry);
   return { cookie: { ...cookie, expires }, ...values };

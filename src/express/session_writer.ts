@@ -10,7 +10,7 @@ import {
   type SavableSession,
   type StoredSession,
   toContent,
-  toSession,
+  toSessions,
 } from "./session_data.ts";
 import { type NextRecord, OptimisticWriter } from "../store/optimistic_writer.ts";
 import { SteadyMaxAge } from "./steady_max_age.ts";
@@ -36,7 +36,8 @@ export class SessionWriter {
   async find(key: string): Promise<StoredSession | undefined> {
     const stored = await this.#store.find(key);
     if (stored === undefined) return undefined;
-    const session = toSession(stored, this.#settings.serializer);
+    const [session] = toSessions(stored, this.#settings);
+    if (session === undefined) return undefined;
     const maxAge = new SteadyMaxAge(session.cookie.originalMaxAge);
     this.#tracker.trackLoaded(session, { key, stored, bases: [stored.data], maxAge });
     return session;

@@ -127,11 +127,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const toKey = this.#toKey.bind(this);
     const tell = (error: unknown, request: Request | undefined): void =>
       void report(() => settings.onError(error, request));
+    const conditional = toConditional(store);
     this.#settings = settings;
     this.#clients = new Clients(settings.cookie, tell);
     this.#owners = owner &&
       new Owners({ store: store as OwnedSessionStore, owner, maxPerOwner, decode });
-    this.#committer = new Committer(toConditional(store), {
+    this.#committer = new Committer(conditional, {
       idleTimeout,
       owners: this.#owners,
       toKey,
@@ -144,7 +145,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       decode,
       isSame,
       find: async (token, options) => {
-        return isGenerated(token) ? await store.find(toKey(token), options) : undefined;
+        return isGenerated(token) ? await conditional.find(toKey(token), options) : undefined;
       },
       // The request goes on with a new session.
       onUnreadable: tell,

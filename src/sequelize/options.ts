@@ -1,12 +1,11 @@
 import type { Sequelize, Transaction } from "sequelize";
-import { ROW_COUNT } from "../store/arguments.ts";
+import { LIMIT, ROW_COUNT } from "../store/arguments.ts";
 import {
   check,
   FLAG,
   FUNCTION,
   hasMethods,
   isFunction,
-  isNumber,
   isObject,
   isString,
   type Rule,
@@ -123,12 +122,6 @@ export interface Settings extends SessionModelOptions {
   readonly driver: DriverChoice;
 }
 
-const QUEUE_LIMIT: Rule<number> = {
-  text: "an integer, 1 or more, or Infinity",
-  hasType: isNumber,
-  inRange: (value) => value >= 1 && (Number.isInteger(value) || value === Infinity),
-};
-
 const DRIVER: Rule<DriverChoice> = {
   text: `"direct" or "sequelize"`,
   hasType: (value): value is DriverChoice => isString(value),
@@ -208,7 +201,7 @@ export const TABLE_OPTIONS = {
 const STORE_OPTIONS = {
   cleanupInterval: withDefault(INTERVAL, 5 * 60_000),
   cleanupBatchSize: withDefault(ROW_COUNT, 1000),
-  queueLimit: withDefault(QUEUE_LIMIT, 10_000),
+  queueLimit: withDefault(LIMIT, 10_000),
   signal: optional(SIGNAL),
   onError: withDefault(FUNCTION, printer("delete expired sessions")),
   sync: withDefault(FLAG, true),

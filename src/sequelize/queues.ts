@@ -4,6 +4,7 @@ import type { Transaction } from "sequelize";
 import { Batcher, type BatcherOptions } from "../batching/batcher.ts";
 import type { SessionRecord } from "../store/store.ts";
 import { abortable } from "../util/abortable.ts";
+import type { Counters } from "./counters.ts";
 import type { Commit, Replacement, Statements, Touch, Verb } from "./dialects/mod.ts";
 import { faultOf } from "./errors.ts";
 import type { SequelizeCallOptions } from "./options.ts";
@@ -43,20 +44,34 @@ export type Write =
 
 type Send<Operation, Result> = (
   operations: readonly Operation[],
+  calls: number,
   transaction?: Transaction | null,
 ) => Promise<readonly Result[]>;
 
 /** Carries calls out: at once in the caller's transaction, or else as part of a batch. */
 class Queue<Operation, Result> {
   readonly #send: Send<Operation, Result>;
+  readonly #counters: Counters;
   readonly #batcher: Batcher<Operation, Result>;
 
   constructor(
     send: Send<Operation, Result>,
-    options: Omit<BatcherOptions<Operation, Result>, "send" | keyof typeof SETTINGS>,
+    options:
+      & { readonly counters: Counters }
+      & Omit<BatcherOptions<Operation, Result>, "send" | keyof typeof SETTINGS>,
   ) {
     this.#send = send;
-    this.#batcher = new Batcher({ ...SETTINGS, ...options, send: (all) => send(all) });
+    this.#counters = options.counters;
+    this.#batcher = new Batcher({
+      ...SETTINGS,
+      ...options,
+      send: (operations, calls) => send(operations, calls),
+    });
+  }
+
+  /** The number of calls that wait. */
+  get waiting(): number {
+    return this.#batcher.waiting;
   }
 
   /** @param onSettled Called once an operation without a transaction is no longer waiting or in flight. */
@@ -67,7 +82,8 @@ class Queue<Operation, Result> {
   ): Promise<Result> {
     signal?.throwIfAborted();
     if (!transaction) return await this.#batcher.add(operation, signal, onSettled);
-    const [result] = await abortable(this.#send([operation], transaction), signal);
+    this.#counters.calls++;
+    const [result] = await abortable(this.#send([operation], 1, transaction), signal);
     return result!;
   }
 }
@@ -76,9 +92,11 @@ class Queue<Operation, Result> {
 export function queueReads(
   table: SessionTable,
   queueLimit: number,
+  counters: Counters,
 ): Queue<string, SessionRecord | undefined> {
-  const send: Send<string, SessionRecord | undefined> = async (tokens, transaction) => {
-    const records = await table.run(transaction, (statements, transaction) => {
+  const send: Send<string, SessionRecord | undefined> = async (tokens, calls, transaction) => {
+    const subject = { verb: "find", calls } as const;
+    const records = await table.run(subject, transaction, (statements, transaction) => {
       return statements.find(tokens, transaction);
     });
     // A table that SCS made for MySQL ignores case: a row with another token is another session.
@@ -89,6 +107,7 @@ export function queueReads(
     maxInFlight: LANES,
     maxWeight: Infinity,
     queueLimit,
+    counters,
     weightOf: () => 0,
     keyOf: (token) => token,
     kindOf: () => "find",
@@ -106,13 +125,15 @@ export function queueWrites(
   table: SessionTable,
   queueLimit: number,
   poolSize: number,
+  counters: Counters,
 ): Queue<Write, boolean> {
-  const send: Send<Write, boolean> = async (writes, transaction) => {
+  const send: Send<Write, boolean> = async (writes, calls, transaction) => {
     // In one order everywhere, so that two processes that lock the same rows cannot deadlock.
     const rows = writes.map(({ row }) => row);
     if (rows.length > 1) rows.sort((a, b) => a.token < b.token ? -1 : 1);
-    const written = await table.run(transaction, (statements, transaction) => {
-      return write(statements, writes[0]!.verb, rows, transaction);
+    const { verb } = writes[0]!;
+    const written = await table.run({ verb, calls }, transaction, (statements, transaction) => {
+      return write(statements, verb, rows, transaction);
     });
     return writes.map(({ row }) => written.has(row.token));
   };
@@ -120,6 +141,7 @@ export function queueWrites(
     maxInFlight: Math.max(LANES, poolSize - LANES),
     maxWeight: MAX_DATA_BYTES,
     queueLimit,
+    counters,
     weightOf,
     keyOf: ({ row }) => row.token,
     kindOf: ({ verb }) =>

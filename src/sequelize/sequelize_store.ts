@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
-import { setImmediate } from "node:timers/promises";
 import type { Sequelize } from "sequelize";
 import {
   checkCommit,
   checkDeleteOwned,
   checkEntriesOf,
+  checkLimit,
   checkPageSize,
   checkReplace,
   checkTouch,
@@ -18,7 +18,9 @@ import type {
 import { isWellFormed } from "../store/token.ts";
 import { abortable } from "../util/abortable.ts";
 import { CleanupLoop } from "./cleanup_loop.ts";
-import { dialectOf } from "./dialects/mod.ts";
+import { Counters, type StoreStats } from "./counters.ts";
+import { deleteExpired } from "./delete_expired.ts";
+import { dialectOf, type InTransaction, type Statements } from "./dialects/mod.ts";
 import { driverFor } from "./drivers/mod.ts";
 import { defineSessionModel } from "./define_model.ts";
 import { hasOwners, type SessionModel } from "./model.ts";
@@ -32,6 +34,7 @@ import { PendingOwners } from "./pending_owners.ts";
 import { type Queue, queueReads, queueWrites, type Write } from "./queues.ts";
 import { createSessionTable } from "./schema.ts";
 import { SessionTable } from "./session_table.ts";
+import type { StatementVerb } from "./statement_channel.ts";
 
 /** Shows that `open` calls the constructor: TypeScript's `private` does not exist at run time. */
 const OPENED = Symbol("opened");
@@ -79,6 +82,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   readonly model: SessionModel;
   /** Whether the store was opened with `owners`. */
   readonly owners: boolean;
+  readonly #counters = new Counters();
   readonly #table: SessionTable;
   readonly #reads: Queue<string, SessionRecord | undefined>;
   readonly #writes: Queue<Write, boolean>;
@@ -98,9 +102,12 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     this.owners = settings.owners;
     const dialect = dialectOf(sequelize);
     const driver = driverFor(sequelize, settings.driver, dialect.literalFor?.(sequelize));
-    this.#table = new SessionTable(dialect.statements(model, driver), dialect.errors);
-    this.#reads = queueReads(this.#table, settings.queueLimit);
-    this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize));
+    const counters = this.#counters;
+    const source = { dialect: sequelize.getDialect(), tableName: settings.tableName };
+    const statements = dialect.statements(model, driver);
+    this.#table = new SessionTable(statements, dialect.errors, counters, source);
+    this.#reads = queueReads(this.#table, settings.queueLimit, counters);
+    this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize), counters);
     this.#pendingOwners = hasOwners(model) ? new PendingOwners() : undefined;
     this.#cleanupBatchSize = settings.cleanupBatchSize;
     this.#cleanupLoop = new CleanupLoop((options) => this.deleteExpired(options), {
@@ -250,7 +257,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     { signal, transaction }: SequelizeCallOptions = {},
   ): Promise<Map<string, Uint8Array>> {
     signal?.throwIfAborted();
-    const reading = this.#table.run(transaction, (statements, transaction) => {
+    const reading = this.#run("all", transaction, (statements, transaction) => {
       return statements.findAll(transaction);
     });
     const records = await abortable(reading, signal);
@@ -323,7 +330,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     signal?.throwIfAborted();
     const kept = except.filter(isWellFormed);
     if (!transaction) await abortable(pendingOwners.settled(owner), signal);
-    const deleting = this.#table.run(transaction, (statements, transaction) => {
+    const deleting = this.#run("deleteOwned", transaction, (statements, transaction) => {
       return statements.deleteOwned(owner, kept, transaction);
     });
     return await abortable(deleting, signal);
@@ -331,28 +338,68 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
 
   /**
    * Deletes the sessions that have expired, oldest first, in batches. The signal is heeded between two
-   * statements.
+   * statements: once the call settles, none of its statements is under way.
    *
-   * @returns How many sessions were deleted.
-   * @throws The database's error if it fails; some sessions may be deleted then.
+   * @param options `limit`: the most sessions to delete, 1 or more; by default all that have expired.
+   * @returns How many sessions were deleted. Fewer than `limit`: no more had expired, or another process
+   *   deletes them at the same time.
+   * @throws {TypeError} If `limit` is not a number.
+   * @throws {RangeError} If `limit` is out of range.
+   * @throws The database's error if it fails, or the signal's reason; some sessions may be deleted then.
    */
-  async deleteExpired({ signal, transaction }: SequelizeCallOptions = {}): Promise<number> {
-    const limit = this.#cleanupBatchSize;
-    for (let total = 0;; await setImmediate()) {
-      signal?.throwIfAborted();
-      const now = new Date();
-      const tokens = await this.#table.run(transaction, (statements, transaction) => {
-        return statements.findExpired(now, limit, transaction);
-      });
-      if (tokens.length === 0) return total;
-      signal?.throwIfAborted();
-      const deleted = await this.#table.run(transaction, (statements, transaction) => {
-        return statements.deleteExpired(tokens, now, transaction);
-      });
-      total += deleted;
-      // None deleted: another process is at it, or the rows may be seen and not deleted.
-      if (tokens.length < limit || deleted === 0) return total;
-    }
+  async deleteExpired(
+    { signal, transaction, limit = Infinity }: SequelizeCallOptions & {
+      readonly limit?: number | undefined;
+    } = {},
+  ): Promise<number> {
+    checkLimit(limit);
+    const start = performance.now();
+    const deleted = await deleteExpired(
+      (statement) => this.#run("deleteExpired", transaction, statement),
+      { batchSize: this.#cleanupBatchSize, limit, signal },
+    );
+    const duration = performance.now() - start;
+    this.#counters.lastCleanup = Object.freeze({ at: Date.now(), duration, deleted });
+    return deleted;
+  }
+
+  /**
+   * Returns what the store has done since it was opened, and what it is doing: for a page of metrics, or for a log
+   * line. It makes no query.
+   *
+   * @returns A frozen object of numbers.
+   *
+   * @example Print how many calls share a statement
+   * ```ts
+   * import { SequelizeStore } from "@scs/sequelize-store";
+   * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
+   * import { Sequelize } from "sequelize";
+   *
+   * const sequelize = new Sequelize({
+   *   dialect: "sqlite",
+   *   storage: ":memory:",
+   *   dialectModule: nodeSqlite,
+   *   logging: false,
+   * });
+   * await using store = await SequelizeStore.open(sequelize);
+   *
+   * await Promise.all(Array.from({ length: 20 }, (_, i) => store.find(`token${i}`)));
+   * const { calls, statements, callsPerStatement } = store.stats();
+   * console.log(calls, statements, callsPerStatement); // 20 2 10
+   * ```
+   */
+  stats(): StoreStats {
+    return this.#counters.toStats(this.#reads.waiting + this.#writes.waiting);
+  }
+
+  /** Carries out a statement that shares its way with no other call. */
+  #run<T>(
+    verb: StatementVerb,
+    transaction: InTransaction | undefined,
+    statement: (statements: Statements, transaction: InTransaction) => Promise<T>,
+  ): Promise<T> {
+    this.#counters.calls++;
+    return this.#table.run({ verb, calls: 1 }, transaction, statement);
   }
 
   /** Carries out a write that gives a session an owner, unless that is `undefined` or `null`. */
@@ -379,9 +426,10 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     owner: string | undefined,
     { signal, transaction, pageSize }: SequelizeCallOptions & { readonly pageSize: number },
   ): AsyncIterableIterator<SessionRecord> {
+    const verb = owner === undefined ? "entries" : "entriesOf";
     for (let after = "";;) {
       signal?.throwIfAborted();
-      const reading = this.#table.run(transaction, (statements, transaction) => {
+      const reading = this.#run(verb, transaction, (statements, transaction) => {
         return statements.findPage(after, pageSize, owner, transaction);
       });
       const { records, last } = await abortable(reading, signal);

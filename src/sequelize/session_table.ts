@@ -1,8 +1,10 @@
 import type { Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
+import type { Counters } from "./counters.ts";
 import type { Statements } from "./dialects/mod.ts";
 import { classify, driverError, type ErrorClass, type ErrorTable, isTransient } from "./errors.ts";
 import { addToMessage, redact } from "./redact.ts";
+import { published, type StatementSource, type StatementSubject } from "./statement_channel.ts";
 
 const NO_TABLE =
   "create the sessions table with `sync: true` of SequelizeStore.open, or by the migration of" +
@@ -16,29 +18,48 @@ const NO_OWNER =
 export class SessionTable {
   readonly statements: Statements;
   readonly #errors: ErrorTable;
+  readonly #counters: Counters;
+  readonly #source: StatementSource;
 
-  constructor(statements: Statements, errors: ErrorTable) {
+  /** @param source What the published messages of its statements have in common. */
+  constructor(
+    statements: Statements,
+    errors: ErrorTable,
+    counters: Counters,
+    source: StatementSource,
+  ) {
     this.statements = statements;
     this.#errors = errors;
+    this.#counters = counters;
+    this.#source = source;
   }
 
   /**
    * Carries out a statement.
    *
+   * @param subject What the published message says that it is for.
    * @param transaction The caller's. Nothing is sent again in it: the database may have rolled back what came
    *   before.
    */
   async run<T>(
+    subject: StatementSubject,
     transaction: Transaction | null | undefined,
     statement: (statements: Statements, transaction: Transaction | null) => Promise<T>,
   ): Promise<T> {
+    const counters = this.#counters;
+    const send = (transaction: Transaction | null): Promise<T> => {
+      counters.statements++;
+      return published(this.#source, subject, () => statement(this.statements, transaction));
+    };
+    counters.inFlight++;
     try {
-      if (transaction) return await statement(this.statements, transaction);
+      if (transaction) return await send(transaction);
       // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
-      return await retry(
-        () => statement(this.statements, null),
-        (error) => isTransient(this.classify(error)),
-      );
+      return await retry(() => send(null), (error) => {
+        if (!isTransient(this.classify(error))) return false;
+        counters.retried++;
+        return true;
+      });
     } catch (error) {
       const redacted = redact(error);
       const errorClass = this.classify(error);
@@ -47,6 +68,8 @@ export class SessionTable {
       const { message = "" } = driverError(error);
       if (errorClass === "no-column" && /\bowner\b/.test(message)) addToMessage(redacted, NO_OWNER);
       throw redacted;
+    } finally {
+      counters.inFlight--;
     }
   }
 

@@ -15,6 +15,13 @@ export const ROW_COUNT: Rule<number> = {
   inRange: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_ROWS,
 };
 
+/** The most of something. */
+export const LIMIT: Rule<number> = {
+  text: "an integer, 1 or more, or Infinity",
+  hasType: isNumber,
+  inRange: (value) => value >= 1 && (Number.isInteger(value) || value === Infinity),
+};
+
 const TOKEN: Rule<string> = {
   text: "1 to 255 printable ASCII characters other than the space and the quotes",
   hasType: isString,
@@ -107,6 +114,11 @@ export function checkPageSize(pageSize: unknown): void {
 export function checkEntriesOf(owner: unknown, pageSize: unknown): void {
   check("walk the sessions", "owner", owner, OWNER);
   checkPageSize(pageSize);
+}
+
+/** Checks the options of `deleteExpired`. */
+export function checkLimit(limit: unknown): void {
+  check("delete the expired sessions", "limit", limit, LIMIT);
 }
 
 /** Checks the arguments of `deleteOwned`. Malformed tokens in `except` have no session to keep. */

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { FullSessionStore, SessionStore } from "./store.ts";
+import { findAny } from "./unreadable.ts";
 
 /** The calls that a session is loaded and committed with. */
 export type ConditionalStore = Pick<
@@ -8,25 +9,29 @@ export type ConditionalStore = Pick<
 >;
 
 /**
+ * Returns the calls of a store, whose `find` also finds the sessions that cannot be read: reading the `data` of
+ * such a record throws.
+ *
  * Adds `replace` and `touch` to a store that lacks them. They then make two calls instead of one: what
  * another process writes in between is overwritten, and a session that it deletes comes back.
  */
 export function toConditional(store: SessionStore & Partial<FullSessionStore>): ConditionalStore {
+  const find = findAny(store);
   const replace: FullSessionStore["replace"] = async (token, current, next, expiry, options) => {
-    const record = await store.find(token, options);
+    const record = await find(token, options);
     if (record === undefined || Buffer.compare(record.data, current) !== 0) return false;
     const owner = options?.owner === undefined ? record.owner : options.owner ?? undefined;
     await store.commit(token, next, expiry, { ...options, owner });
     return true;
   };
   const touch: FullSessionStore["touch"] = async (token, expiry, options) => {
-    const record = await store.find(token, options);
+    const record = await find(token, options);
     if (record === undefined) return false;
     await store.commit(token, record.data, expiry, { ...options, owner: record.owner });
     return true;
   };
   return {
-    find: store.find.bind(store),
+    find,
     commit: store.commit.bind(store),
     delete: store.delete.bind(store),
     replace: store.replace?.bind(store) ?? replace,

@@ -5,6 +5,7 @@ import {
   checkCommit,
   checkDeleteOwned,
   checkEntriesOf,
+  checkLimit,
   checkPageSize,
   checkReplace,
   checkTouch,
@@ -213,13 +214,19 @@ export class MemoryStore implements OwnedSessionStore {
   }
 
   /**
-   * Deletes the expired sessions.
+   * Deletes the expired sessions, oldest first. It looks at all sessions.
    *
+   * @param options `limit`: the most sessions to delete, 1 or more; by default all that have expired.
    * @returns How many sessions were deleted.
+   * @throws {TypeError} If `limit` is not a number.
+   * @throws {RangeError} If `limit` is out of range.
    */
-  async deleteExpired({ signal }: CallOptions = {}): Promise<number> {
+  async deleteExpired(
+    { signal, limit = Infinity }: CallOptions & { readonly limit?: number | undefined } = {},
+  ): Promise<number> {
+    checkLimit(limit);
     signal?.throwIfAborted();
-    return this.#sweep();
+    return this.#sweep(limit);
   }
 
   #active(token: string): Entry | undefined {
@@ -232,13 +239,16 @@ export class MemoryStore implements OwnedSessionStore {
     return session && { token, ...copy(session) };
   }
 
-  #sweep(): number {
-    const before = this.#sessions.size;
+  #sweep(limit = Infinity): number {
     this.#lastSweep = Date.now();
-    for (const [token, { expiry }] of this.#sessions) {
-      if (expiry.getTime() <= this.#lastSweep) this.#sessions.delete(token);
+    const expired: SessionRecord[] = [];
+    for (const [token, entry] of this.#sessions) {
+      if (entry.expiry.getTime() <= this.#lastSweep) expired.push({ token, ...entry });
     }
-    return before - this.#sessions.size;
+    expired.sort((a, b) => Number(a.expiry) - Number(b.expiry));
+    const swept = expired.slice(0, limit);
+    for (const { token } of swept) this.#sessions.delete(token);
+    return swept.length;
   }
 }
 

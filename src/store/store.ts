@@ -76,9 +76,12 @@
  *         if (record !== undefined) yield copyOf(record);
  *       }
  *     },
- *     async deleteExpired({ signal } = {}) {
- *       const expired = [...records.keys()].filter((token) => !active(token, signal));
- *       return expired.filter((token) => records.delete(token)).length;
+ *     async deleteExpired({ signal, limit = Infinity } = {}) {
+ *       const inRange = limit >= 1 && (Number.isInteger(limit) || limit === Infinity);
+ *       check("delete", "limit", typeof limit === "number", inRange);
+ *       const expired = [...records.values()].filter(({ token }) => !active(token, signal));
+ *       expired.sort((a, b) => Number(a.expiry) - Number(b.expiry));
+ *       return expired.slice(0, limit).filter(({ token }) => records.delete(token)).length;
  *     },
  *   };
  * }
@@ -156,7 +159,8 @@ export interface SessionStore {
    *
    * @param token The session's token. A malformed one is never found, and no query is made.
    * @returns The session, or `undefined` if the token is missing, expired or malformed.
-   * @throws The database's error if it fails.
+   * @throws The database's error if it fails. An error whose `code` is `"DECRYPTION_FAILED"` says that the
+   *   session is there and its data cannot be read: `SessionManager` and `ExpressStore` then begin a new one.
    */
   find(token: string, options?: CallOptions): Promise<SessionRecord | undefined>;
 
@@ -240,9 +244,14 @@ export interface FullSessionStore extends SessionStore {
   /**
    * Deletes the expired sessions, oldest first. The signal is heeded between statements.
    *
+   * @param options `limit`: the most sessions to delete, 1 or more; by default all that have expired.
    * @returns How many sessions were deleted.
+   * @throws {TypeError} If `limit` is not a number.
+   * @throws {RangeError} If `limit` is out of range.
    */
-  deleteExpired(options?: CallOptions): Promise<number>;
+  deleteExpired(
+    options?: CallOptions & { readonly limit?: number | undefined },
+  ): Promise<number>;
 }
 
 /** A full store that can also tell whose session is whose. */

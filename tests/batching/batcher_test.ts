@@ -46,6 +46,7 @@ function setUp(options: Partial<BatcherOptions<Operation, number>> = {}): {
     stuckAfter: 1e6,
     maxInFlight: 4,
     faultOf: (error) => FAULTS[String(error)] ?? "operation",
+    counters: { calls: 0, refused: 0 },
     ...options,
   });
   const settle = async (error?: unknown, nth = [...pending.keys()][0]!): Promise<void> => {
@@ -589,6 +590,46 @@ Deno.test("Batcher.add() refuses calls while queueLimit calls are waiting", asyn
   await settle();
   await Promise.all(calls);
   assert.deepEqual(keys(sent), ["x", "ac", "d"]);
+});
+
+Deno.test("a Batcher counts each call that is sent once, and tells send() how many there are", async () => {
+  const counters = { calls: 0, refused: 0 };
+  const told: number[] = [];
+  let fail = false;
+  const { batcher } = setUp({
+    counters,
+    queueLimit: 3,
+    send: async (operations, calls) => {
+      told.push(calls);
+      await tick();
+      if (fail && operations.length > 1) throw "timed out";
+      return operations.map(() => 0);
+    },
+  });
+  const add = (key: string, signal?: AbortSignal): Promise<number> => batcher.add({ key }, signal);
+  const controller = new AbortController();
+  const calls = [add("x")];
+  await Promise.resolve();
+  calls.push(add("a"), add("a"));
+  const aborted = add("b", controller.signal);
+  assert.equal(batcher.waiting, 3);
+  await assert.rejects(add("c"), { name: "QueueFullError" });
+  controller.abort();
+  await assert.rejects(aborted);
+  assert.equal(batcher.waiting, 2);
+  await Promise.all(calls);
+  assert.deepEqual(told, [1, 2]);
+  assert.deepEqual(counters, { calls: 3, refused: 1 });
+  // Those that go beyond the limit, and are refused once the others have left.
+  await Promise.allSettled(
+    Array.from({ length: 6 }, (_, i) => batcher.add({ key: "y", value: i, asks: true })),
+  );
+  assert.deepEqual(counters, { calls: 7, refused: 3 });
+  told.length = 0;
+  fail = true;
+  await Promise.all([add("a"), add("b"), add("b")]);
+  assert.deepEqual(told, [3, 1, 2], "one by one, and not counted again");
+  assert.deepEqual(counters, { calls: 10, refused: 3 });
 });
 
 Deno.test("Batcher.add() accepts any number of calls that can be sent at once", async () => {

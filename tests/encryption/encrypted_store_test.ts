@@ -8,8 +8,8 @@ import type { EncryptionOptions } from "../../src/encryption/mod.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import type { CallOptions, FullSessionStore, SessionRecord } from "../../src/store/store.ts";
 import { bytes, databases, inMs, soon, text, withStore } from "../support/databases.ts";
-import { testStoreContract } from "../support/store_contract.ts";
-import { recording } from "../support/stores.ts";
+import { testOwnedStoreContract, testStoreContract } from "../support/store_contract.ts";
+import { ALL_CALLS, recording } from "../support/stores.ts";
 
 type Key = EncryptionOptions["keys"][number];
 
@@ -17,9 +17,12 @@ const OVERHEAD = 36;
 const VERSION_AT = 3;
 const KEY_ID_AT = 4;
 
+/** What every store has that can be encrypted. */
+const FULL = [...ALL_CALLS, "all", "entries", "deleteExpired"] as const;
+
 const [key, older, oldest] = [randomBytes(32), randomBytes(32), "k3y: 0123456789-abcdefghijklmnop"];
 
-testStoreContract(
+testOwnedStoreContract(
   "EncryptedStore over MemoryStore",
   (test) => test(new EncryptedStore(new MemoryStore(), { keys: [key] })),
 );
@@ -31,12 +34,42 @@ testStoreContract(
     ),
 );
 for (const database of databases) {
-  testStoreContract(
+  testOwnedStoreContract(
     `EncryptedStore over SequelizeStore on ${database.name}`,
-    (test) => withStore(database, ({ store }) => test(new EncryptedStore(store, { keys: [key] }))),
+    (test) =>
+      withStore(
+        database,
+        ({ store }) => test(new EncryptedStore(store, { keys: [key] })),
+        { owners: true },
+      ),
     database.ignored,
   );
 }
+
+Deno.test("owners pass through, and are refused if the other store keeps none", async () => {
+  const rows = new MemoryStore();
+  const others = Object.fromEntries(FULL.map((name) => [name, rows[name].bind(rows)]));
+  const without = new EncryptedStore(others as unknown as FullSessionStore, { keys: [key] });
+  assert.equal(without.owners, false);
+  const message = /Cannot .* the sessions: 'store' must be a store with entriesOf and deleteOwned/;
+  await assert.rejects(without.entriesOf("user").next(), { name: "TypeError", message });
+  await assert.rejects(without.deleteOwned("user"), { name: "TypeError", message });
+
+  const lost = new EncryptedStore(rows, { keys: [older] });
+  const store = new EncryptedStore(rows, { keys: [key] });
+  assert.equal(store.owners, true);
+  await lost.commit("a", bytes("1"), soon(), { owner: "user" });
+  await store.commit("b", bytes("2"), soon(), { owner: "user" });
+  const read: string[] = [];
+  for await (const record of store.entriesOf("user")) {
+    assert.equal(record.owner, "user");
+    read.push(record.token);
+    if (record.token === "a") assert.throws(() => record.data, DecryptionError);
+    else assert.equal(text(record.data), "2");
+  }
+  assert.deepEqual(read, ["a", "b"]);
+  assert.equal(await store.deleteOwned("user"), 2);
+});
 
 /** A store whose rows can be read and changed, under encrypted ones. */
 interface Fixture {

@@ -2,14 +2,17 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import express from "express";
 import { DecryptionError, EncryptedStore } from "../../src/encryption/mod.ts";
 import { ExpressStore } from "../../src/express/express_store.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { SessionManager } from "../../src/manager/session_manager.ts";
 import type { FullSessionStore } from "../../src/store/store.ts";
 import { hashToken } from "../../src/store/token.ts";
-import { databases, inMs, soon, testOn, text, withStore } from "../support/databases.ts";
-import { Visitor } from "../support/visitor.ts";
+import { databases, inMs, testOn, text, withStore } from "../support/databases.ts";
+import { whileExpressServes, whileFastifyServes } from "../support/express_apps.ts";
+import { ALL_CALLS, MINIMAL, withCalls } from "../support/stores.ts";
+import { fetchFrom, Visitor } from "../support/visitor.ts";
 
 interface Values {
   userId: number;
@@ -115,28 +118,6 @@ Deno.test("a table that has sessions goes over while plaintext is allowed", asyn
   assert.equal(await post(counter(after).visit(visitor.cookies.get("session"))), "3");
 });
 
-/**
- * Makes of a session that cannot be decrypted one that cannot be decoded, as long as a manager takes
- * the first for a failure of the store.
- */
-function undecodable(store: EncryptedStore): FullSessionStore {
-  const find: FullSessionStore["find"] = async (token, options) => {
-    try {
-      return await store.find(token, options);
-    } catch (error) {
-      if (!(error instanceof DecryptionError)) throw error;
-      return { token, data: Uint8Array.of(0), expiry: soon() };
-    }
-  };
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (name === "find") return find;
-      const member = Reflect.get(target, name);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
-}
-
 Deno.test("a session that cannot be decrypted is reported once and kept, and its visitor gets a new one", async () => {
   const rows = new MemoryStore();
   const first = counter(encrypted(rows, older)).visit();
@@ -144,7 +125,7 @@ Deno.test("a session that cannot be decrypted is reported once and kept, and its
   const token = first.cookies.get("session")!;
   const row = (await rows.find(hashToken(token)))!.data;
 
-  const { visit, errors } = counter(undecodable(encrypted(rows, key)));
+  const { visit, errors } = counter(encrypted(rows, key));
   const visitor = visit(token);
   const response = await visitor.fetch();
   assert.equal(response.status, 200);
@@ -162,17 +143,40 @@ Deno.test("a session that cannot be decrypted is reported once and kept, and its
   assert.equal(await counter(encrypted(rows, older)).visit(token).text(), "1");
 });
 
-Deno.test("a SessionManager never takes a session that cannot be decrypted for none", async () => {
-  const rows = new MemoryStore();
-  const first = counter(encrypted(rows, older)).visit();
-  await post(first);
-  const { visit, errors } = counter(encrypted(rows, key));
-  const visitor = visit(first.cookies.get("session"));
-  await visitor.fetch();
-  assert.ok(errors[0] instanceof DecryptionError);
-  assert.equal(visitor.cookies.get("session"), first.cookies.get("session"));
-  assert.equal((await rows.all()).size, 1);
-});
+for (const calls of [ALL_CALLS, MINIMAL]) {
+  const kind = calls === MINIMAL ? "minimal" : "full";
+  Deno.test(`a session that cannot be decrypted can be replaced and ended, on a ${kind} store`, async () => {
+    for (const first of ["destroy", "merge", "merged", "renewToken", "nothing"] as const) {
+      const rows = new MemoryStore();
+      const visitor = counter(encrypted(rows, older)).visit();
+      await post(visitor);
+      const token = visitor.cookies.get("session")!;
+      const lost = hashToken(token);
+      const errors: unknown[] = [];
+      const sessions = new SessionManager<Values>({
+        store: withCalls(encrypted(rows, key), calls),
+        onError: (error) => void errors.push(error),
+        idleTimeout: 60_000,
+      });
+      const session = await sessions.load(token);
+      const other = await sessions.load(undefined);
+      other.put("userId", 7);
+      await sessions.commit(other);
+      if (first === "destroy" || first === "renewToken") session[first]();
+      else if (first === "merge") assert.ok(await session.merge(other.token!));
+      else if (first === "merged") {
+        // As what cannot be decoded, it is an error of the merge: its values would be lost.
+        await assert.rejects(other.merge(token), DecryptionError);
+      }
+      await sessions.commit(session);
+      // It stays where nobody asked for its end.
+      const ends = first === "destroy" || first === "renewToken";
+      assert.equal((await rows.all()).has(lost), !ends, first);
+      assert.equal(errors.length, first === "destroy" ? 0 : 1, first);
+      assert.ok(errors.every((error) => error instanceof DecryptionError));
+    }
+  });
+}
 
 Deno.test("a user is signed out everywhere although other sessions cannot be decrypted", async () => {
   const rows = new MemoryStore();
@@ -198,6 +202,41 @@ Deno.test("a user is signed out everywhere although other sessions cannot be dec
   assert.equal((await rows.all()).size, 2);
   assert.equal((await store.all()).size, 2);
 });
+
+testOn(
+  databases,
+  "a manager finds and ends a user's sessions over encrypted ones",
+  (database) =>
+    withStore(database, async ({ store: rows }) => {
+      const errors: unknown[] = [];
+      const open = (...keys: Uint8Array[]): SessionManager<Values> =>
+        new SessionManager<Values>({
+          store: encrypted(rows, ...keys),
+          owner: ({ userId }) => userId,
+          maxPerOwner: 3,
+          onError: (error) => void errors.push(error),
+        });
+      const signIn = async (sessions: SessionManager<Values>): Promise<string> => {
+        const session = await sessions.load(undefined);
+        session.put("userId", 7);
+        await sessions.commit(session);
+        return session.id;
+      };
+      const sessions = open(key, older);
+      for (let i = 0; i < 4; i++) await signIn(i % 2 === 0 ? open(older) : sessions);
+      const ids: string[] = [];
+      for await (const session of sessions.ofOwner(7)) {
+        assert.equal(session.get("userId"), 7);
+        ids.push(session.id);
+      }
+      assert.equal(ids.length, 3);
+      assert.equal(await sessions.destroyById(7, ids[0]!), true);
+      // Without the older key, one of them cannot be decrypted. It ends nevertheless.
+      assert.equal(await open(key).destroyOwned(7), 2);
+      assert.equal((await rows.all()).size, 0);
+      assert.deepEqual(errors, []);
+    }, { owners: true }),
+);
 
 testOn(
   databases,
@@ -238,3 +277,55 @@ Deno.test("an ExpressStore counts and clears the sessions that cannot be decrypt
   await store.clear();
   assert.equal((await rows.all()).size, 0);
 });
+
+Deno.test("an ExpressStore finds and ends a user's sessions over encrypted ones", async () => {
+  const rows = new MemoryStore();
+  const errors: unknown[] = [];
+  const options = {
+    owner: ({ userId }: { userId?: number }) => userId,
+    onError: (error: unknown) => void errors.push(error),
+  };
+  const cookie = { originalMaxAge: null, expires: null };
+  const lost = new ExpressStore(encrypted(rows, older), options);
+  const store = new ExpressStore(encrypted(rows, key), options);
+  await lost.set("lost", { cookie, userId: 7 });
+  await store.set("good", { cookie, userId: 7 });
+  assert.deepEqual((await store.ofOwner(7)).map(({ userId }) => userId), [7]);
+  assert.equal((await store.all()).length, 1);
+  assert.equal(errors.length, 2);
+  assert.ok(errors.every((error) => error instanceof DecryptionError));
+  assert.equal(await store.destroyOwned(7), 2);
+});
+
+type Serve = typeof whileFastifyServes;
+const middlewares: Readonly<Record<string, Serve>> = {
+  "express-session": (options, test) => whileExpressServes(express, options, test),
+  "@fastify/session": whileFastifyServes,
+};
+for (const [name, serve] of Object.entries(middlewares)) {
+  Deno.test(`${name}: a visitor whose session cannot be decrypted begins anew, and it is kept`, async () => {
+    const rows = new MemoryStore();
+    const errors: unknown[] = [];
+    const open = (secret: Uint8Array): ExpressStore =>
+      new ExpressStore(encrypted(rows, secret), { onError: (error) => void errors.push(error) });
+    const jar = new Map<string, string>();
+    await serve({ store: open(older) }, async (address) => {
+      const visitor = new Visitor(fetchFrom(address));
+      assert.equal(await visitor.text("/put/cart/apple"), '{"cart":"apple"}');
+      for (const cookie of visitor.cookies) jar.set(...cookie);
+    });
+    const [lost] = await rows.all();
+    await serve({ store: open(key) }, async (address) => {
+      const visitor = new Visitor(fetchFrom(address), Object.fromEntries(jar));
+      assert.equal(await visitor.text("/"), "{}");
+      assert.equal(errors.length, 1);
+      assert.ok(errors[0] instanceof DecryptionError);
+      assert.equal(await visitor.text("/put/cart/pear"), '{"cart":"pear"}');
+      assert.equal(await visitor.text("/"), '{"cart":"pear"}');
+      assert.notDeepEqual([...visitor.cookies], [...jar]);
+    });
+    const all = await rows.all();
+    assert.equal(all.size, 2);
+    assert.deepEqual(all.get(lost![0]), lost![1]);
+  });
+}

@@ -9,6 +9,8 @@ const SHOWN = [
   ["docs/express.md", "express.ts"],
   ["docs/express.md", "fastify.ts"],
   ["docs/express.md", "carry_over.ts"],
+  ["docs/operations.md", "prometheus.ts"],
+  ["docs/operations.md", "opentelemetry.ts"],
 ] as const;
 
 for (const [document, example] of SHOWN) {

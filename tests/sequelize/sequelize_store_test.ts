@@ -601,6 +601,36 @@ testOn(databases, "cleanup deletes in batches, oldest first", async (database) =
   );
 });
 
+testOn(databases, "cleanup with a limit deletes the oldest, in batches", async (database) => {
+  await withStore(database, async ({ store, statements }) => {
+    for (let i = 0; i < 7; i++) await store.commit(`expired${i}`, bytes("data"), inMs(-1000 * i));
+    statements.length = 0;
+    assert.equal(await store.deleteExpired({ limit: 5 }), 5);
+    assert.equal(statements.filter((sql) => sql.includes("DELETE")).length, 2);
+    const left = await store.model.findAll({ attributes: ["token"], order: ["token"] });
+    assert.deepEqual(left.map((row) => row.get("token")), ["expired0", "expired1"]);
+    statements.length = 0;
+    assert.equal(await store.deleteExpired({ limit: 2 }), 2);
+    assert.equal(statements.length, 2, "it does not look for more than it may delete");
+  }, { cleanupBatchSize: 3 });
+});
+
+testOn(
+  databases,
+  "once an aborted cleanup rejects, none of its statements is under way",
+  async (database) => {
+    await withStore(database, async ({ store }) => {
+      await store.commit("expired", bytes("data"), inMs(-1));
+      const controller = new AbortController();
+      const cleanup = store.deleteExpired({ signal: controller.signal });
+      assert.equal(store.stats().inFlight, 1);
+      controller.abort();
+      await assert.rejects(cleanup, { name: "AbortError" });
+      assert.equal(store.stats().inFlight, 0);
+    });
+  },
+);
+
 testOn(databases, "a cleanup that is aborted stops between its statements", async (database) => {
   const controller = new AbortController();
   const logging = (sql: string): void => {

@@ -17,3 +17,12 @@ Deno.test("MemoryStore removes expired sessions on commits, at most once a minut
   await store.commit("kept", bytes("data"), soon());
   assert.equal(await store.deleteExpired(), 1);
 });
+
+Deno.test("MemoryStore.deleteExpired() with a limit deletes the oldest", async () => {
+  const store = new MemoryStore();
+  for (const [token, ms] of [["later", 60_000], ["first", 40_000], ["second", 50_000]] as const) {
+    await store.commit(token, bytes("data"), inMs(ms));
+  }
+  await later(120_000, async () => assert.equal(await store.deleteExpired({ limit: 2 }), 2));
+  assert.deepEqual([...(await store.all()).keys()], ["later"]);
+});

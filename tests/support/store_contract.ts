@@ -350,6 +350,28 @@ const CONTRACT: Rules<FullSessionStore> = {
     assert.deepEqual([...(await store.all()).keys()], ["active"]);
   },
 
+  "deleteExpired() deletes `limit` sessions at most": async (store) => {
+    for (let i = 0; i < 5; i++) await store.commit(`expired${i}`, bytes("data"), inMs(-i));
+    await store.commit("active", bytes("data"), soon());
+    assert.equal(await store.deleteExpired({ limit: 2 }), 2);
+    assert.equal(await store.deleteExpired({ limit: 1 }), 1);
+    assert.equal(await store.deleteExpired({ limit: 100 }), 2);
+    await store.commit("expired", bytes("data"), inMs(-1));
+    assert.equal(await store.deleteExpired({ limit: Infinity }), 1);
+    assert.deepEqual([...(await store.all()).keys()], ["active"]);
+  },
+
+  "deleteExpired() refuses a limit that is none, and deletes nothing": async (store) => {
+    await store.commit("expired", bytes("data"), inMs(-1));
+    for (const limit of [0, -1, 1.5, NaN, -Infinity]) {
+      await assert.rejects(store.deleteExpired({ limit }), RangeError);
+    }
+    for (const limit of [null, "10", 10n]) {
+      await assert.rejects(store.deleteExpired({ limit: limit as unknown as number }), TypeError);
+    }
+    assert.equal(await store.deleteExpired({ limit: undefined }), 1);
+  },
+
   "any token and any bytes are found as they were committed": async (store) => {
     const property = async (token: string, data: Uint8Array, expiry: Date): Promise<void> => {
       await store.commit(token, data, expiry);

@@ -1,0 +1,37 @@
+import type { CallOptions, SessionRecord, SessionStore } from "./store.ts";
+
+/**
+ * Whether a store's error says that a session is there and that its data cannot be read, by its `code`: a store
+ * may be of any kind.
+ */
+export function isUnreadable(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === "DECRYPTION_FAILED";
+}
+
+/** Returns a record whose `data` cannot be read: reading it throws the error. */
+export function unreadableRecord(
+  record: Omit<SessionRecord, "data">,
+  error: unknown,
+): SessionRecord {
+  return {
+    ...record,
+    get data(): Uint8Array {
+      throw error;
+    },
+  };
+}
+
+/** No store tells the expiry of a record that it cannot read. It is active, so any time to come will do. */
+const LATER = Date.UTC(9999, 0, 1);
+
+/** Makes the `find` that also finds the sessions whose data cannot be read: see {@linkcode unreadableRecord}. */
+export function findAny(store: Pick<SessionStore, "find">): SessionStore["find"] {
+  return async (token: string, options?: CallOptions) => {
+    try {
+      return await store.find(token, options);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      return unreadableRecord({ token, expiry: new Date(LATER) }, error);
+    }
+  };
+}
