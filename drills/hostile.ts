@@ -5,6 +5,7 @@ import { MemoryStore, SessionManager } from "../src/manager/mod.ts";
 import { open } from "../tests/support/databases.ts";
 import {
   fuzzCookies,
+  fuzzEncryptedRows,
   fuzzExpress,
   fuzzRows,
   fuzzStore,
@@ -13,7 +14,14 @@ import { ownPostgres } from "../tests/faults/engines.ts";
 import { withServer } from "../tests/faults/servers.ts";
 import { type Drill, percentile, type Row } from "./drill.ts";
 
-const CASES = { store: 20_000, postgres: 10_000, cookies: 40_000, rows: 30_000, express: 30_000 };
+const CASES = {
+  store: 20_000,
+  postgres: 10_000,
+  cookies: 40_000,
+  rows: 30_000,
+  encrypted: 30_000,
+  express: 30_000,
+};
 const LOOKUPS = 20_000;
 
 async function onSqlite(test: (store: SequelizeStore) => Promise<void>): Promise<void> {
@@ -75,6 +83,8 @@ export const hostileDrill: Drill = {
     count("cookies", CASES.cookies);
     await fuzzRows(new MemoryStore(), CASES.rows);
     count("rows", CASES.rows);
+    await fuzzEncryptedRows(new MemoryStore(), CASES.encrypted);
+    count("rows under encryption", CASES.encrypted);
     await fuzzExpress(new MemoryStore(), CASES.express);
     count("rows behind express-session", CASES.express);
     await onPostgres(async (store) => {

@@ -8,7 +8,14 @@
 // a session has the same content at two times.
 
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+} from "node:crypto";
 import { createHeader, join, KEY_ID_BYTES, NONCE_BYTES, split, TAG_BYTES } from "./envelope.ts";
 
 const CIPHER = "aes-256-gcm";
@@ -24,10 +31,10 @@ const INFO = {
 /** How many tokens' keys are kept, so that a request derives them once for its reads and writes. */
 const MAX_TOKEN_KEYS = 1000;
 
-/** The keys of one token. */
+/** The keys of one token, as key objects: `node:crypto` converts bytes anew at each call. */
 interface TokenKeys {
-  readonly encryption: Uint8Array;
-  readonly nonce: Uint8Array;
+  readonly encryption: KeyObject;
+  readonly nonce: KeyObject;
   /** What is authenticated along with the data: the header and the token. */
   readonly associated: Uint8Array;
 }
@@ -41,7 +48,7 @@ export function deriveKey(secret: string): Uint8Array {
 export class Key {
   /** Tells this key from others in an envelope, and reveals nothing about it. */
   readonly id: number;
-  readonly #root: Uint8Array;
+  readonly #root: KeyObject;
   readonly #header: Uint8Array;
   readonly #tokenKeys = new Map<string, TokenKeys>();
 
@@ -49,7 +56,7 @@ export class Key {
   constructor(bytes: Uint8Array) {
     const id = derive(bytes, INFO.id, KEY_ID_BYTES);
     this.id = new DataView(id.buffer).getUint32(0);
-    this.#root = derive(bytes, INFO.root, KEY_BYTES);
+    this.#root = createSecretKey(derive(bytes, INFO.root, KEY_BYTES));
     this.#header = createHeader(id);
   }
 
@@ -87,10 +94,10 @@ export class Key {
   #keysOf(token: string): TokenKeys {
     let keys = this.#tokenKeys.get(token);
     if (keys === undefined) {
-      const bytes = new Uint8Array(createHmac("sha512", this.#root).update(token).digest());
+      const bytes = createHmac("sha512", this.#root).update(token).digest();
       keys = {
-        encryption: bytes.subarray(0, KEY_BYTES),
-        nonce: bytes.subarray(KEY_BYTES),
+        encryption: createSecretKey(bytes.subarray(0, KEY_BYTES)),
+        nonce: createSecretKey(bytes.subarray(KEY_BYTES)),
         associated: Buffer.concat([this.#header, Buffer.from(token)]),
       };
       this.#tokenKeys.set(token, keys);

@@ -36,24 +36,33 @@ export function postgresBinary(name: string): string {
   return `${versions}/${found.at(-1) ?? "15"}/bin/${name}`;
 }
 
-export const ownPostgres: Engine = {
-  name: "PostgreSQL",
-  dialect: "postgres",
-  ignored: unableToRun("postgres", postgresBinary("initdb")),
-  prepare: (folder, port, settings) => {
-    const data = join(folder, "data");
-    const initdb = [postgresBinary("initdb"), "--no-sync", "--auth=trust", "--username=postgres"];
-    run("postgres", [...initdb, "-D", data]);
-    const options = [`port=${port}`, "listen_addresses=127.0.0.1", `unix_socket_directories=`];
-    options.push("logging_collector=on", `log_directory=${folder}`, "log_filename=log");
-    const command = [postgresBinary("postgres"), "-D", data];
-    for (const option of [...options, ...settings]) command.push("-c", option);
-    const url = (name: string): string => `postgres://postgres@127.0.0.1:${port}/${name}`;
-    // The "fast" shutdown ends the connections.
-    const stopSignal = "SIGINT";
-    return { user: "postgres", command, stopSignal, adminUrl: url("postgres"), url: url("test") };
-  },
-};
+/**
+ * The PostgreSQL of some programs.
+ *
+ * @param binary Returns the path of a program.
+ */
+export function postgresOf(binary: (name: string) => string): Engine {
+  return {
+    name: "PostgreSQL",
+    dialect: "postgres",
+    ignored: unableToRun("postgres", binary("initdb")),
+    prepare: (folder, port, settings) => {
+      const data = join(folder, "data");
+      const initdb = [binary("initdb"), "--no-sync", "--auth=trust", "--username=postgres"];
+      run("postgres", [...initdb, "-D", data]);
+      const options = [`port=${port}`, "listen_addresses=127.0.0.1", `unix_socket_directories=`];
+      options.push("logging_collector=on", `log_directory=${folder}`, "log_filename=log");
+      const command = [binary("postgres"), "-D", data];
+      for (const option of [...options, ...settings]) command.push("-c", option);
+      const url = (name: string): string => `postgres://postgres@127.0.0.1:${port}/${name}`;
+      // The "fast" shutdown ends the connections.
+      const stopSignal = "SIGINT";
+      return { user: "postgres", command, stopSignal, adminUrl: url("postgres"), url: url("test") };
+    },
+  };
+}
+
+export const ownPostgres: Engine = postgresOf(postgresBinary);
 
 export const ownMariadb: Engine = {
   name: "MariaDB",

@@ -111,3 +111,17 @@ export const hostileData: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.uint8Array({ maxLength: 300 }).map((data) => Buffer.concat([Buffer.from(SECRET), data])),
   fc.uint8Array({ maxLength: 300 }),
 );
+
+/** One of these rows: as it is, cut off, prolonged, or with another byte somewhere. */
+export function altered(rows: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
+  const row = fc.constantFrom(...rows);
+  const place = fc.nat({ max: Math.max(...rows.map(({ length }) => length)) });
+  return fc.oneof(
+    row,
+    fc.tuple(row, place).map(([row, length]) => row.subarray(0, length)),
+    fc.tuple(row, fc.uint8Array({ maxLength: 20 })).map((parts) => Buffer.concat(parts)),
+    fc.tuple(row, place, fc.nat({ max: 255 })).map(([row, place, byte]) =>
+      row.map((before, i) => i === place ? byte : before)
+    ),
+  );
+}

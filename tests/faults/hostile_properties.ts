@@ -2,16 +2,21 @@
 
 import session from "express-session";
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 import fc from "fast-check";
+import { EncryptedStore } from "../../src/encryption/mod.ts";
 import { ExpressStore } from "../../src/express/mod.ts";
 import { SessionManager } from "../../src/manager/mod.ts";
 import type { FullSessionStore } from "../../src/store/store.ts";
 import { hashToken } from "../../src/store/token.ts";
 import { bytes, inMs, soon, text } from "../support/databases.ts";
-import { hostileCookie, hostileData, hostileToken, SECRET } from "./hostile.ts";
+import { altered, hostileCookie, hostileData, hostileToken, SECRET } from "./hostile.ts";
 
 const KEPT = "kept-session";
+
+/** The token of the visitor whose row is hostile. */
+const VISITOR = "t".repeat(43);
 
 /** Asserts that an error holds nothing of the input, however it is printed, and is not a bug's. */
 function assertDiscreet(error: unknown): void {
@@ -72,32 +77,57 @@ export async function fuzzCookies(store: FullSessionStore, numRuns: number): Pro
   assert.deepEqual(failures, []);
 }
 
-/** Reads rows of another program: the visitor gets a session, and no error holds any of the row. */
-export async function fuzzRows(store: FullSessionStore, numRuns: number): Promise<void> {
+/**
+ * Reads rows of another program: the visitor gets a session, and no error holds any of the row.
+ *
+ * @param rows Where they are written, if it is not `store` itself: below one that encrypts.
+ */
+export async function fuzzRows(
+  store: FullSessionStore,
+  numRuns: number,
+  { rows = store, data = hostileData }: {
+    readonly rows?: FullSessionStore;
+    readonly data?: fc.Arbitrary<Uint8Array>;
+  } = {},
+): Promise<void> {
   const failures: unknown[] = [];
   const sessions = new SessionManager<Record<string, unknown>>({
     store,
     hashToken: false,
     onError: (error) => void failures.push(error),
   });
-  const token = "t".repeat(43);
   const handler = sessions.loadAndSave((_, session) => {
     session.keys();
     session.put("visited", true);
     return new Response();
   });
   const property = async (data: Uint8Array): Promise<void> => {
-    await store.commit(token, data, soon());
-    const headers = { cookie: `session=${token}` };
+    await rows.commit(VISITOR, data, soon());
+    const headers = { cookie: `session=${VISITOR}` };
     const response = await handler(new Request("http://localhost/", { headers }));
     assert.equal(response.status, 200);
     assert.equal(({} as { polluted?: unknown }).polluted, undefined);
     failures.forEach(assertDiscreet);
     failures.length = 0;
     for await (const session of sessions.iterate()) session.keys();
-    for (const each of (await store.all()).keys()) await store.delete(each);
+    for (const each of (await rows.all()).keys()) await store.delete(each);
   };
-  await fc.assert(fc.asyncProperty(hostileData, property), { numRuns });
+  await fc.assert(fc.asyncProperty(data, property), { numRuns });
+}
+
+/** Does the same over encryption, with rows that resemble encrypted ones. */
+export async function fuzzEncryptedRows(rows: FullSessionStore, numRuns: number): Promise<void> {
+  const keys = [randomBytes(32), randomBytes(32)] as const;
+  const envelopes: Uint8Array[] = [];
+  for (const key of keys) {
+    for (const token of [VISITOR, "another-token"]) {
+      await new EncryptedStore(rows, { keys: [key] }).commit(token, bytes(SECRET), soon());
+      envelopes.push((await rows.find(token))!.data);
+      await rows.delete(token);
+    }
+  }
+  const store = new EncryptedStore(rows, { keys: [keys[0]] });
+  await fuzzRows(store, numRuns, { rows, data: fc.oneof(hostileData, altered(envelopes)) });
 }
 
 /**

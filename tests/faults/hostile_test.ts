@@ -14,7 +14,13 @@ import {
   withStore,
 } from "../support/databases.ts";
 import { until } from "./process.ts";
-import { fuzzCookies, fuzzExpress, fuzzRows, fuzzStore } from "./hostile_properties.ts";
+import {
+  fuzzCookies,
+  fuzzEncryptedRows,
+  fuzzExpress,
+  fuzzRows,
+  fuzzStore,
+} from "./hostile_properties.ts";
 
 testOn(databases, "hostile tokens and data do no harm", async (database) => {
   await withStore(database, ({ store }) => fuzzStore(store, 150));
@@ -23,6 +29,9 @@ testOn(databases, "hostile tokens and data do no harm", async (database) => {
 Deno.test("hostile cookies do no harm", () => fuzzCookies(new MemoryStore(), 650));
 
 Deno.test("hostile rows do no harm", () => fuzzRows(new MemoryStore(), 650));
+
+Deno.test("hostile rows under encryption do no harm", () =>
+  fuzzEncryptedRows(new MemoryStore(), 650));
 
 Deno.test("hostile ids and rows do no harm with express-session", () =>
   fuzzExpress(new MemoryStore(), 400));
