@@ -38,7 +38,8 @@ export type { SessionManagerOptions } from "./options.ts";
 export type { Header } from "./response_headers.ts";
 export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
-export type { Session, SessionStatus } from "./session.ts";
+export { RenewedSessionError } from "./renewed_session_error.ts";
+export type { RenewalOptions, Session, SessionStatus } from "./session.ts";
 export type { StoreSource } from "../store/resolve_store.ts";
 export type {
   CallOptions,

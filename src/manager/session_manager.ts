@@ -8,12 +8,13 @@ import {
   isString,
   type Rule,
 } from "../util/check.ts";
-import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
+import { decodeWith, encodesAlike, encodeWith, isActive } from "./encoding.ts";
+import { followLink, type Link, readLink } from "./grace.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
 import { Clients } from "./clients.ts";
 import { checkRequest, type CookieSource } from "./cookie_header.ts";
 import { type LazySession, OnDemand } from "./lazy_session.ts";
-import { toConditional } from "../store/conditional_store.ts";
+import { type ConditionalStore, toConditional } from "../store/conditional_store.ts";
 import {
   checkManagerOptions,
   type ManagerSettings,
@@ -100,6 +101,7 @@ function checkResponse(response: unknown): asserts response is Response {
  */
 export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #settings: ManagerSettings;
+  readonly #store: ConditionalStore;
   readonly #committer: Committer;
   /** Whom each session belongs to, if there is the option `owner`. */
   readonly #owners: Owners | undefined;
@@ -129,6 +131,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       void report(() => settings.onError(error, request));
     const conditional = toConditional(store);
     this.#settings = settings;
+    this.#store = conditional;
     this.#clients = new Clients(settings.cookie, tell);
     this.#owners = owner &&
       new Owners({ store: store as OwnedSessionStore, owner, maxPerOwner, decode });
@@ -145,7 +148,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       decode,
       isSame,
       find: async (token, options) => {
-        return isGenerated(token) ? await conditional.find(toKey(token), options) : undefined;
+        const record = await this.#find(token, options);
+        return record && readLink(record) === undefined ? record : undefined;
       },
       // The request goes on with a new session.
       onUnreadable: tell,
@@ -432,7 +436,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { store } = this.#settings;
     check("walk the sessions", "store.entries", store.entries, FUNCTION);
     for await (const record of store.entries!(options)) {
-      yield this.#open({ record, token: this.#tokenOf(record) });
+      if (readLink(record) === undefined) {
+        yield this.#open({ record, token: this.#tokenOf(record) });
+      }
     }
   }
 
@@ -468,6 +474,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { owners, name } = this.#ownersOf("find the sessions", owner);
     const met = new Set<string>();
     for await (const record of owners.entriesOf(name, options)) {
+      if (readLink(record) !== undefined) continue;
       const session = this.#open({ record, token: this.#tokenOf(record) });
       // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
       if (met.size < met.add(session.id).size) yield session;
@@ -510,8 +517,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { except: kept, ...callOptions } = readOptions(action, options, DESTROY_OPTIONS);
     if (kept === undefined) return await owners.deleteAll(name, [], callOptions);
     check(action, "except", kept, this.#ownSession);
-    const { record, token } = kept as TrackedSession<Values>;
+    const { record, token, successor } = kept as TrackedSession<Values>;
     const except = new Set(record && [record.token]);
+    if (successor !== undefined) except.add(successor);
     // The one that a commit under way moves it to.
     if (token !== undefined) except.add(this.#toKey(token));
     return await owners.deleteAll(name, [...except], callOptions);
@@ -643,6 +651,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const cookie = this.#clients.cookieOf(session);
     if (change?.kind === "clear") return cookie.toForget();
     if (record === undefined || token === undefined) return undefined;
+    // The client's cookie is a newer one, or will be.
+    if (session.successor !== undefined) return undefined;
     const remember = rememberIn(this.#context.decode(record));
     return cookie.toKeep(token, record.expiry, remember ?? this.#settings.cookie.persist);
   }
@@ -663,10 +673,39 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     options: CallOptions = {},
   ): Promise<TrackedSession<Values>> {
     for (const token of tokens) {
-      const record = await this.#context.find(token, options);
-      if (record !== undefined) return this.#open({ token: token!, record, request });
+      const record = await this.#find(token, options);
+      if (record === undefined) continue;
+      const link = readLink(record);
+      if (link === undefined) return this.#open({ token: token!, record, request });
+      const origin = await this.#openLink(record, link, options);
+      if (origin !== undefined) return this.#open({ token: token!, ...origin, request });
     }
     return this.#open({ request });
+  }
+
+  /** Finds what the store holds for a client's token; asks it only for well-formed ones. */
+  async #find(token: unknown, options?: CallOptions): Promise<SessionRecord | undefined> {
+    return isGenerated(token) ? await this.#store.find(this.#toKey(token), options) : undefined;
+  }
+
+  /** What a session begins with that is loaded by an old token; `undefined` if the session has ended. */
+  async #openLink(
+    { token: key }: SessionRecord,
+    link: Link,
+    options: CallOptions,
+  ): Promise<SessionOrigin | undefined> {
+    const successor = await followLink((key) => this.#store.find(key, options), link);
+    if (successor === undefined || !this.#isActive(successor)) return undefined;
+    const record = { token: key, data: link.data, expiry: new Date(link.until) };
+    return { record, successor: successor.token };
+  }
+
+  #isActive(record: SessionRecord): boolean {
+    try {
+      return isActive(this.#context.decode(record));
+    } catch {
+      return false;
+    }
   }
 
   #toKey(token: string): string {
