@@ -14,9 +14,14 @@ export interface Client {
   hasCookie: boolean;
 }
 
-const LOST = "Cannot keep the session: browsers drop its cookie, which is Secure, because the " +
-  "request came by plain HTTP: serve HTTPS, have your proxy send 'X-Forwarded-Proto: https', or, for a " +
-  "network that you trust, set the option 'cookie.secure' to false";
+/** What is told if browsers drop the cookie. */
+function lostCookie(): Error {
+  return new Error(
+    "Cannot keep the session: browsers drop its cookie, which is Secure, because the request came by plain HTTP: " +
+      "serve HTTPS, have your proxy send 'X-Forwarded-Proto: https', or, for a network that you trust, " +
+      "set the option 'cookie.secure' to false",
+  );
+}
 
 /** Remembers which client each session was loaded for, because a commit has no request. */
 export class Clients {
@@ -67,6 +72,6 @@ export class Clients {
     client.hasCookie = true;
     if (this.#hasWarned || !this.#cookie.isLost(client.transport)) return;
     this.#hasWarned = true;
-    this.#warn(new Error(LOST), client.request);
+    this.#warn(lostCookie(), client.request);
   }
 }

@@ -46,10 +46,6 @@ type AnySession = Pick<
   | "vanished"
 >;
 
-const GRACE_ON_SIGN_IN =
-  "Cannot commit the session: 'grace' must be left out if the session gets " +
-  "another owner: call renewToken() without it to sign in";
-
 /** The expiry of a session that is only used is moved once this part of the idle timeout has passed. */
 const TOUCH_AFTER = 0.1;
 
@@ -322,7 +318,12 @@ export class Committer {
     const { owners } = this.#settings;
     const owner = owners?.ownerOf(content.values);
     const isSame = owner === owners?.ownerOf(base.values);
-    if (changes.grace !== undefined && !isSame) throw new TypeError(GRACE_ON_SIGN_IN);
+    if (changes.grace !== undefined && !isSame) {
+      throw new TypeError(
+        "Cannot commit the session: 'grace' must be left out if the session gets another owner: " +
+          "call renewToken() without it to sign in",
+      );
+    }
     if (owner == null || isSame) return content;
     changes.newOwner = owner;
     return { ...content, about: { ...content.about, ownedAt: owners!.now() } };
