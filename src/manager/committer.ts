@@ -269,7 +269,7 @@ export class Committer {
       if (isLinked() || !this.#isDue(session, current)) return undefined;
       return this.#toExpiry(session.deadline);
     }, options);
-    // A touch finds a link as well, so that it may have been one; only sessions that are renewed with a grace have.
+    // A touch cannot tell a link from a session. Only sessions that were renewed with a grace pay for the look.
     const mayBeLinked = session.about.hasGrace || this.#renewals.isSucceeded(seen.token);
     if (record !== undefined && mayBeLinked) {
       const now = await this.#store.find(seen.token, options);
@@ -317,14 +317,14 @@ export class Committer {
     const content = changes.applyTo(base);
     const { owners } = this.#settings;
     const owner = owners?.ownerOf(content.values);
-    const isSame = owner === owners?.ownerOf(base.values);
-    if (changes.grace !== undefined && !isSame) {
+    const isSame = (): boolean => owner === owners?.ownerOf(base.values);
+    if (changes.grace !== undefined && !isSame()) {
       throw new TypeError(
         "Cannot commit the session: 'grace' must be left out if the session gets another owner: " +
           "call renewToken() without it to sign in",
       );
     }
-    if (owner == null || isSame) return content;
+    if (owner == null || isSame()) return content;
     changes.newOwner = owner;
     return { ...content, about: { ...content.about, ownedAt: owners!.now() } };
   }
