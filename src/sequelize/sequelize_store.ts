@@ -108,8 +108,8 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     this.owners = settings.owners;
     this.#counters = counters;
     this.#table = table;
-    this.#reads = queueReads(this.#table, settings.queueLimit, counters);
-    this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize), counters);
+    this.#reads = queueReads(table, settings.queueLimit, counters);
+    this.#writes = queueWrites(table, settings.queueLimit, poolSizeOf(sequelize), counters);
     this.#pendingOwners = hasOwners(model) ? new PendingOwners() : undefined;
     this.#cleanupBatchSize = settings.cleanupBatchSize;
     this.#cleanupLoop = new CleanupLoop((options) => this.deleteExpired(options), {

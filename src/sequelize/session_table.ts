@@ -37,10 +37,7 @@ export class SessionTable {
     this.#errors = errors;
     this.#counters = counters;
     this.#source = source;
-    this.#untilPrimary = new UntilPrimary(
-      (error) => this.classify(error) === "read-only",
-      () => counters.retried++,
-    );
+    this.#untilPrimary = new UntilPrimary((error) => this.classify(error) === "read-only");
   }
 
   /**
@@ -64,31 +61,35 @@ export class SessionTable {
     try {
       if (transaction) return await send(transaction);
       // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
-      return await this.#untilPrimary.send(() =>
-        retry(() => send(null), (error) => {
-          if (!isTransient(this.classify(error))) return false;
-          counters.retried++;
-          return true;
-        })
-      );
+      return await this.#again(() => send(null), () => counters.retried++);
     } catch (error) {
-      throw this.#explain(error);
+      throw this.#explained(error);
     } finally {
       counters.inFlight--;
     }
   }
 
-  /** Waits until a connection leads to the primary, as a statement would. */
+  /** Waits until the primary is reached, for some seconds; sends no statement on the table. */
   async reachPrimary(driver: Driver): Promise<void> {
     try {
-      await this.#untilPrimary.send(() => driver.reachPrimary());
+      await this.#again(() => driver.reachPrimary(), () => {});
     } catch (error) {
-      throw this.#explain(error);
+      throw this.#explained(error);
     }
   }
 
-  /** Redacts an error, and says what to do about it if that is known. */
-  #explain(error: unknown): unknown {
+  /** Makes attempts until one succeeds, if the error of the one before may pass. */
+  #again<T>(attempt: () => Promise<T>, onRepeat: () => void): Promise<T> {
+    let isFirst = true;
+    const next = (): Promise<T> => {
+      if (!isFirst) onRepeat();
+      isFirst = false;
+      return attempt();
+    };
+    return this.#untilPrimary.send(() => retry(next, (error) => isTransient(this.classify(error))));
+  }
+
+  #explained(error: unknown): unknown {
     const redacted = redact(error);
     const errorClass = this.classify(error);
     if (errorClass === "read-only") addToMessage(redacted, READ_ONLY);

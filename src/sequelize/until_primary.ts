@@ -14,17 +14,12 @@ const WAIT_UNIT_MS = 10;
  */
 export class UntilPrimary {
   readonly #isRefusal: (error: unknown) => boolean;
-  readonly #onRetry: () => void;
   /** When the first statement was refused since one succeeded. */
   #since: number | undefined;
 
-  /**
-   * @param isRefusal Whether an error says that a server takes no writes or is a standby.
-   * @param onRetry Called before each further attempt.
-   */
-  constructor(isRefusal: (error: unknown) => boolean, onRetry: () => void) {
+  /** @param isRefusal Whether an error says that a server takes no writes or is a standby. */
+  constructor(isRefusal: (error: unknown) => boolean) {
     this.#isRefusal = isRefusal;
-    this.#onRetry = onRetry;
   }
 
   /** @throws The last attempt's error. */
@@ -41,7 +36,6 @@ export class UntilPrimary {
         end ??= (this.#since ??= now) + PATIENCE_MS;
         const isOver = now >= end;
         if (isOver && n > 1) throw error;
-        this.#onRetry();
         await backOff(isOver ? LAST_WAIT : Math.min(n, LAST_WAIT), WAIT_UNIT_MS);
       }
     }

@@ -60,8 +60,12 @@ function pool(check: StandbyCheck | null = CHECK): Pool {
     getConnection: () => Promise.resolve(state.next),
     releaseConnection: () => {},
   };
-  const sequelize = { connectionManager } as unknown as Sequelize;
-  const primary = Primary.of(sequelize, ERRORS, check ?? undefined, () => events.push("counted"))!;
+  const primary = Primary.of(
+    { connectionManager } as unknown as Sequelize,
+    ERRORS,
+    check ?? undefined,
+    () => {},
+  )!;
   return state;
 }
 
@@ -106,12 +110,7 @@ Deno.test("after a refusal, or beside a new connection, the others are asked aga
   assert.deepEqual(await send(true), ["asked a", "sent to a"]);
   assert.deepEqual(await send(true), ["sent to a"]);
   state.next = b;
-  assert.deepEqual(await send(false, { code: "refused" }), [
-    "sent to b",
-    "ended b",
-    "counted",
-    "refused",
-  ]);
+  assert.deepEqual(await send(false, { code: "refused" }), ["sent to b", "ended b", "refused"]);
   state.next = a;
   assert.deepEqual(await send(true), ["asked a", "sent to a"]);
 });
@@ -119,8 +118,8 @@ Deno.test("after a refusal, or beside a new connection, the others are asked aga
 Deno.test("a connection to a standby is ended before anything is read", async () => {
   const state = pool();
   state.answer = () => [{ standby: true }];
-  assert.deepEqual(await state.send(true), ["asked a", "ended a", "counted", "StandbyError"]);
-  assert.deepEqual(await state.send(true), ["asked a", "ended a", "counted", "StandbyError"]);
+  assert.deepEqual(await state.send(true), ["asked a", "ended a", "StandbyError"]);
+  assert.deepEqual(await state.send(true), ["asked a", "ended a", "StandbyError"]);
 });
 
 Deno.test("other errors end no connection", async () => {
@@ -153,8 +152,8 @@ Deno.test("without a check, reads are not asked for", async () => {
 });
 
 Deno.test("a statement is sent until one is not refused, and other errors are thrown at once", async () => {
-  const until = new UntilPrimary((error) => error === "refused", () => retries++);
-  let [attempts, retries] = [0, 0];
+  const until = new UntilPrimary((error) => error === "refused");
+  let attempts = 0;
   const send = (refusals: number, last: () => string): Promise<string> => {
     attempts = 0;
     return until.send(() => {
@@ -162,7 +161,7 @@ Deno.test("a statement is sent until one is not refused, and other errors are th
     });
   };
   assert.equal(await send(3, () => "done"), "done");
-  assert.deepEqual([attempts, retries], [4, 3]);
+  assert.equal(attempts, 4);
   const fail = (): never => {
     throw new Error("other");
   };
@@ -171,7 +170,7 @@ Deno.test("a statement is sent until one is not refused, and other errors are th
 });
 
 Deno.test("once a server was read-only for five seconds, a statement is sent twice", async () => {
-  const until = new UntilPrimary((error) => error === "refused", () => {});
+  const until = new UntilPrimary((error) => error === "refused");
   let [attempts, isRefused] = [0, true];
   const send = (): Promise<string> =>
     until.send(() => {

@@ -50,15 +50,16 @@ interface DriverSettings {
  * Chooses the driver for a Sequelize instance. It is a direct one if everything is as it is known to work: the
  * dialect's usual module, Sequelize's own connection manager, and its own `query` method.
  *
- * @param onEvict Called whenever a connection is taken out of the pool.
+ * @param onEvicted Called after each connection that was taken out of the pool.
  */
 export function driverFor(
   sequelize: Sequelize,
   { errors, standbyCheck, literalFor }: DialectFacts,
   { driver, standbyReads }: DriverSettings,
-  onEvict: () => void,
+  onEvicted: () => void,
 ): Driver {
-  const primary = Primary.of(sequelize, errors, standbyReads ? undefined : standbyCheck, onEvict);
+  const check = standbyReads ? undefined : standbyCheck;
+  const primary = Primary.of(sequelize, errors, check, onEvicted);
   const literal = literalFor?.(sequelize);
   const generic = new GenericDriver(sequelize, standbyCheck && primary, literal);
   const Direct = DIRECT_DRIVERS[sequelize.getDialect()];

@@ -45,7 +45,7 @@ const TRUSTED_MS = 1000;
 export class Primary {
   readonly #manager: ConnectionManager;
   readonly #errors: ErrorTable;
-  readonly #onEvict: () => void;
+  readonly #onEvicted: () => void;
   #check: StandbyCheck | undefined;
   /** When each connection was last seen to lead to the primary; `Infinity` if it cannot lead elsewhere. */
   readonly #trusted = new WeakMap<object, number>();
@@ -54,18 +54,18 @@ export class Primary {
 
   /**
    * @param check Left out if standbys may be read.
-   * @param onEvict Called whenever a connection is taken out of the pool.
+   * @param onEvicted Called after each connection that was taken out of its pool.
    * @returns `undefined` if Sequelize's connection manager was replaced by one that is not known.
    */
   static of(
     sequelize: Sequelize,
     errors: ErrorTable,
     check: StandbyCheck | undefined,
-    onEvict: () => void,
+    onEvicted: () => void,
   ): Primary | undefined {
     const { connectionManager } = sequelize as unknown as { connectionManager: ConnectionManager };
     return hasMethods(connectionManager, ["getConnection", "releaseConnection"])
-      ? new Primary(connectionManager, errors, check, onEvict)
+      ? new Primary(connectionManager, errors, check, onEvicted)
       : undefined;
   }
 
@@ -73,12 +73,12 @@ export class Primary {
     manager: ConnectionManager,
     errors: ErrorTable,
     check: StandbyCheck | undefined,
-    onEvict: () => void,
+    onEvicted: () => void,
   ) {
+    this.#onEvicted = onEvicted;
     this.#manager = manager;
     this.#errors = errors;
     this.#check = check;
-    this.#onEvict = onEvict;
   }
 
   /**
@@ -139,7 +139,7 @@ export class Primary {
     const own = pool && "write" in pool ? pool.write : pool;
     // Not awaited, because a server that is frozen would never say goodbye.
     own?.destroy(connection).catch(() => {});
-    this.#onEvict();
+    this.#onEvicted();
     return true;
   }
 

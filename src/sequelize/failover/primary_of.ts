@@ -124,7 +124,7 @@ class Search {
         return `${this.#hosts[i]!.text}: ${reason.message || reason.name}`;
       });
       const { ConnectionError } = libraryOf(sequelize);
-      throw new ConnectionError(new Error(`Cannot find the primary: ${reasons.join("; ")}`));
+      throw new ConnectionError(new Error(`Cannot ${ACTION}: ${reasons.join("; ")}`));
     }
   }
 }
