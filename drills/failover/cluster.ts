@@ -61,8 +61,7 @@ export class Cluster {
     try {
       await this.#bootstrap();
     } catch (error) {
-      const logs = this.members.map((member) => member.lastLines()).join("\n");
-      throw new Error(`Cannot start the cluster\n${logs}`, { cause: error });
+      throw this.#explained("the cluster did not start", error);
     }
   }
 
@@ -94,7 +93,16 @@ export class Cluster {
 
   /** Waits until all members run, and those that have to be in step with the primary are. */
   async untilHealthy(): Promise<void> {
-    await until(() => this.#isHealthy(), START_MS);
+    try {
+      await until(() => this.#isHealthy(), START_MS);
+    } catch (error) {
+      throw this.#explained("not all members run", error);
+    }
+  }
+
+  #explained(what: string, cause: unknown): Error {
+    const logs = this.members.map((member) => `${member.name}:\n${member.lastLines()}`);
+    return new Error(`${what}\n${logs.join("\n")}`, { cause });
   }
 
   async #isHealthy(): Promise<boolean> {
@@ -109,14 +117,15 @@ export class Cluster {
       (this.mode === "asynchronous" || members.some(({ role }) => role === "sync_standby"));
   }
 
-  /** Asks a leader's Patroni to let another member take over. */
+  /** Asks a leader's Patroni to let another member take over, until one is close enough behind to do so. */
   async switchOver(leader: Member): Promise<void> {
     const url = `http://127.0.0.1:${leader.place.apiPort}/switchover`;
-    const response = await fetch(url, {
-      method: "POST",
-      body: JSON.stringify({ leader: leader.name }),
+    const body = JSON.stringify({ leader: leader.name });
+    await until(async () => {
+      const response = await fetch(url, { method: "POST", body });
+      if (response.ok || await this.leader() !== leader) return true;
+      throw new Error(await response.text());
     });
-    if (!response.ok) throw new Error(`Cannot switch over: ${await response.text()}`);
   }
 
   #etcdUrl(path: string): string {
