@@ -18,6 +18,9 @@ interface Listed {
   readonly state: string;
 }
 
+/** What the primary sends to its standbys. */
+type Streams = readonly { readonly state: string }[];
+
 /** A cluster that runs. */
 export class Cluster {
   readonly mode: Mode;
@@ -108,10 +111,15 @@ export class Cluster {
   async #isHealthy(): Promise<boolean> {
     const leader = await this.leader();
     if (!leader) return false;
-    const url = `http://127.0.0.1:${leader.place.apiPort}/cluster`;
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
-    const { members } = await response.json() as { readonly members: readonly Listed[] };
+    const read = async (path: string): Promise<unknown> => {
+      const url = `http://127.0.0.1:${leader.place.apiPort}${path}`;
+      return await (await fetch(url, { signal: AbortSignal.timeout(2000) })).json();
+    };
+    const { members } = await read("/cluster") as { readonly members: readonly Listed[] };
+    // This version of Patroni calls a standby running before it has the first byte of its primary's.
+    const { replication = [] } = await read("/patroni") as { readonly replication?: Streams };
     return members.length === MEMBERS &&
+      replication.filter(({ state }) => state === "streaming").length === MEMBERS - 1 &&
       members.every(({ state }) => state === "running" || state === "streaming") &&
       members.filter(({ role }) => role === "leader").length === 1 &&
       (this.mode === "asynchronous" || members.some(({ role }) => role === "sync_standby"));
