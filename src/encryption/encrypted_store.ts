@@ -77,6 +77,7 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
    * store is still to be closed by whoever has opened it.
    *
    * @param store Where the sessions are kept.
+   * @param options `keys`, and `allowPlaintext`.
    * @throws {TypeError} If an argument has the wrong type, or the store lacks a method.
    * @throws {RangeError} If there is no key, a key is too short or too weak, or a key is given twice.
    */
