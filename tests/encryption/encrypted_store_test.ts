@@ -481,6 +481,36 @@ Deno.test("any data comes back under any key, and under no other", async () => {
   await fc.assert(fc.asyncProperty(anyKeys, fc.uint8Array({ maxLength: 500 }), property));
 });
 
+// A store keeps what it has encrypted or decrypted last, and one that has just been made keeps nothing.
+Deno.test("what a store has read and written before does not change what it writes", async () => {
+  const token = fc.constantFrom("a", "b");
+  // Few, so that they come again; and one that is too long to be kept.
+  const data = fc.constantFrom("", "1", "2", "2".repeat(5000)).map(bytes);
+  const step = fc.record({
+    verb: fc.constantFrom("commit", "replace", "find"),
+    token,
+    current: data,
+    next: data,
+    process: fc.constantFrom(0, 1, 2),
+  });
+  const keys = [[key], [key, older], [older, key]];
+  const anySteps = fc.array(step, { maxLength: 40, size: "max" });
+  await fc.assert(fc.asyncProperty(anySteps, async (steps) => {
+    const [mine, fresh] = [setUp(), setUp()];
+    const stores = keys.map((each) => mine.open(each));
+    for (const { verb, token, current, next, process } of steps) {
+      const both = [stores[process]!, fresh.open(keys[process]!)];
+      const outcomes = await Promise.all(both.map(async (each) => {
+        if (verb === "commit") return await each.commit(token, next, soon());
+        if (verb === "replace") return await each.replace(token, current, next, soon());
+        return await each.find(token).then((record) => text(record?.data), String);
+      }));
+      assert.deepEqual(outcomes[0], outcomes[1]);
+      assert.deepEqual(await mine.rows.all(), await fresh.rows.all());
+    }
+  }));
+});
+
 Deno.test("a key that is changed after the store was created changes nothing", async () => {
   const { open } = setUp();
   const [mine, keys] = [randomBytes(32), [] as Key[]];
