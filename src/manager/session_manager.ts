@@ -403,7 +403,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * user by an index.
    *
    * It reads the whole table, page by page. Where tokens are hashed, as they are by default, the
-   * sessions have no `token`, because nobody but the client knows it.
+   * sessions have no `token`, because nobody but the client knows it. A session that cannot be read is met as
+   * well, so that it can be destroyed: it is empty, and reported to `onError` once its values are asked for.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @throws {TypeError} On the first step, if the store has no `entries`.
@@ -435,7 +436,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
 
   /**
    * Walks the active sessions of one owner, for instance to list the devices that a user is signed in on. One
-   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`.
+   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`. A session that
+   * cannot be read is reported to `onError` and left out; {@linkcode destroyOwned} ends it with the others.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
@@ -464,7 +466,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   ): AsyncIterableIterator<Session<Values>> {
     const { owners, name } = this.#ownersOf("find the sessions", owner);
     const met = new Set<string>();
-    for await (const record of owners.entriesOf(name, options)) {
+    const onUnreadable = (error: unknown): void => this.#context.onUnreadable(error, undefined);
+    for await (const record of owners.readableOf(name, options, onUnreadable)) {
       const session = this.#open({ record, token: this.#tokenOf(record) });
       // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
       if (met.size < met.add(session.id).size) yield session;
