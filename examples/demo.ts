@@ -1,6 +1,6 @@
 // Serves a small website that keeps its sessions in a database of your choice:
 //
-//   deno task demo [--database postgres://user:password@host/name] [--port 4000]
+//   deno task demo [--database postgres://user:password@host/name] [--port 4000] [--help]
 
 import { parseArgs } from "node:util";
 import { SequelizeStore } from "@scs/sequelize-store";
@@ -9,6 +9,16 @@ import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import { Sequelize } from "sequelize";
 import { createDemo } from "./demo_app.ts";
 import type { Visitor } from "./demo_page.ts";
+
+const USAGE = `Serves a small website that keeps its sessions in a database.
+
+  deno task demo [--database URL] [--port PORT]
+
+  --database  where the sessions are kept; by default sqlite:demo.sqlite, a file in this folder.
+              Also postgres://user:password@host/name, mariadb://... and mysql://...
+  --port      the port to listen on; by default 4000, and 0 is any free one
+  --help      print this
+`;
 
 /** The driver for each kind of URL. SQLite needs none: the runtime has it. */
 const DRIVERS: Readonly<Record<string, string>> = {
@@ -65,8 +75,13 @@ function readOptions(): { database: string; port: number } {
       options: {
         database: { type: "string", default: "sqlite:demo.sqlite" },
         port: { type: "string", default: "4000" },
+        help: { type: "boolean", short: "h" },
       },
     });
+    if (values.help) {
+      console.log(USAGE);
+      Deno.exit();
+    }
     const port = Number(values.port);
     if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) {
       throw new RangeError(`--port must be an integer from 0 to 65535: received ${values.port}`);
@@ -103,7 +118,8 @@ try {
   Deno.serve({
     port,
     onListen: ({ port }) => announce(`http://localhost:${port}`, database),
-  }, createDemo(sessions));
+  }, createDemo(sessions, redact(database)));
 } catch (error) {
-  fail(`listen on port ${port}`, error);
+  const hint = new Error(`it is in use. Choose another one: deno task demo --port ${port + 1}`);
+  fail(`listen on port ${port}`, error instanceof Deno.errors.AddrInUse ? hint : error);
 }

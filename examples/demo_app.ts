@@ -1,23 +1,33 @@
 import type { Session, SessionManager } from "@scs/sequelize-store/manager";
 import { describeBrowser } from "./demo_browser.ts";
-import { page, type SignedIn, type Visitor } from "./demo_page.ts";
+import type { Html } from "./html.ts";
+import { NOT_FOUND, page, type SignedIn, type Visitor } from "./demo_page.ts";
 
 type Sessions = SessionManager<Visitor>;
 
-/** Creates the handler of the demo's requests. */
-export function createDemo(sessions: Sessions): (request: Request) => Promise<Response> {
+/**
+ * Creates the handler of the demo's requests.
+ *
+ * @param database What the sessions are kept in; the page names it.
+ */
+export function createDemo(
+  sessions: Sessions,
+  database = "this process's memory",
+): (request: Request) => Promise<Response> {
   return sessions.loadAndSave(async (request, session) => {
     const { pathname } = new URL(request.url);
     switch (`${request.method} ${pathname}`) {
       case "GET /":
-        return showPage(session, await signedInAs(sessions, session.get("name")));
+        return showPage(
+          page(session, await signedInAs(sessions, session.get("name")), database),
+        );
       case "GET /put":
         session.put("message", "Hello from a session!");
         return new Response("Stored: now open /get\n");
       case "GET /get":
         return new Response(session.get("message"));
     }
-    if (request.method !== "POST") return new Response("Not Found\n", { status: 404 });
+    if (request.method !== "POST") return showPage(NOT_FOUND, 404);
     // SameSite=Lax protects from forms on other sites, but not from forms on other subdomains: refuse both.
     const site = request.headers.get("sec-fetch-site") ?? "same-origin";
     if (site !== "same-origin") return new Response("Forbidden\n", { status: 403 });
@@ -36,14 +46,15 @@ export function createDemo(sessions: Sessions): (request: Request) => Promise<Re
         await signOutOthers(sessions, session);
         break;
       default:
-        return new Response("Not Found\n", { status: 404 });
+        return showPage(NOT_FOUND, 404);
     }
     return new Response(null, { status: 303, headers: { location: "/" } });
   });
 }
 
-function showPage(session: Session<Visitor>, all: readonly SignedIn[]): Response {
-  return new Response(page(session, all).text, {
+function showPage({ text }: Html, status = 200): Response {
+  return new Response(text, {
+    status,
     headers: {
       "content-type": "text/html; charset=utf-8",
       "content-security-policy":
@@ -54,7 +65,9 @@ function showPage(session: Session<Visitor>, all: readonly SignedIn[]): Response
 
 function signIn(session: Session<Visitor>, form: URLSearchParams, userAgent: string): void {
   const name = form.get("name")?.trim() ?? "";
-  if (!/^.{1,40}$/u.test(name)) return session.put("flash", "A name has 1 to 40 characters.");
+  if (!/^.{1,40}$/u.test(name)) {
+    return session.put("nameError", "A name has 1 to 40 characters.");
+  }
   // Prevents session fixation: somebody who knows the old token must not become signed in as well.
   session.renewToken();
   session.rememberMe(form.has("remember"));

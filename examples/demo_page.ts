@@ -1,5 +1,6 @@
 import type { Session } from "@scs/sequelize-store/manager";
-import { Html, html } from "./html.ts";
+import { STYLE } from "./demo_style.ts";
+import { type Html, html } from "./html.ts";
 
 /** The values in a visitor's session. */
 export interface Visitor {
@@ -9,6 +10,8 @@ export interface Visitor {
   count: number;
   /** A message that the next page shows once. */
   flash: string;
+  /** What is wrong with the name that was entered; the next page shows it once. */
+  nameError: string;
   /** The user's name; absent if the visitor is not signed in. */
   name: string;
   /** The browser and its system. */
@@ -24,38 +27,54 @@ export interface SignedIn {
   readonly signedInAt: Date;
 }
 
-const STYLE = new Html(`
-  :root { color-scheme: light dark; --line: #8884; --accent: #2f6f4f; }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 3rem auto; padding: 0 1rem; }
-  h1 { font-size: 1.5rem; margin: 0 0 1.5rem; overflow-wrap: anywhere; }
-  h2 { font-size: 1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
-  section { border: 1px solid var(--line); border-radius: .75rem; padding: 1rem 1.25rem; margin: 1rem 0; }
-  form { display: inline; }
-  input[name="name"] { font: inherit; padding: .4rem .6rem; border: 1px solid var(--line);
-    border-radius: .5rem; }
-  button { font: inherit; padding: .4rem .9rem; border: 1px solid var(--accent); border-radius: .5rem;
-    background: var(--accent); color: #fff; cursor: pointer; }
-  button.quiet { background: none; color: inherit; border-color: var(--line); }
-  .flash { border-color: var(--accent); background: #2f6f4f22; }
-  #count { font-size: 2rem; font-variant-numeric: tabular-nums; margin-right: 1rem; }
-  ol { list-style: none; margin: 0 0 1rem; padding: 0; }
-  li { display: flex; justify-content: space-between; align-items: center; gap: 1rem;
-    padding: .5rem 0; border-bottom: 1px solid var(--line); }
-  small { opacity: .7; }
-`);
+function document(title: string, main: Html, footer: Html | false): Html {
+  return html`
+    <!doctype html>
+    <html lang="en">
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width">
+      <title>${title}</title>
+      <style>${STYLE}</style>
+      <main>${main}</main>
+      ${footer && html`<footer>${footer}</footer>`}
+    </html>
+  `;
+}
 
-const SIGN_IN = html`
-  <section>
-    <h2>Sign in</h2>
-    <form method="post" action="/sign-in">
-      <input name="name" required maxlength="40" placeholder="Any name" aria-label="Name">
-      <button>Sign in</button>
-      <p>
-        <label><input type="checkbox" name="remember"> Remember me when the browser is closed</label>
-      </p>
-    </form>
-  </section>
-`;
+/** The page for an address that there is nothing at. */
+export const NOT_FOUND: Html = document(
+  "Page not found",
+  html`
+    <h1>Page not found</h1>
+    <p>There is nothing at this address.</p>
+    <p><a href="/">Go to the demo</a></p>
+  `,
+  false,
+);
+
+function signInForm(error: string | undefined): Html {
+  // The browser focuses the field, and a screen reader reads what is wrong with it.
+  const invalid = error !== undefined && html`aria-invalid="true" autofocus`;
+  const message = error !== undefined && html`<p class="error" id="name-error">${error}</p>`;
+  return html`
+    <section aria-labelledby="sign-in">
+      <h2 id="sign-in">Sign in</h2>
+      <form method="post" action="/sign-in">
+        <label for="name">Name</label>
+        <p class="hint" id="name-hint">Any name of 1 to 40 characters. There is no password.</p>
+        <p>
+          <input id="name" name="name" required maxlength="40" autocomplete="username"
+            aria-describedby="name-hint${error !== undefined && " name-error"}" ${invalid}>
+        </p>
+        ${message}
+        <label class="check">
+          <input type="checkbox" name="remember"> Remember me when the browser is closed
+        </label>
+        <button class="main">Sign in</button>
+      </form>
+    </section>
+  `;
+}
 
 function utc(date: Date, precision: "minutes" | "seconds" = "minutes"): string {
   const length = precision === "minutes" ? 16 : 19;
@@ -68,7 +87,7 @@ const UNITS: readonly (readonly [string, number])[] = [
   ["minute", 60_000],
 ];
 
-/** Returns how long ago a moment was, in whole units. */
+/** Returns how long ago a moment was, in whole units: true in every time zone. */
 function ago(date: Date): string {
   const ms = Date.now() - date.getTime();
   const [unit, length] = UNITS.find(([, length]) => ms >= length) ?? [];
@@ -80,35 +99,45 @@ function ago(date: Date): string {
 /**
  * A button that signs out of the session with this `id`; without one, of all other sessions.
  *
- * @param name What a screen reader calls the button, which is told apart from the others by nothing else.
+ * @param name What a screen reader calls the button: nothing else tells it apart from the others.
  */
 function signOut(label: string, name: string, action: string, id = ""): Html {
   return html`
     <form method="post" action="${action}">
       <input type="hidden" name="id" value="${id}">
-      <button class="quiet" aria-label="${name}">${label}</button>
+      <button aria-label="${name}">${label}</button>
     </form>
   `;
 }
 
 function sessionItem({ id, browser, signedInAt }: SignedIn, number: number, own: string): Html {
-  const label = id === own ? `${browser}, this browser` : browser;
+  const isOwn = id === own;
   const when = `signed in ${utc(signedInAt, "seconds")}, ${ago(signedInAt)}`;
+  const name = `Sign out of ${number}: ${browser}${isOwn ? ", this browser" : ""}, ${when}`;
+  const badge = isOwn && html`
+    <strong class="badge">This browser</strong>
+  `;
   return html`
     <li>
-      <span>${label}<br><small>${when}</small></span>
-      ${signOut("Sign out", `Sign out of ${number}: ${label}, ${when}`, "/sign-out", id)}
+      <span>${browser}${badge}<br>
+        <small><time datetime="${signedInAt.toISOString()}">${when}</time></small></span>
+      ${signOut("Sign out", name, "/sign-out", id)}
     </li>
   `;
 }
 
 function sessionList(name: string, own: string, all: readonly SignedIn[]): Html {
   return html`
-    <section>
-      <h2>Where ${name} is signed in</h2>
-      <ol>${all.map((one, i) => sessionItem(one, i + 1, own))}</ol>
-      ${all.length > 1 &&
-        signOut("Sign out all others", "Sign out of all other browsers", "/sign-out-others")}
+    <section aria-labelledby="sessions">
+      <h2 id="sessions">Where ${name} is signed in</h2>
+      ${all.length > 0 && html`<ul>${all.map((one, i) => sessionItem(one, i + 1, own))}</ul>`}
+      ${all.length > 1
+        ? signOut(
+          "Sign out all others",
+          "Sign out all others: all other browsers",
+          "/sign-out-others",
+        )
+        : html`<p class="hint">No other browser is signed in as ${name}.</p>`}
     </section>
   `;
 }
@@ -119,30 +148,42 @@ function flashMessage(flash: string): Html {
   `;
 }
 
-/** Renders the page at `/`, and removes the flash message from the session. */
-export function page(session: Session<Visitor>, all: readonly SignedIn[]): Html {
+/**
+ * Renders the page at `/`, and removes the messages that are shown once from the session.
+ *
+ * @param database What the sessions are kept in.
+ */
+export function page(
+  session: Session<Visitor>,
+  all: readonly SignedIn[],
+  database: string,
+): Html {
   const name = session.get("name");
   const flash = session.pop("flash");
+  const nameError = session.pop("nameError");
   const end = session.token === undefined
     ? "You have no session yet: there is nothing to store."
     : `Your session ends ${utc(session.deadline)}, or after an hour without use.`;
-  return html`
-    <!doctype html>
-    <html lang="en">
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width">
-      <title>Sessions</title>
-      <style>${STYLE}</style>
-      <h1>Hello, ${name ?? "whoever you are"}</h1>
+  return document(
+    "Sessions in an SQL database",
+    html`
+      <h1>Hello, ${name ?? "visitor"}</h1>
+      <p>This page keeps what it knows about you in a session. The sessions are stored in
+        ${database}. Open the page in a second browser, sign in with the same name, and sign one
+        browser out from the other.</p>
       ${flash !== undefined && flashMessage(flash)}
-      <section>
-        <form method="post" action="/count">
-          <span id="count">${session.get("count") ?? 0}</span>
-          <button>Count</button>
+      <section aria-labelledby="counter">
+        <h2 id="counter">Your counter</h2>
+        <form class="counter" method="post" action="/count">
+          <dl>
+            <dt>Times pressed</dt>
+            <dd id="count">${session.get("count") ?? 0}</dd>
+          </dl>
+          <button class="main">Count</button>
         </form>
       </section>
-      ${name === undefined ? SIGN_IN : sessionList(name, session.id, all)}
-      <p><small>${end}</small></p>
-    </html>
-  `;
+      ${name === undefined ? signInForm(nameError) : sessionList(name, session.id, all)}
+    `,
+    html`<p>${end}</p>`,
+  );
 }

@@ -3,12 +3,7 @@ import { SessionManager } from "@scs/sequelize-store/manager";
 import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import { Sequelize } from "sequelize";
 
-const sequelize = new Sequelize({
-  dialect: "sqlite",
-  storage: "hello.sqlite",
-  dialectModule: nodeSqlite,
-  logging: false,
-});
+const sequelize = new Sequelize("sqlite:hello.db", { dialectModule: nodeSqlite, logging: false });
 const store = await SequelizeStore.open(sequelize);
 const sessions = new SessionManager<{ message: string }>({ store, lifetime: 24 * 3_600_000 });
 

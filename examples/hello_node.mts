@@ -5,12 +5,7 @@ import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
 import { createServer } from "node:http";
 import { Sequelize } from "sequelize";
 
-const sequelize = new Sequelize({
-  dialect: "sqlite",
-  storage: "hello.sqlite",
-  dialectModule: nodeSqlite,
-  logging: false,
-});
+const sequelize = new Sequelize("sqlite:hello.db", { dialectModule: nodeSqlite, logging: false });
 const store = await SequelizeStore.open(sequelize);
 const sessions = new SessionManager<{ message: string }>({ store, lifetime: 24 * 3_600_000 });
 

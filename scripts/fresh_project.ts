@@ -1,5 +1,6 @@
-// Follows the README in an empty folder, word for word: installs what it names, saves its example, runs it with
-// its command, and asks for its two pages. The package comes from this repository instead of a registry.
+// Follows the README in an empty folder, word for word: installs what it names, saves its program, runs it with
+// its command, and compares its pages with the transcript. The package comes from this repository instead of a
+// registry.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -13,13 +14,13 @@ import config from "../deno.json" with { type: "json" };
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const START_MS = 30_000;
+/** How the comments begin that the README puts above the last line of other runtimes' programs. */
+const NAMES: Readonly<Record<string, string>> = { bun: "Bun", node: "Node" };
 
-/** What stands in front of a command: `npx ... node` where the README says `node`. */
+/** How a runtime is called here: `npx ... node` instead of the README's `node`. */
 export interface Runtime {
-  /** The name of its example in examples/. */
-  readonly example: string;
   /** How the README's command for it starts. */
-  readonly command: string;
+  readonly command: "deno" | "bun" | "node";
   /** What is run for that. */
   readonly actual: readonly string[];
   /** What it prints for `--version`. */
@@ -33,11 +34,37 @@ function lineOf(start: string): string {
   return line.replace(/ +#.*/, "");
 }
 
-/** Returns the README's code of an example. */
-export function exampleOf(name: string): string {
-  const code = README.split(`<!-- examples/${name} -->\n\n\`\`\`ts ignore\n`)[1]?.split("```")[0];
-  if (code === undefined) throw new Error(`Cannot follow the README: it does not show ${name}`);
+/** Returns the code that follows a comment of the README. */
+function codeAfter(comment: string): string {
+  const code = README.split(`<!-- ${comment} -->\n\n\`\`\`ts ignore\n`)[1]?.split("```")[0];
+  if (code === undefined) {
+    throw new Error(`Cannot follow the README: it has no code for ${comment}`);
+  }
   return code;
+}
+
+/** Returns the end of the README's program for a runtime, and the command that has to come before. */
+function endFor({ command }: Runtime): { code: string; install: string | undefined } {
+  const ends = codeAfter("The last line on other runtimes").split(/^\/\/ /m);
+  const [heading, ...lines] = ends.find((end) => end.startsWith(NAMES[command]!))?.split("\n") ??
+    [];
+  if (heading === undefined) throw new Error(`Cannot follow the README: no end for ${command}`);
+  return { code: lines.join("\n"), install: /`(.+)`/.exec(heading)?.[1] };
+}
+
+/** Returns the README's program for a runtime. */
+function programFor(runtime: Runtime): string {
+  const program = codeAfter("examples/hello.ts");
+  if (runtime.command === "deno") return program;
+  const start = program.lastIndexOf("Deno.serve(");
+  if (start === -1) throw new Error("Cannot follow the README: no last line to replace");
+  return program.slice(0, start) + endFor(runtime).code;
+}
+
+/** The pages of the README's transcript, and what they show. */
+function transcript(): { path: string; text: string }[] {
+  const pages = README.matchAll(/^\$ curl .* http:\/\/localhost:4000(\S+)\n(.+)$/gm);
+  return Array.from(pages, ([, path, text]) => ({ path: path!, text: text! }));
 }
 
 /** Runs a command to its end. If it fails, throws an error with what it has printed. */
@@ -77,6 +104,8 @@ export function installFromNpm(folder: string, tarball: string, runtime: Runtime
   const words = lineOf(isBun ? "bun add " : "npm install ").split(" ");
   const [command, ...args] = words.map((word) => word === config.name ? tarball : word);
   run(folder, isBun ? [...runtime.actual, ...args] : [command!, ...args, "--silent"]);
+  const { install } = endFor(runtime);
+  if (install !== undefined) run(folder, [...install.split(" "), "--silent"]);
 }
 
 /** Returns the arguments of the README's command for a runtime. The last one is the name of a file. */
@@ -84,16 +113,19 @@ function argumentsFor({ command }: Runtime): string[] {
   return lineOf(`${command} ${command === "deno" ? "run" : "hello"}`).split(" ").slice(1);
 }
 
-/** Saves the README's example, under the name that its command has for it and on another port. */
-export function saveExample(folder: string, runtime: Runtime, port: number): string {
+/** Saves a program, by default the README's, under the name in the README's command and with another port. */
+export function saveProgram(
+  folder: string,
+  runtime: Runtime,
+  { port, code = programFor(runtime) }: { port: number; code?: string },
+): void {
   const file = join(folder, argumentsFor(runtime).at(-1)!);
   // Another program may listen on the README's port.
-  writeFileSync(file, exampleOf(runtime.example).replaceAll("4000", String(port)));
-  return file;
+  writeFileSync(file, code.replaceAll("4000", String(port)));
 }
 
-/** Runs the README's command for a runtime, or `args`, and checks what `/put` and `/get` answer. */
-export async function checkExample(
+/** Runs the README's command for a runtime, or `args`, and compares the pages with the transcript. */
+export async function checkProgram(
   folder: string,
   runtime: Runtime,
   { port, args = argumentsFor(runtime) }: { port: number; args?: readonly string[] },
@@ -115,23 +147,25 @@ export async function checkExample(
   try {
     await checkPages(child, `http://localhost:${port}`);
   } catch (error) {
-    throw new Error(`Cannot use the README's example on ${found}:\n${output}`, { cause: error });
+    throw new Error(`Cannot use the program on ${found}:\n${output}`, { cause: error });
   } finally {
     if (child.exitCode === null) process.kill(-child.pid!);
     await closed;
-    rmSync(join(folder, "hello.sqlite"), { force: true });
+    rmSync(join(folder, "hello.db"), { force: true });
   }
 }
 
 async function checkPages(child: ChildProcess, address: string): Promise<void> {
-  const put = await firstResponse(child, `${address}/put`);
+  const [first, second] = transcript();
+  if (first === undefined || second === undefined) throw new Error("the transcript has no pages");
+  const put = await firstResponse(child, address + first.path);
   const cookie = put.headers.getSetCookie()[0]?.split(";")[0] ?? "";
   const pages = [
     await put.text(),
-    await (await fetch(`${address}/get`, { headers: { cookie } })).text(),
-    await (await fetch(`${address}/get`)).text(),
+    await (await fetch(address + second.path, { headers: { cookie } })).text(),
+    await (await fetch(address + second.path)).text(),
   ];
-  const expected = ["Stored: now open /get\n", "Hello from a session!", ""];
+  const expected = [`${first.text}\n`, second.text, ""];
   if (pages.join("|") !== expected.join("|")) throw new Error(`the pages are ${pages.join("|")}`);
 }
 

@@ -52,7 +52,7 @@ async function firstPage(
       address = /served on (http:\/\/localhost:\d+)/.exec(output)?.[1];
     }
     const page = await (await fetch(address)).text();
-    if (!page.includes("Hello, whoever you are")) throw new Error(`The first page is ${page}`);
+    if (!page.includes("Hello, visitor")) throw new Error(`The first page is ${page}`);
     return (performance.now() - start) / 1000;
   } finally {
     child.kill();

@@ -2,36 +2,35 @@
 //
 //   deno task pack package.tgz && deno run -A scripts/test_readme.ts package.tgz
 //
-// On Node, the example also runs after TypeScript has compiled it, and as CommonJS.
+// On Node, so does the program of docs/getting-started.md, also compiled by TypeScript and as CommonJS.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import {
-  checkExample,
+  checkProgram,
   inEmptyFolder,
   installFromNpm,
   installOnDeno,
   run,
   type Runtime,
-  saveExample,
+  saveProgram,
 } from "./fresh_project.ts";
 
 const PORT = 4017;
+/** The program of docs/getting-started.md for Node, which tests/project/readme_test.ts compares with it. */
+const ON_NODE = readFileSync(new URL("../examples/hello_node.mts", import.meta.url), "utf8");
 const DENO: Runtime = {
-  example: "hello.ts",
   command: "deno",
   actual: [process.execPath],
   version: /^deno /,
 };
 const BUN: Runtime = {
-  example: "hello_bun.ts",
   command: "bun",
   actual: ["npx", "-y", "bun"],
   version: /^1\./,
 };
 const NODES = ["22", "24"].map((version): Runtime => ({
-  example: "hello_node.mts",
   command: "node",
   actual: ["npx", "-y", "-p", `node-${process.platform}-${process.arch}@${version}`, "node"],
   version: new RegExp(`^v${version}\\.`),
@@ -55,15 +54,17 @@ async function testOnNode(tarball: string): Promise<void> {
   await inEmptyFolder(async (folder) => {
     installFromNpm(folder, tarball, NODES[0]!);
     for (const node of NODES) {
-      saveExample(folder, node, PORT);
-      await checkExample(folder, node, { port: PORT });
+      saveProgram(folder, node, { port: PORT });
+      await checkProgram(folder, node, { port: PORT });
+      saveProgram(folder, node, { port: PORT, code: ON_NODE });
+      await checkProgram(folder, node, { port: PORT });
     }
     compile(folder);
     const compiled = readFileSync(join(folder, "hello.mjs"), "utf8");
     writeFileSync(join(folder, "hello.cjs"), toCommonJs(compiled));
     for (const node of NODES) {
       for (const file of ["hello.mjs", "hello.cjs"]) {
-        await checkExample(folder, node, { port: PORT, args: [file] });
+        await checkProgram(folder, node, { port: PORT, args: [file] });
       }
     }
   });
@@ -78,15 +79,17 @@ const tarball = resolve(argument);
 
 await inEmptyFolder(async (folder) => {
   installOnDeno(folder);
-  saveExample(folder, DENO, PORT);
-  await checkExample(folder, DENO, { port: PORT });
+  saveProgram(folder, DENO, { port: PORT });
+  await checkProgram(folder, DENO, { port: PORT });
 });
-console.log("The README's example runs on Deno");
+console.log("The README's program runs on Deno");
 await testOnNode(tarball);
-console.log("The README's example runs on Node: as TypeScript, as an ES module and as CommonJS");
+console.log(
+  "The README's program runs on Node; that for node:http, as an ES module and as CommonJS too",
+);
 await inEmptyFolder(async (folder) => {
   installFromNpm(folder, tarball, BUN);
-  saveExample(folder, BUN, PORT);
-  await checkExample(folder, BUN, { port: PORT });
+  saveProgram(folder, BUN, { port: PORT });
+  await checkProgram(folder, BUN, { port: PORT });
 });
-console.log("The README's example runs on Bun");
+console.log("The README's program runs on Bun");

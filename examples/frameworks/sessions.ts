@@ -8,6 +8,7 @@ import { Sequelize } from "sequelize";
 
 export interface Values {
   views: number;
+  userId: number;
 }
 
 const sequelize = new Sequelize({

@@ -59,7 +59,7 @@ async function deliverOneByOne<Operation, Result>(
 ): Promise<void> {
   let lastFault: Fault = "operation";
   for (const [i, { calls }] of entries.entries()) {
-    // The last call that was not aborted meanwhile; its operation supersedes those before it.
+    // The last call that was not aborted in the meantime. Its operation supersedes those before it.
     const last = calls.findLast(({ isAborted }) => !isAborted);
     if (last === undefined) {
       calls.forEach((call) => call.reject(undefined));

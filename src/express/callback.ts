@@ -7,7 +7,7 @@ export type Callback<T> = (error: any, value?: T) => void;
 
 /**
  * Also passes a promise's outcome to a callback, if there is one. The callback is called once and outside of
- * the promise's chain, so that what it throws is not taken for a failure of the promise.
+ * the promise's chain, so an error that it throws is not taken for a failure of the promise.
  *
  * @returns The promise. Its rejection may stay unhandled: `req.session.destroy()` of express-session passes
  *   no callback and drops the promise, and a database that is down must not end the process.

@@ -28,8 +28,8 @@ const CLEARED_AT_ONCE = 100;
  * A store for [express-session](https://github.com/expressjs/session) and
  * [@fastify/session](https://github.com/fastify/session) over any {@linkcode SessionStore}.
  *
- * A session that a middleware has loaded is never inserted again: if another request has destroyed it
- * meanwhile, a later save is dropped. If other requests have changed it meanwhile, a save writes only the
+ * A session that a middleware has loaded is never inserted again: if another request has destroyed it in the
+ * meantime, a later save is dropped. If other requests have changed it, a save writes only the
  * top-level values that its own request has changed. A save that changes nothing is a touch.
  *
  * Every method that reads or writes sessions takes a callback, as the middlewares require, and also returns
@@ -185,8 +185,8 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Reads the active sessions of one owner into memory, for instance to list the devices that a user is signed
-   * in on. They have no id: keep a name of your own in each, if they have to be told apart.
+   * Reads the active sessions of one owner into memory, for instance to list where a user is signed in. The
+   * sessions have no id: put a name into each if you need one.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param callback Called with an error, or with `null` and the sessions.
@@ -201,9 +201,9 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is in
-   * flight does not bring one of them back. Only those that are begun afterwards are active; a session that is
-   * being regenerated at this moment counts as one.
+   * Ends the sessions of one owner at once and in every process: "sign out everywhere". A request that is still
+   * running does not bring one of them back. Sessions that begin afterwards are active. A session that is
+   * regenerated at this moment counts as one of these.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `except`: the id of a session to keep, such as `req.sessionID`. Can be left out.

@@ -36,12 +36,12 @@ const NO_VALUE: Rule<undefined> = {
 };
 
 /**
- * A store for [koa-session](https://github.com/koajs/session) over any `SessionStore`, which keeps
- * to what `ExpressStore` keeps to: of parallel requests each writes the top-level values that it has
- * changed, a session that was destroyed does not come back, and a save that changes nothing is a touch.
+ * A store for [koa-session](https://github.com/koajs/session) over any `SessionStore`, with the guarantees of
+ * `ExpressStore`: parallel requests write only the top-level values that they have changed, a destroyed session
+ * does not come back, and a save that changes nothing is a touch.
  *
- * koa-session saves a session also if the request has failed. New applications are better off with a
- * `SessionManager` and ten lines of middleware: see the guide to frameworks.
+ * koa-session also saves a session if the request has failed. For new applications, a `SessionManager` and ten
+ * lines of middleware are the better choice: see the guide to frameworks.
  *
  * @example With koa-session
  * ```ts ignore
@@ -63,9 +63,9 @@ export class KoaStore {
   /**
    * Finds a session.
    *
-   * @returns The session, or `undefined` if there is none that is active, or one that an `EncryptedStore` cannot
+   * @returns The session, or `undefined` if there is no active one, or one that an `EncryptedStore` cannot
    *   decrypt: that one is reported to `onError`, and koa-session begins a new one under another key.
-   * @throws What the store says when it fails; an error if the data is of another format.
+   * @throws The store's error, or an error if the data has another format.
    */
   // A property, as the others are, because koa-session calls it without the store.
   readonly get: (
@@ -79,7 +79,7 @@ export class KoaStore {
    *
    * @param maxAge In milliseconds; anything else if the session ends with the browser.
    * @throws {TypeError} If an argument has the wrong type, or the session has a value under `cookie`.
-   * @throws What the store says when it fails.
+   * @throws The store's error.
    */
   readonly set: (
     key: string,
@@ -92,10 +92,10 @@ export class KoaStore {
   readonly destroy: (key: string, call?: KoaCall) => Promise<void>;
 
   /**
-   * Makes a store for koa-session. It holds no timer and no connection, and needs no closing.
+   * Makes a store for koa-session. It holds no timer and no connection, and need not be closed.
    *
-   * @param store Where the sessions are kept, or a promise of it.
-   * @param options Those of an `ExpressStore`.
+   * @param store The store that keeps the sessions, or a promise of it.
+   * @param options The options of an `ExpressStore`.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If an option is out of range.
    */

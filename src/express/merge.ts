@@ -12,7 +12,7 @@ export interface Versions {
   readonly current: Uint8Array;
 }
 
-/** The data to write if other requests have changed the session meanwhile. */
+/** The data to write if other requests have changed the session in the meantime. */
 export interface Merged {
   readonly data: Uint8Array;
   /** Whether the cookie is one that another request has written. */

@@ -52,8 +52,8 @@ export interface ExpressStoreOptions {
   readonly touchInterval?: Duration | undefined;
   /**
    * Returns whom a session belongs to, such as its user's id: `(session) => session.passport?.user`; `undefined`
-   * or `null`: nobody. It is called with the session's values at each save, must change nothing, and must return
-   * the same for the same values. The store then finds the sessions of one owner: see `ofOwner` and
+   * or `null`: no owner. It is called with the session's values at each save, must change nothing, and must
+   * return the same for the same values. The store then finds the sessions of one owner: see `ofOwner` and
    * `destroyOwned`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with `owners: true`.
    *
    * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
@@ -82,7 +82,7 @@ export interface ExpressSettings {
   readonly onError: (error: unknown) => void;
   /** Whether the store is to know whom each session belongs to. */
   readonly hasOwners: boolean;
-  /** Returns whom a session belongs to; `null`: nobody; `undefined`: the store does not keep that. */
+  /** Returns whom a session belongs to; `null`: no owner; `undefined`: the store does not keep owners. */
   ownerOf(session: object): string | null | undefined;
 }
 

@@ -66,7 +66,7 @@ const EXPIRES: Rule<unknown> = {
 
 const MAX_AGE: Rule<unknown> = { text: "a number of milliseconds", hasType: isNumber };
 
-/** The range of stored expiries: earlier ones are long over, and later ones stand for "never". */
+/** The range of stored expiries: earlier ones are long over, and later ones mean "never". */
 const MIN_TIME = Date.UTC(1971, 0, 1);
 const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 

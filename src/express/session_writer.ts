@@ -68,7 +68,7 @@ export class SessionWriter {
     else await this.#inTurn(key, () => this.#store.touch(key, content.expiry));
   }
 
-  /** Deletes a session after the saves that are under way. */
+  /** Deletes a session after the saves that are running. */
   async delete(key: string): Promise<void> {
     await this.#writer.delete(key, {});
   }

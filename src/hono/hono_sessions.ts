@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { LazySession, Session, SessionManager } from "../manager/mod.ts";
 import { MANAGER } from "../manager/manager_rule.ts";
 import { addHeaders, describesResponse } from "../manager/response_headers.ts";
+import { checkResponse } from "../manager/response_rule.ts";
 import { check, FLAG } from "../util/check.ts";
 import { readOptions, withDefault } from "../util/options.ts";
 
@@ -46,6 +47,9 @@ const OPTIONS = { lazy: withDefault(FLAG, false) };
  * Makes a middleware for Hono. It puts the session into `c.var.session`, and commits it once the handlers
  * have returned, before the response goes out. What a streaming body changes after that is saved only by
  * {@linkcode SessionManager.commit}.
+ *
+ * A handler must return a response that can be sent: `Response.error()`, or one whose body was read, is an
+ * error before anything is saved.
  *
  * If a handler throws, nothing is saved, whatever `app.onError` answers. If the store fails, `onError` of the
  * manager is called, and the answer is what it returns, or else 500; headers of other middlewares that do not
@@ -103,6 +107,7 @@ export function honoSessions<Values extends object>(
       return await manager.toErrorResponse(error, { request });
     }
     await next();
+    checkResponse(c.res);
     try {
       // Hono has caught it, and `app.onError` has answered.
       if (c.error !== undefined) await discard(session, c.error);

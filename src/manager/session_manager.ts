@@ -1,13 +1,4 @@
-import {
-  check,
-  FLAG,
-  FUNCTION,
-  hasMethods,
-  isNumber,
-  isObject,
-  isString,
-  type Rule,
-} from "../util/check.ts";
+import { check, FLAG, FUNCTION, hasMethods, isObject, isString, type Rule } from "../util/check.ts";
 import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
 import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
@@ -21,6 +12,7 @@ import {
 import { optional, readOptions, withDefault } from "../util/options.ts";
 import { report } from "../util/report.ts";
 import { addHeaders, type Header, headersFor } from "./response_headers.ts";
+import { checkResponse } from "./response_rule.ts";
 import type { Session } from "./session.ts";
 import { Committer } from "./committer.ts";
 import type { SessionContext, SessionOrigin } from "./session_state.ts";
@@ -29,15 +21,6 @@ import { rememberIn, TrackedSession } from "./tracked_session.ts";
 import { type Owner, toOwner } from "../store/owner.ts";
 import type { CallOptions, OwnedSessionStore, SessionRecord } from "../store/store.ts";
 import { hashToken, isGenerated } from "../store/token.ts";
-
-const RESPONSE: Rule<Response> = {
-  text: "a Response",
-  // By its shape: a framework may bring a class of its own.
-  hasType: (value): value is Response => {
-    const { headers, status } = Object(value);
-    return hasMethods(headers, ["append"]) && isNumber(status);
-  },
-};
 
 const ID: Rule<string> = { text: "a string", hasType: isString };
 
@@ -55,25 +38,6 @@ const DESTROY_OPTIONS = { except: optional(SESSION), signal: optional(SIGNAL) };
 const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
 
 const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
-
-/**
- * Throws if a response cannot be sent, before the session is saved for its sake.
- *
- * @throws {TypeError} If it is no `Response`, if it is `Response.error()`, or if its body was used.
- */
-function checkResponse(response: unknown): asserts response is Response {
-  check("answer the request", "response", response, RESPONSE);
-  if (response.status === 0) {
-    throw new TypeError(
-      "Cannot answer the request: 'response' must be one that can be sent: received Response.error()",
-    );
-  }
-  if (!response.bodyUsed && !response.body?.locked) return;
-  throw new TypeError(
-    "Cannot answer the request: 'response' must have a body that nobody has begun to read: " +
-      `received one that ${response.bodyUsed ? "was read" : "is locked"}`,
-  );
-}
 
 /**
  * Gives each visitor of a website a session: loads it before a request is handled, saves what was changed

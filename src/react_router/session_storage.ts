@@ -35,7 +35,7 @@ export interface RouterSession<Data, FlashData = Data> {
 /** A session that can get a new token; React Router's own cannot. */
 export interface RenewableRouterSession<Data, FlashData = Data>
   extends RouterSession<Data, FlashData> {
-  /** Gives the session a new token: see {@linkcode Session.renewToken}. Call it on signing in. */
+  /** Gives the session a new token: see {@linkcode Session.renewToken}. Call it at sign-in. */
   renewToken(): void;
 }
 
@@ -90,14 +90,14 @@ export interface RouterSessionStorage<Data, FlashData = Data> {
 type AnySession = Session;
 
 /**
- * Makes a `SessionStorage` for React Router: use it where its guide says `createCookieSessionStorage`. A
- * request writes its own changes only, so that parallel loaders and actions lose nothing; and a session that
- * was destroyed does not come back.
+ * Makes a `SessionStorage` for React Router: use it instead of `createCookieSessionStorage` in its guide. A
+ * request writes only its own changes, so parallel loaders and actions lose nothing, and a destroyed session
+ * does not come back.
  *
- * The cookie's name and attributes are those of the manager. A response that depends on a session should have
- * `Vary: Cookie`, which is yours to set.
+ * The cookie's name and attributes are those of the manager. Set `Vary: Cookie` on responses that depend on a
+ * session; this function cannot.
  *
- * @throws {TypeError} If the manager is something else.
+ * @throws {TypeError} If `manager` is not a `SessionManager`.
  *
  * @template Values The values of a session by their names.
  * @template Flash The values that `flash` takes.
@@ -169,7 +169,7 @@ function toRouterSession(session: AnySession): RenewableRouterSession<Record<str
   };
 }
 
-/** The name that React Router gives to it. */
+/** The name under which React Router keeps a value of `flash`. */
 function flashName(name: string): string {
   return `__flash_${name}__`;
 }

@@ -1,6 +1,6 @@
 // Making and dropping the table: for SequelizeStore.open() and for migrations.
 
-import type { Transaction } from "sequelize";
+import type { DataType, ModelAttributeColumnOptions, Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
 import { dialectOf, type QueryOptions } from "./dialects/mod.ts";
 import { classify, driverError, type ErrorClass } from "./errors.ts";
@@ -73,7 +73,22 @@ export async function dropSessionTable(
 
 async function createTable(model: SessionModel, options: QueryOptions): Promise<void> {
   const queryInterface = model.sequelize!.getQueryInterface();
-  await queryInterface.createTable(model.getTableName(), model.getAttributes(), options);
+  const attributes = await attributesFor(model, options);
+  await queryInterface.createTable(model.getTableName(), attributes, options);
+}
+
+/** The columns, with the types that this server needs. */
+async function attributesFor(
+  model: SessionModel,
+  options: QueryOptions,
+): Promise<Record<string, ModelAttributeColumnOptions>> {
+  const sequelize = model.sequelize!;
+  const types: Record<string, DataType | undefined> =
+    await dialectOf(sequelize).otherTypes?.(sequelize, options) ?? {};
+  const columns = Object.entries(model.getAttributes());
+  return Object.fromEntries(columns.map(([name, column]) => {
+    return [name, { ...column, type: types[name] ?? column.type }];
+  }));
 }
 
 async function addIndex(
@@ -142,12 +157,13 @@ async function addMissingOwner(model: SessionModel, options: QueryOptions): Prom
   // A look that fails would spoil the transaction there.
   const isLookedFor = !options.transaction || !addOwnerIfMissing;
   if (isLookedFor && await missingColumn(model, options, ["owner"]) === undefined) return;
+  const { owner } = await attributesFor(model, options);
   if (addOwnerIfMissing) {
-    await model.sequelize!.query(addOwnerIfMissing(model), { ...options, raw: true });
+    const sql = addOwnerIfMissing(model, owner!.type);
+    await model.sequelize!.query(sql, { ...options, raw: true });
     return;
   }
   const queryInterface = model.sequelize!.getQueryInterface();
-  const { owner } = model.getAttributes();
   await queryInterface.addColumn(model.getTableName(), "owner", owner!, options);
 }
 

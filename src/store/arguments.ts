@@ -15,7 +15,7 @@ export const ROW_COUNT: Rule<number> = {
   inRange: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_ROWS,
 };
 
-/** The most of something. */
+/** The greatest number of something. */
 export const LIMIT: Rule<number> = {
   text: "an integer, 1 or more, or Infinity",
   hasType: isNumber,
@@ -49,7 +49,7 @@ const MAX_OWNER_LENGTH = 255;
 
 /**
  * Whom a session belongs to. No NUL, which PostgreSQL does not store, and no half of a surrogate pair: in UTF-8
- * they are all the same, so that one owner would get another's sessions.
+ * they are all the same, and one owner would get another's sessions.
  */
 export const OWNER: Rule<string> = {
   text: `1 to ${MAX_OWNER_LENGTH} characters of well-formed Unicode other than NUL`,

@@ -1,6 +1,6 @@
 /**
- * Thrown if a session could not be written because other processes kept changing it, for some five seconds.
- * What was done to the session is not lost: it can be committed again.
+ * Thrown if a session could not be written because other processes kept changing it for about five seconds. The
+ * changes are not lost: the session can be committed again.
  *
  * @example Answer with 503
  * ```ts

@@ -59,9 +59,9 @@ export class MemoryStore implements OwnedSessionStore {
    * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
    *
    * @param token The session's token.
-   * @param data The encoded values; copied, so that the caller may reuse the array at once.
+   * @param data The encoded values. They are copied, so the caller may reuse the array.
    * @param expiry An absolute time; one in the past makes a session that is never found.
-   * @param options `owner`: whom the session belongs to; by default nobody.
+   * @param options `owner`: whom the session belongs to; by default, it has no owner.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and
    *   9999, or the owner has not 1 to 255 characters.
@@ -80,15 +80,15 @@ export class MemoryStore implements OwnedSessionStore {
 
   /**
    * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
-   * `current`, so that of two requests that change one session neither undoes the other.
+   * `current`. So of two requests that change one session, neither undoes the other.
    *
    * @param token The session's token.
    * @param current The data that the caller has seen, compared byte for byte.
    * @param next The data to write; copied, as with `commit`.
    * @param expiry An absolute time.
-   * @param options `owner`: whom the session belongs to from now on; `null`: nobody; by default it stays.
-   * @returns Whether it was written: `false` if the data is another one by now, or the session is missing
-   *   or expired. It never inserts, so that a session that was destroyed stays destroyed.
+   * @param options `owner`: the new owner; `null` removes it; by default, it stays.
+   * @returns Whether it was written: `false` if the data has changed, or the session is missing or expired. It
+   *   never inserts, so a destroyed session stays destroyed.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner has
    *   not 1 to 255 characters.
@@ -110,7 +110,7 @@ export class MemoryStore implements OwnedSessionStore {
   }
 
   /**
-   * Moves the expiry of an active session and leaves its data alone.
+   * Changes the expiry of an active session, and leaves its data as it is.
    *
    * @param token The session's token.
    * @param expiry An absolute time; one in the past ends the session.
@@ -149,10 +149,11 @@ export class MemoryStore implements OwnedSessionStore {
   }
 
   /**
-   * Walks the active sessions in the order of their tokens. A session that is there from beginning to end is
-   * met exactly once; one that goes meanwhile, at most once; one that comes meanwhile is not met.
+   * Walks the active sessions in the order of their tokens. A session that exists during the whole walk is
+   * returned once. One that is deleted during the walk is returned at most once, and one that is added is not
+   * returned.
    *
-   * @param options `pageSize` has no effect except that it is checked, as every store checks it.
+   * @param options `pageSize` is checked, as in every store, and has no other effect.
    * @throws {RangeError} On the first step, if `pageSize` is not an integer from 1 to 10 000.
    */
   async *entries(
@@ -172,7 +173,7 @@ export class MemoryStore implements OwnedSessionStore {
    * all sessions.
    *
    * @param owner Whom they belong to.
-   * @param options `pageSize` has no effect except that it is checked, as every store checks it.
+   * @param options `pageSize` is checked, as in every store, and has no other effect.
    * @throws {TypeError} On the first step, if the owner is not a string.
    * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is not an
    *   integer from 1 to 10 000.

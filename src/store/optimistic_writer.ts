@@ -6,7 +6,7 @@ import { backOff } from "../util/retry.ts";
 
 /** A record to write. */
 export interface NextRecord extends Omit<SessionRecord, "owner"> {
-  /** Whom it belongs to from now on; `null`: nobody; `undefined`: as before. */
+  /** The new owner; `null`: none; `undefined`: as before. */
   readonly owner?: string | null | undefined;
 }
 
@@ -16,11 +16,11 @@ interface Left {
 }
 
 /**
- * How often a write is tried while other processes keep changing the record: for some five seconds. 16
- * processes that each write one session five times at once need less.
+ * How often a write is tried if other processes keep changing the record, which takes about five seconds. 16
+ * processes that each write one session five times at once need fewer.
  */
 const MAX_ATTEMPTS = 40;
-/** The attempt after which the waits between attempts grow no more. */
+/** The attempt after which the waits no longer grow. */
 const LONGEST_WAIT_AT = 8;
 
 /** Writes records that other requests change at the same time, in this process or another. */
@@ -48,7 +48,7 @@ export class OptimisticWriter {
   }
 
   /**
-   * Changes a record. If others have changed it meanwhile, starts again from what they have made of it.
+   * Changes a record. If others have changed it in the meantime, starts again from their result.
    *
    * @param make Makes the next record from the current one; `undefined` leaves the record as it is.
    * @returns The record as it is now, or `undefined` if it is gone.
@@ -105,11 +105,11 @@ export class OptimisticWriter {
   }
 
   /**
-   * Runs a write after the writes of its key that came before. Each starts from what the one before it has
-   * left, so that parallel requests of one process meet no conflict.
+   * Runs a write after the earlier writes of its key. Each starts from the result of the one before, so
+   * parallel requests of one process do not conflict.
    *
-   * @param write Called with the record that the write right before it has left, if any, and with the place
-   *   for the record that it leaves itself.
+   * @param write Called with the record that the previous write has left, if any, and with an object for its
+   *   own result.
    */
   async inTurn<T>(
     key: string,
@@ -129,9 +129,9 @@ export class OptimisticWriter {
 }
 
 /**
- * Tries to write over a record, and then over what others have made of it meanwhile.
+ * Overwrites a record. After a conflict, finds the current record and tries again.
  *
- * @param find Finds the current record after an attempt that met a conflict.
+ * @param find Finds the current record after a conflict.
  * @param write Returns `undefined` if the record is no longer what it was called with.
  * @returns What `write` returns, or `undefined` if the record is gone.
  * @throws {ConflictError} If others keep changing it.

@@ -27,7 +27,7 @@ export function toOwner(action: string, name: string, owner: unknown): string {
   return String(owner);
 }
 
-/** A store that knows whose session is whose. */
+/** A store that keeps the owners of sessions. */
 export const OWNED_STORE: Rule<
   SessionStore & Pick<OwnedSessionStore, "entriesOf" | "deleteOwned">
 > = {

@@ -19,11 +19,11 @@ export const STORE_SOURCE: Rule<StoreSource> = {
 };
 
 /**
- * Returns a store at once. Of a promise, that is one whose calls wait for the promise; if it rejects, or
- * resolves to something else than a store, each call rejects with that error.
+ * Returns a store at once. For a promise, the calls of the returned store wait for it. If it rejects, or does
+ * not resolve to a store, each call rejects with that error.
  *
  * @param action Completes "Cannot ...".
- * @param needsOwners Whether the store must know whose session is whose.
+ * @param needsOwners Whether the store must keep the owners of sessions.
  * @throws {TypeError} If `source` is neither such a store nor a promise.
  */
 export function resolveStore(action: string, source: StoreSource, needsOwners = false): Store {

@@ -9,7 +9,7 @@
  * - A session is active while its expiry is later than now. Only active sessions are found, replaced,
  *   touched and listed. `commit` and `delete` take any.
  * - A session that is missing, expired or malformed is "not found": `undefined` or `false`. An error means
- *   that the store failed. A store must not confuse the two, or a database that is down signs everybody out.
+ *   that the store failed. A store must not confuse the two, or a database that is down signs out all visitors.
  * - `replace` and `touch` never insert: a session that was destroyed must stay destroyed.
  * - Two calls of `replace` that expect the same data never both succeed, in whatever process they run.
  * - Writes of one token keep the order in which they were called, awaited or not.
@@ -114,32 +114,32 @@
 export interface SessionRecord {
   /** The key: what the session is found by. */
   readonly token: string;
-  /** The session's values, encoded by whoever committed them; a store never looks inside. */
+  /** The session's values, encoded. A store never decodes them. */
   readonly data: Uint8Array;
-  /** The moment, to the millisecond, from which on the session is no longer active. */
+  /** The moment at which the session stops being active, exact to the millisecond. */
   readonly expiry: Date;
-  /** Whom the session belongs to, if a store keeps that and somebody does. */
+  /** Whom the session belongs to, if it has an owner and the store keeps owners. */
   readonly owner?: string | undefined;
 }
 
 /** The options of every call on a store. */
 export interface CallOptions {
   /**
-   * Rejects the call with `signal.reason`. A call that was still waiting to be sent is then never
-   * sent; one that has been sent is not taken back: the database may or may not carry it out.
+   * Rejects the call with `signal.reason` when it aborts. A call that was waiting is then never sent. A call
+   * that was sent is not taken back: the database may or may not carry it out.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The options of `commit`. */
 export interface CommitOptions extends CallOptions {
-  /** Whom the session belongs to, 1 to 255 characters; by default nobody. */
+  /** Whom the session belongs to, 1 to 255 characters; by default, it has no owner. */
   readonly owner?: string | undefined;
 }
 
 /** The options of `replace`. */
 export interface ReplaceOptions extends CallOptions {
-  /** Whom the session belongs to from now on; `null`: nobody; by default it stays as it is. */
+  /** The new owner, 1 to 255 characters; `null` removes it; by default, it stays. */
   readonly owner?: string | null | undefined;
 }
 
@@ -151,7 +151,7 @@ export interface ReplaceOptions extends CallOptions {
  * number of them in parallel.
  *
  * An error means that the system failed. It is never reported as "not found", because a database
- * that is down must not log everybody out.
+ * that is down must not sign out all visitors.
  */
 export interface SessionStore {
   /**
@@ -168,7 +168,7 @@ export interface SessionStore {
    * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
    *
    * @param token The session's token.
-   * @param data The encoded values; copied, so that the caller may reuse the array at once.
+   * @param data The encoded values. They are copied, so the caller may reuse the array.
    * @param expiry An absolute time; one in the past makes a session that is never found.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
@@ -191,14 +191,14 @@ export interface SessionStore {
 export interface FullSessionStore extends SessionStore {
   /**
    * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
-   * `current`, so that of two requests that change one session neither undoes the other.
+   * `current`. So of two requests that change one session, neither undoes the other.
    *
    * @param token The session's token.
    * @param current The data that the caller has seen, compared byte for byte.
    * @param next The data to write; copied, as with `commit`.
    * @param expiry An absolute time.
-   * @returns Whether it was written: `false` if the data is another one by now, or the session is
-   *   missing or expired. It never inserts, so that a session that was destroyed stays destroyed.
+   * @returns Whether it was written: `false` if the data has changed, or the session is missing or expired. It
+   *   never inserts, so a destroyed session stays destroyed.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
    */
@@ -211,7 +211,7 @@ export interface FullSessionStore extends SessionStore {
   ): Promise<boolean>;
 
   /**
-   * Moves the expiry of an active session and leaves its data alone.
+   * Changes the expiry of an active session, and leaves its data as it is.
    *
    * @param token The session's token.
    * @param expiry An absolute time; one in the past ends the session.
@@ -231,8 +231,8 @@ export interface FullSessionStore extends SessionStore {
 
   /**
    * Walks the active sessions page by page in the order of their tokens, with memory that does not
-   * grow with the table. A session that is there from beginning to end is met exactly once; one that
-   * comes or goes meanwhile, at most once.
+   * grow with the table. A session that exists during the whole walk is returned once. One that is added or
+   * deleted during the walk is returned at most once.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @throws {RangeError} On the first step, if `pageSize` is out of range.
@@ -242,7 +242,7 @@ export interface FullSessionStore extends SessionStore {
   ): AsyncIterableIterator<SessionRecord>;
 
   /**
-   * Deletes the expired sessions, oldest first. The signal is heeded between statements.
+   * Deletes the expired sessions, oldest first. The signal is checked between statements.
    *
    * @param options `limit`: the most sessions to delete, 1 or more; by default all that have expired.
    * @returns How many sessions were deleted.
@@ -254,7 +254,7 @@ export interface FullSessionStore extends SessionStore {
   ): Promise<number>;
 }
 
-/** A full store that can also tell whose session is whose. */
+/** A full store that also keeps the owners of sessions. */
 export interface OwnedSessionStore extends FullSessionStore {
   /** `false` if the store is set up in a way that keeps no owners; by default it keeps them. */
   readonly owners?: boolean | undefined;
@@ -276,7 +276,7 @@ export interface OwnedSessionStore extends FullSessionStore {
 
   /**
    * Deletes the sessions of one owner. A session that another request replaces or touches at the same moment
-   * does not come back; one that is committed afterwards is another session.
+   * does not come back. A session that is committed afterwards is a new one.
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `except`: the tokens of sessions to keep.

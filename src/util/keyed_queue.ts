@@ -1,8 +1,8 @@
 import { abortable } from "./abortable.ts";
 
-/** Runs the tasks of one key one after another, and those of different keys side by side. */
+/** Runs the tasks of one key one after another, and those of different keys in parallel. */
 export class KeyedQueue<K> {
-  /** The end of the last task of each key that has one under way or waiting; it never rejects. */
+  /** The end of the last task of each key that has a task that runs or waits; it never rejects. */
   readonly #last = new Map<K, Promise<unknown>>();
 
   /**

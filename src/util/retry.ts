@@ -4,7 +4,7 @@ const ATTEMPTS = 6;
 const FIRST_DELAY_MS = 5;
 
 /**
- * Calls `attempt`, and calls it again a few times, with growing waits, if it fails in a way that may pass.
+ * Calls `attempt`, and retries it a few times with growing waits if the error may be temporary.
  *
  * @param mayPass Returns whether another attempt may succeed after this error.
  * @throws The last attempt's error.
@@ -24,7 +24,8 @@ export async function retry<T>(
 }
 
 /**
- * Waits before another attempt: longer each time, and at random, so that callers that collided spread out.
+ * Waits before another attempt: longer each time, and for a random time, so that callers that collided spread
+ * out.
  *
  * @param n How many attempts there were: the wait is at most `unit * 2 ** n`.
  * @param unit A time in milliseconds.

@@ -1,4 +1,4 @@
-// Carries over the sessions of other packages' stores as docs/express.md describes.
+// Carries over the sessions of other packages' stores as docs/from-connect.md describes.
 
 import connectPgSimple from "connect-pg-simple";
 import connectSessionSequelize from "connect-session-sequelize";

@@ -183,6 +183,26 @@ Deno.test("if the commit fails, headers that do not describe the page stay", asy
   assert.doesNotMatch(response.headers.get("content-type") ?? "", /json/);
 });
 
+Deno.test("a response that cannot be sent is an error, and saves nothing", async () => {
+  const store = new MemoryStore();
+  const sessions = new SessionManager<Values>({ store });
+  const app = new Hono().use(honoSessions(sessions));
+  app.get("/:kind", async (c) => {
+    c.var.session.put("count", 1);
+    if (c.req.param("kind") === "error") return Response.error();
+    const response = new Response("body");
+    await response.text();
+    return response;
+  });
+  app.onError((error, c) => c.text(error.message, 500));
+  for (const kind of ["error", "used"]) {
+    const response = await app.request(`/${kind}`);
+    assert.equal(response.status, 500);
+    assert.match(await response.text(), /^Cannot answer the request: 'response' must/);
+    assert.equal((await store.all()).size, 0);
+  }
+});
+
 Deno.test("a page that is not found commits what a middleware did", async () => {
   const { visitor, sessions } = visit((app) => {
     app.use(async (c, next) => {

@@ -4,7 +4,13 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import axe, { type AxeResults } from "axe-core";
+import {
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
 import { createDemo } from "../../examples/demo_app.ts";
 import type { Visitor } from "../../examples/demo_page.ts";
 import { MemoryStore, type SessionCookieOptions, SessionManager } from "../../src/manager/mod.ts";
@@ -51,11 +57,11 @@ async function whileServing(handler: Handler, test: (url: string) => Promise<voi
 
 /** Runs a test with a browser, and a function that makes a new profile. */
 async function withBrowser(
-  test: (newProfile: () => Promise<BrowserContext>) => Promise<void>,
+  test: (newProfile: (options?: BrowserContextOptions) => Promise<BrowserContext>) => Promise<void>,
 ): Promise<void> {
   const browser = await chromium.launch(LAUNCH_OPTIONS);
   try {
-    await test(() => browser.newContext());
+    await test((options) => browser.newContext(options));
   } finally {
     await browser.close();
   }
@@ -158,7 +164,7 @@ testInBrowser("signs in, is redirected, and sees the message once", async () => 
   await onDemo(async (url, newPage) => {
     const page = await newPage();
     await page.goto(url);
-    await page.click("text=Count");
+    await page.click("button:text-is('Count')");
     const [before] = await page.context().cookies();
     await signIn(page, url, "Ada");
     assert.equal(page.url(), `${url}/`);
@@ -182,7 +188,7 @@ testInBrowser("two profiles do not see each other", async () => {
     assert.equal(await heading(ada, url), "Hello, Ada");
     assert.equal(await heading(bob, url), "Hello, Bob");
     await bob.click("text=Sign out");
-    assert.equal(await bob.textContent("h1"), "Hello, whoever you are");
+    assert.equal(await bob.textContent("h1"), "Hello, visitor");
     assert.equal(await heading(ada, url), "Hello, Ada");
   });
 });
@@ -200,7 +206,7 @@ testInBrowser("a user signs another browser out", async () => {
       /Chrome on Linux\s*signed in .* UTC, just now/,
     );
     // Each button can be told apart by its name alone.
-    const others = one.getByRole("button", { name: "Sign out of all other browsers" });
+    const others = one.getByRole("button", { name: "Sign out all others: all other browsers" });
     assert.equal(await others.count(), 1);
     const own = one.getByRole("button", { name: "Chrome on Linux, this browser" });
     assert.equal(await own.count(), 1);
@@ -208,9 +214,64 @@ testInBrowser("a user signs another browser out", async () => {
     assert.equal(await one.textContent("h1"), "Hello, Ada");
     assert.equal(await one.textContent("[role=status]"), "Signed out of 1 other browser.");
     assert.equal(await one.locator("li").count(), 1);
-    assert.equal(await heading(other, url), "Hello, whoever you are");
+    assert.equal(await heading(other, url), "Hello, visitor");
   });
 });
+
+/** Returns what axe-core finds wrong with a page, and whether it is wider than the window. */
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.addScriptTag({ content: axe.source });
+  const { violations } = await page.evaluate<AxeResults>("axe.run()");
+  const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`);
+  const width = await page.evaluate<number>("document.documentElement.scrollWidth");
+  if (width > page.viewportSize()!.width) faults.push(`${width} px wide`);
+  const small = await page.evaluate<string[]>(`
+    [...document.querySelectorAll("button, input[name=name], label.check")]
+      .filter((each) => each.getBoundingClientRect().height < 44).map((each) => each.outerHTML)
+  `);
+  return [...faults, ...small.map((target) => `less than 44 px high: ${target}`)];
+}
+
+// 40 characters between which no line can break, and letters that are among the widest.
+const LONG_NAME = "W".repeat(40);
+
+testInBrowser(
+  "the demo's pages are accessible in both themes, on small and large screens",
+  async () => {
+    // The pages forbid scripts. axe-core is one.
+    const { handler } = newDemo();
+    await whileServing(handler, (url) =>
+      withBrowser(async (newProfile) => {
+        for (const colorScheme of ["light", "dark"] as const) {
+          for (const width of [320, 768, 1280]) {
+            const profile = await newProfile({
+              colorScheme,
+              viewport: { width, height: 800 },
+              bypassCSP: true,
+            });
+            const page = await profile.newPage();
+            const check = async (what: string): Promise<void> =>
+              assert.deepEqual(await faultsOf(page), [], `${what}, ${colorScheme}, ${width} px`);
+            await page.goto(url);
+            await check("a visitor's page");
+            await page.fill("[name=name]", " ");
+            await page.click("button:text-is('Sign in')");
+            await check("an error");
+            assert.equal(await page.evaluate("document.activeElement.name"), "name");
+            await signIn(page, url, LONG_NAME);
+            await check("a user's page");
+            await page.reload();
+            await check("a user's page without a message");
+            await page.goto(`${url}/elsewhere`);
+            await check("a page that is missing");
+            await page.click("text=Go to the demo");
+            assert.equal(await page.textContent("h1"), `Hello, ${LONG_NAME}`);
+            await profile.close();
+          }
+        }
+      }));
+  },
+);
 
 testInBrowser("signing out in one tab is not undone by a slow request in another", async () => {
   const { handler: demo, sessions } = newDemo();
@@ -248,7 +309,7 @@ testInBrowser("signing out in one tab is not undone by a slow request in another
       assert.deepEqual(await profile.cookies(), []);
       // The old cookie does not help either.
       await profile.addCookies([cookie!]);
-      assert.equal(await heading(tab, url), "Hello, whoever you are");
+      assert.equal(await heading(tab, url), "Hello, visitor");
       for await (const session of sessions.iterate()) assert.fail(session.keys().join());
     }));
 });
@@ -259,7 +320,7 @@ testInBrowser("a restarted browser is signed in if the user asked to be remember
       await withFolder(async (folder) => {
         await withProfile(folder, (page) => signIn(page, url, "Ada", remember));
         const again = await withProfile(folder, (page) => heading(page, url));
-        assert.equal(again, remember ? "Hello, Ada" : "Hello, whoever you are");
+        assert.equal(again, remember ? "Hello, Ada" : "Hello, visitor");
       });
     }
   });

@@ -45,7 +45,9 @@ Deno.test({
         assert.equal(await other.text("/get"), "");
         token = visitor.cookies.get("session")!;
         assert.match(token, /^[\w-]{43}$/);
-        assert.equal(await visitor.text("/elsewhere"), "Not Found\n");
+        const missing = await visitor.fetch("/elsewhere");
+        assert.equal(missing.status, 404);
+        assert.match(await missing.text(), /<h1>Page not found<\/h1>.*<a href="\/">/s);
       });
       await whileServing(database, async (visit) => {
         assert.equal(await visit({ session: token }).text("/get"), "Hello from a session!");
@@ -96,12 +98,19 @@ Deno.test({
       const html = await one.text("/");
       assert.match(html, /Hello, &lt;b&gt;Ada&lt;\/b&gt;/);
       assert.doesNotMatch(html, /<b>/);
-      for (const browser of ["Firefox on Windows, this browser", "Safari on iPhone", "curl"]) {
+      assert.match(html, /stored in\s+sqlite::memory:/);
+      assert.match(
+        html,
+        /<span>Firefox on Windows\s+<strong class="badge">This browser<\/strong>/,
+      );
+      for (const browser of ["Safari on iPhone", "curl"]) {
         assert.match(html, new RegExp(`<span>${browser}<br>`));
+      }
+      for (const browser of ["Firefox on Windows, this browser", "Safari on iPhone", "curl"]) {
         const name = `Sign out of \\d: ${browser}, signed in [-0-9: ]+ UTC, just now`;
         assert.match(html, new RegExp(`aria-label="${name}"`));
       }
-      assert.match(html, /aria-label="Sign out of all other browsers"/);
+      assert.match(html, /aria-label="Sign out all others: all other browsers"/);
       const names = [...html.matchAll(/aria-label="([^"]*)"/g)].map(([, name]) => name);
       assert.equal(new Set(names).size, names.length);
       const all = await ids(one);
@@ -112,16 +121,17 @@ Deno.test({
       assert.match(await other.text("/"), /Hello, Bob/);
       await post(one, "/sign-out", `id=${all[1]}`);
       assert.match(await one.text("/"), /Signed out of 1 browser\./);
-      assert.match(await two.text("/"), /Hello, whoever you are/);
+      assert.match(await two.text("/"), /Hello, visitor/);
       assert.deepEqual(await ids(one), [all[0], all[2]]);
       await post(three, "/sign-out-others");
       assert.match(await three.text("/"), /Signed out of 1 other browser\./);
       await post(three, "/sign-out-others");
       assert.match(await three.text("/"), /Signed out of 0 other browsers\./);
-      assert.match(await one.text("/"), /Hello, whoever you are/);
+      assert.match(await one.text("/"), /Hello, visitor/);
       assert.deepEqual(await ids(three), [all[2]]);
+      assert.match(await three.text("/"), /No other browser is signed in as &lt;b&gt;Ada/);
       await post(three, "/sign-out", `id=${all[2]}`);
-      assert.match(await three.text("/"), /Hello, whoever you are.*You have signed out\./s);
+      assert.match(await three.text("/"), /Hello, visitor.*You have signed out\./s);
     }),
 });
 
@@ -133,7 +143,9 @@ Deno.test({
       const visitor = visit();
       for (const name of ["", "+", "x".repeat(41), "a%0Ab"]) {
         await visitor.fetch("/sign-in", { method: "POST", body: `name=${name}` });
-        assert.match(await visitor.text("/"), /A name has 1 to 40 characters\./);
+        const html = await visitor.text("/");
+        assert.match(html, /<p class="error" id="name-error">A name has 1 to 40 characters\.<\/p>/);
+        assert.match(html, /aria-describedby="name-hint name-error" aria-invalid="true" autofocus/);
         assert.doesNotMatch(await visitor.text("/"), /A name has/);
       }
       const headers = { "sec-fetch-site": "cross-site" };
@@ -169,5 +181,27 @@ Deno.test({
       const { code, output } = await runScript("examples/demo.ts", args).ended;
       assert.deepEqual({ code, output }, { code: 1, output: line });
     }
+  },
+});
+
+Deno.test({
+  name: "the demo says how it is used, and what to do if its port is taken" + ignored,
+  ignore: !isDeno,
+  fn: async () => {
+    const help = await runScript("examples/demo.ts", ["--help"]).ended;
+    assert.equal(help.code, 0);
+    for (const option of ["--database", "--port", "--help"]) {
+      assert.ok(help.output.includes(option));
+    }
+    const database = ["--database", "sqlite::memory:"];
+    await whileDemoRuns(database, async (url) => {
+      const { port } = new URL(url);
+      const { code, output } = await runScript("examples/demo.ts", [...database, "--port", port])
+        .ended;
+      const next = Number(port) + 1;
+      const line = `Cannot listen on port ${port}: it is in use. ` +
+        `Choose another one: deno task demo --port ${next}\n`;
+      assert.deepEqual({ code, output }, { code: 1, output: line });
+    });
   },
 });

@@ -2,24 +2,23 @@
 
 import process from "node:process";
 import {
-  checkExample,
+  checkProgram,
   inEmptyFolder,
   installOnDeno,
   type Runtime,
-  saveExample,
+  saveProgram,
 } from "../../scripts/fresh_project.ts";
 import { freePort } from "../support/run_script.ts";
 
 const isDeno = "deno" in process.versions;
 const DENO: Runtime = {
-  example: "hello.ts",
   command: "deno",
   actual: [process.execPath],
   version: /^deno /,
 };
 
 Deno.test({
-  name: `the README's example runs in an empty folder, with the permissions it names${
+  name: `the README's program runs in an empty folder, with the permissions it names${
     isDeno ? "" : " (ignored: the command is Deno's)"
   }`,
   ignore: !isDeno,
@@ -27,7 +26,7 @@ Deno.test({
     inEmptyFolder(async (folder) => {
       const port = await freePort();
       installOnDeno(folder);
-      saveExample(folder, DENO, port);
-      await checkExample(folder, DENO, { port });
+      saveProgram(folder, DENO, { port });
+      await checkProgram(folder, DENO, { port });
     }),
 });

@@ -1,11 +1,9 @@
 // Which room of src/ may import from which: arrows point down only. See CONTRIBUTING.md.
 
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
-import { dirname, join, normalize, sep } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const SRC = fileURLToPath(new URL("../../src", import.meta.url));
+import { readFile } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { readImports, roomOf, SRC } from "../support/house.ts";
 
 /** The rooms that each room may import from, besides itself. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
@@ -22,24 +20,12 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   react_router: ["util", "manager"],
 };
 
-/** The files below src/ that each file below src/ imports. */
-async function readImports(): Promise<Map<string, string[]>> {
-  const entries = await readdir(SRC, { recursive: true });
-  const imports = new Map<string, string[]>();
-  for (const file of entries.filter((entry) => entry.endsWith(".ts"))) {
-    const code = (await readFile(join(SRC, file), "utf8")).replace(/^ *(\*|\/\/).*$/gm, "");
-    const paths = [...code.matchAll(/\b(?:from|import) "(\.[^"]+)"/g)].map(([, path]) => path!);
-    imports.set(file, paths.map((path) => normalize(join(dirname(file), path))));
-  }
-  return imports;
-}
-
 Deno.test("every file of src/ is in a room, and imports only from its own room and those below", async () => {
   for (const [file, imports] of await readImports()) {
-    const [room] = file.split(sep) as [string];
+    const room = roomOf(file);
     assert.ok(BELOW[room], `${file} is in no room`);
     for (const path of imports) {
-      const [other] = path.split(sep) as [string];
+      const other = roomOf(path);
       assert.ok(other === room || BELOW[room].includes(other), `${file} imports ${path}`);
     }
   }

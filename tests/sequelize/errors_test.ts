@@ -19,6 +19,12 @@ const transient = {
   "a deadlock of MySQL and MariaDB": database({ code: "ER_LOCK_DEADLOCK", errno: 1213 }),
   "a changed record of MariaDB": database({ code: "ER_CHECKREAD", errno: 1020 }),
   "a deadlock of SQL Server": database({ code: "EREQUEST", number: 1205 }),
+  // Of their manuals: no TiDB was at hand.
+  "a write conflict of TiDB through mysql2": database({ errno: 9007 }),
+  "a write conflict of a SELECT FOR UPDATE of TiDB through mysql2": database({ errno: 8002 }),
+  "an optimistic write conflict of TiDB through mysql2": database({ errno: 8005 }),
+  "a commit of TiDB through mysql2 that was rolled back": database({ errno: 8022 }),
+  "a changed table of TiDB through mysql2": database({ errno: 8028 }),
 };
 
 const lost = {
@@ -79,6 +85,7 @@ const own = {
   "a unique violation": UNIQUE,
   "a value that is too long": database({ code: "22001" }),
   "a refused row of MySQL": database({ code: "ER_DATA_TOO_LONG", errno: 1406, fatal: false }),
+  "a row that is too large for TiDB through mysql2": database({ errno: 8025 }),
   "a constraint of SQLite": database({ code: "SQLITE_CONSTRAINT", errno: 19 }),
   "an error of SQL Server": database({ code: "EREQUEST", number: 547 }),
   "something else": new TypeError("x is not a function"),

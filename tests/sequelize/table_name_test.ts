@@ -203,3 +203,31 @@ testOn(postgres, "another schema's table of that name is not taken for this one"
     }
   });
 });
+
+// No CockroachDB was at hand: this server says that it is one.
+testOn(postgres, "open() and up() make a table without a collation for CockroachDB", async (on) => {
+  await on.connect(async (sequelize) => {
+    const query = sequelize.query.bind(sequelize) as (...args: unknown[]) => Promise<unknown>;
+    const replaced = async (...args: unknown[]): Promise<unknown> => {
+      const asksForVersion = String(args[0]).startsWith("SELECT version()");
+      return asksForVersion ? [{ version: "CockroachDB CCL v25.1.0" }] : await query(...args);
+    };
+    Object.assign(sequelize, { query: replaced });
+    const tableName = freshTableName();
+    const collations = (): Promise<object[]> =>
+      sequelize.query(
+        "SELECT column_name, collation_name FROM information_schema.columns " +
+          `WHERE table_name = '${tableName}' AND collation_name IS NOT NULL`,
+        { type: QueryTypes.SELECT },
+      );
+    const store = await SequelizeStore.open(sequelize, { tableName, cleanupInterval: 0 });
+    assert.deepEqual(await collations(), []);
+    // The column is added later.
+    await SequelizeStore.open(sequelize, { tableName, owners: true, cleanupInterval: 0 });
+    assert.deepEqual(await collations(), []);
+    await store.model.drop();
+    await up(sequelize.getQueryInterface(), { tableName, owners: true });
+    assert.deepEqual(await collations(), []);
+    await down(sequelize.getQueryInterface(), { tableName });
+  });
+});

@@ -122,6 +122,15 @@ export interface Dialect {
   columnTypes(types: typeof DataTypes): ColumnTypes;
 
   /**
+   * Asks the server which column types it needs that are not the dialect's own, because it only resembles the
+   * dialect's. Called when the table or a column is to be made.
+   */
+  readonly otherTypes?: (
+    sequelize: Sequelize,
+    options: QueryOptions,
+  ) => Promise<Partial<Pick<ColumnTypes, "token" | "owner">>>;
+
+  /**
    * What Sequelize makes of a schema: a real one; the beginning of the table's name, with a dot after it; or,
    * with `refused`, one quoted name with a dot in it, which no statement of ours would find.
    */
@@ -146,7 +155,7 @@ export interface Dialect {
    * Makes the statement that adds the owner's column unless it is there: because a transaction takes none after a
    * look that has failed, and Sequelize's own goes to one schema only.
    */
-  readonly addOwnerIfMissing?: (model: SessionModel) => string;
+  readonly addOwnerIfMissing?: (model: SessionModel, type: DataType | string) => string;
 
   /** What the errors mean that its drivers report. */
   readonly errors: ErrorTable;

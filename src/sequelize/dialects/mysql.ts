@@ -45,6 +45,12 @@ export const mariadb: Dialect = {
     1044: "system", // access to the database denied
     1047: "system", // Galera: the node is not in the cluster
     1142: "system", // access to the table denied
+    8002: "transient", // TiDB: write conflict of a SELECT FOR UPDATE
+    8005: "transient", // TiDB: write conflict
+    8022: "transient", // TiDB: the commit failed, and was rolled back
+    8028: "transient", // TiDB: the table's definition has changed meanwhile
+    9007: "transient", // TiDB: write conflict
+    8025: "operation", // TiDB: the row is too large
     1146: "no-table",
     1054: "no-column",
     1290: "system", // --read-only

@@ -22,6 +22,17 @@ export const postgres: Dialect = {
     data: BLOB,
     owner: OWNER,
   }),
+  otherTypes: async (sequelize, options) => {
+    const type = libraryOf(sequelize).QueryTypes.SELECT;
+    const query = { ...options, raw: true, type } as const;
+    const rows = await sequelize.query<{ version?: string }>(
+      `SELECT version() AS "version"`,
+      query,
+    );
+    // It has only collations of languages, and compares byte for byte without one.
+    const isCockroach = rows[0]?.version?.startsWith("CockroachDB");
+    return isCockroach ? { token: "VARCHAR(255)", owner: "VARCHAR(255)" } : {};
+  },
   errors: {
     "40001": "transient", // serialization failure; CockroachDB's, too
     "40P01": "transient", // deadlock detected
@@ -35,8 +46,8 @@ export const postgres: Dialect = {
   },
   schemas: "real",
   indexedColumns,
-  addOwnerIfMissing: (model) =>
-    `ALTER TABLE ${quotedTable(model)} ADD COLUMN IF NOT EXISTS "owner" ${OWNER};`,
+  addOwnerIfMissing: (model, type) =>
+    `ALTER TABLE ${quotedTable(model)} ADD COLUMN IF NOT EXISTS "owner" ${type};`,
   statements,
   literalFor: (sequelize) => prependsSearchPath(sequelize) ? literal : undefined,
 };

@@ -11,7 +11,7 @@ type SequelizeQueryInterface = QueryInterface;
 /** @ignore */
 type SequelizeTransaction = Transaction;
 
-/** Which table a migration makes or drops. */
+/** The table that a migration creates or drops. */
 export interface MigrationOptions {
   /**
    * The table's name.
@@ -31,8 +31,8 @@ export interface MigrationOptions {
    */
   readonly owners?: boolean | undefined;
   /**
-   * A transaction for the migration to be part of. MySQL and MariaDB have none for such statements: they
-   * commit what the transaction has done before.
+   * A transaction for the migration to be part of. On MySQL and MariaDB such statements are never part of one:
+   * they commit what the transaction has done before.
    */
   readonly transaction?: SequelizeTransaction | null | undefined;
   /**
