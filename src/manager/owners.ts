@@ -89,10 +89,15 @@ export class Owners {
   }
 
   /** Finds the records of one session. */
-  async find(owner: string, id: string, options: CallOptions): Promise<SessionRecord[]> {
+  async find(
+    owner: string,
+    id: string,
+    options: CallOptions,
+    onUnreadable: (error: unknown) => void,
+  ): Promise<SessionRecord[]> {
     const found: SessionRecord[] = [];
     for await (const record of this.entriesOf(owner, options)) {
-      if (this.#read(record)?.about.id === id) found.push(record);
+      if (this.#read(record, onUnreadable)?.about.id === id) found.push(record);
     }
     return found;
   }

@@ -72,6 +72,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
   /** The sessions of clients that have brought no cookie, and so have none to clear. */
   readonly #cookieless = new WeakSet<object>();
+  /** Called if the data of a session that no request has brought cannot be read. */
+  readonly #reportUnreadable = (error: unknown): void =>
+    this.#context.onUnreadable(error, undefined);
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
@@ -430,8 +433,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   ): AsyncIterableIterator<Session<Values>> {
     const { owners, name } = this.#ownersOf("find the sessions", owner);
     const met = new Set<string>();
-    const onUnreadable = (error: unknown): void => this.#context.onUnreadable(error, undefined);
-    for await (const record of owners.readableOf(name, options, onUnreadable)) {
+    for await (const record of owners.readableOf(name, options, this.#reportUnreadable)) {
       const session = this.#open({ record, token: this.#tokenOf(record) });
       // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
       if (met.size < met.add(session.id).size) yield session;
@@ -486,7 +488,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param owner What the option `owner` returns for this session. A session of somebody else does not end.
    * @param id The session's `id`.
-   * @returns Whether there was such a session.
+   * @returns Whether there was such a session. One that cannot be read has no `id`; it is reported to `onError`, and
+   *   {@linkcode destroyOwned} ends it.
    * @throws {TypeError} If the manager has no `owner`, or an argument has the wrong type.
    * @throws {RangeError} If the owner is out of range.
    * @throws What the store says when it fails.
@@ -510,7 +513,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     let isFound = false;
     // Until none is left: it may be getting a new token.
     for (;;) {
-      const records = await owners.find(name, id, options);
+      const records = await owners.find(
+        name,
+        id,
+        options,
+        isFound ? () => {} : this.#reportUnreadable,
+      );
       if (records.length === 0) return isFound;
       isFound = true;
       for (const { token } of records) await this.#committer.destroy(token, options);

@@ -354,13 +354,15 @@ Deno.test("the documented walk encrypts every session with the new key, and chan
   for (const token of tokens) await open([older]).commit(token, bytes(token), expiry);
   await open([oldest]).commit("b-lost", bytes("lost"), expiry);
   const store = open([key, older]);
-  for await (const record of store.entries()) {
+  for await (const { token } of store.entries()) {
     try {
-      const { token, data, expiry } = record;
-      assert.equal(await store.replace(token, data, data, expiry), true);
+      const session = await store.find(token);
+      if (session) {
+        assert.ok(await store.replace(token, session.data, session.data, session.expiry));
+      }
     } catch (error) {
       if (!(error instanceof DecryptionError)) throw error;
-      assert.equal(record.token, "b-lost");
+      assert.equal(token, "b-lost");
     }
   }
   assert.equal(text((await open([oldest]).find("b-lost"))?.data), "lost");

@@ -1,5 +1,6 @@
 // Sessions whose key is lost, under managers and middlewares: what ends them, lists them and passes them over.
 
+import fc from "fast-check";
 import Koa from "koa";
 import koaSession from "koa-session";
 import assert from "node:assert/strict";
@@ -10,6 +11,7 @@ import { ExpressStore, type ExpressStoreOptions } from "../../src/express/mod.ts
 import { KoaStore } from "../../src/express/koa.ts";
 import { jsonCodec, MemoryStore, type Session, SessionManager } from "../../src/manager/mod.ts";
 import type { FullSessionStore, OwnedSessionStore } from "../../src/store/store.ts";
+import { hashToken } from "../../src/store/token.ts";
 import { bytes, databases, inMs, soon, testOn, withStore } from "../support/databases.ts";
 import { listen } from "../support/node_server.ts";
 import { fetchFrom, Visitor } from "../support/visitor.ts";
@@ -98,7 +100,11 @@ testOn(
         all.push(id);
       }
       assert.equal(all.length, 6);
+      // Whether it is one of those that cannot be decrypted is not known, so that they are reported.
+      errors.length = 0;
       assert.equal(await sessions.destroyById(7, all.find((id) => !mine.includes(id))!), false);
+      assertLost(errors, 3);
+      assert.equal(await sizeOf(rows), 6);
       assert.equal(await sessions.destroyOwned(7), 6);
     }, { owners: true }),
 );
@@ -164,6 +170,47 @@ Deno.test("a lazy session that cannot be decrypted is reported once, and not at 
   assertLost(errors, 1);
   assert.notEqual(visitor.cookies.get("session"), token);
   assert.equal(await sizeOf(rows), 2);
+});
+
+Deno.test("only destroy() and renewToken() change a session that cannot be decrypted", async () => {
+  const verbs = [
+    "get",
+    "put",
+    "clear",
+    "remove",
+    "pop",
+    "has",
+    "rememberMe",
+    "deadline",
+    "discard",
+    "merge",
+    "commit",
+  ];
+  const property = async (steps: readonly string[], isLazy: boolean): Promise<void> => {
+    const rows = new MemoryStore();
+    const { token } = await signIn(open(rows, { keys: [lostKey] }).sessions);
+    const before = await rows.find(hashToken(token!));
+    const { sessions } = open(rows);
+    const cart = await signIn(sessions);
+    let session = await sessions.load(token);
+    if (isLazy) session = await sessions.loadLazily(`session=${token}`);
+    for (const step of steps) {
+      if (step === "get" || step === "has" || step === "pop") session[step]("userId");
+      else if (step === "put") session.put("count", 1);
+      else if (step === "remove") session.remove("userId");
+      else if (step === "rememberMe") session.rememberMe(true);
+      else if (step === "deadline") session.deadline = inMs(60_000);
+      else if (step === "merge") await session.merge(cart.token ?? "");
+      else if (step === "commit") await sessions.commit(session);
+      else if (step === "clear" || step === "discard") session[step]();
+    }
+    await sessions.commit(session);
+    // Under its token, nothing was written, and nobody else has got the token.
+    assert.deepEqual(await rows.find(hashToken(token!)), before);
+    assert.notEqual(session.token, token);
+  };
+  const steps = fc.array(fc.constantFrom(...verbs), { maxLength: 8, size: "max" });
+  await fc.assert(fc.asyncProperty(steps, fc.boolean(), property), { numRuns: 300 });
 });
 
 testOn(
