@@ -1,38 +1,16 @@
 // Sequelize's `replication` with a PostgreSQL primary and a streaming replica whose replay is paused.
 
 import assert from "node:assert/strict";
-import { chmod, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Sequelize } from "sequelize";
 import { SequelizeStore } from "../mod.ts";
 import { bytes, inMs, soon, text } from "../tests/support/databases.ts";
-import { withFolder } from "../tests/support/folder.ts";
-import { Daemon, freePort, run, until } from "../tests/faults/process.ts";
-import { ownPostgres, postgresBinary } from "../tests/faults/engines.ts";
-import { ask, whileServing, withServer } from "../tests/faults/servers.ts";
+import { ownPostgres } from "../tests/faults/engines.ts";
+import { until } from "../tests/faults/process.ts";
+import { withReplica } from "../tests/faults/replica.ts";
+import { ask, withServer } from "../tests/faults/servers.ts";
 import type { Drill, Row } from "./drill.ts";
 
 const SESSIONS = 1000;
-
-/** Runs a test with the URL of a replica. */
-async function withReplica(
-  primaryPort: number,
-  test: (url: string) => Promise<void>,
-): Promise<void> {
-  await withFolder(async (folder) => {
-    await chmod(folder, 0o777);
-    const data = join(folder, "data");
-    const source = ["-h", "127.0.0.1", "-p", String(primaryPort), "-U", "postgres"];
-    run("postgres", [postgresBinary("pg_basebackup"), ...source, "-D", data, "-R", "-c", "fast"]);
-    await writeFile(join(data, "postgresql.auto.conf"), "\nhot_standby = on\n", { flag: "a" });
-    const port = await freePort();
-    const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
-    const command = [postgresBinary("postgres"), "-D", data];
-    for (const setting of settings) command.push("-c", setting);
-    const daemon = new Daemon("postgres", command);
-    await whileServing(daemon, `postgres://postgres@127.0.0.1:${port}/test`, test);
-  });
-}
 
 function connect(primaryPort: number, replicaUrl: string): Sequelize {
   const at = (port: number): object => ({ host: "127.0.0.1", port, username: "postgres" });

@@ -6,7 +6,7 @@ const app = new Koa<{ session: Session<Values> }>();
 
 // If a later middleware throws, `next` rejects, and nothing is saved.
 app.use(async (ctx, next) => {
-  const session = ctx.state.session = await sessions.loadRequest(ctx.get("cookie"));
+  const session = ctx.state.session = await sessions.loadRequest(ctx);
   await next();
   for (const [name, value] of await sessions.commitHeaders(session)) ctx.append(name, value);
 });

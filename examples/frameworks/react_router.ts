@@ -13,7 +13,7 @@ import { port, sessions } from "./sessions.ts";
 const { getSession, commitSession, destroySession } = createSessionStorage(sessions);
 
 async function loader({ request }: LoaderFunctionArgs): Promise<Response> {
-  const session = await getSession(request.headers.get("Cookie"));
+  const session = await getSession(request);
   const views = (session.get("views") ?? 0) + 1;
   session.set("views", views);
   return new Response(`View ${views}\n`, {
@@ -22,7 +22,7 @@ async function loader({ request }: LoaderFunctionArgs): Promise<Response> {
 }
 
 async function signOut({ request }: ActionFunctionArgs): Promise<Response> {
-  const session = await getSession(request.headers.get("Cookie"));
+  const session = await getSession(request);
   return redirect("/", { headers: { "Set-Cookie": await destroySession(session) } });
 }
 

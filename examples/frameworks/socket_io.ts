@@ -1,7 +1,7 @@
 // A socket may stay open for days, while its session is signed out or expires. So the session is loaded again
 // before each message is trusted.
 
-import { nodeSessions } from "@scs/sequelize-store/node";
+import { cookieSource, nodeSessions } from "@scs/sequelize-store/node";
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { port, sessions } from "./sessions.ts";
@@ -30,7 +30,7 @@ io.use((socket, next) => {
 
 io.on("connection", (socket) => {
   socket.on("views", async (reply: (views: number | undefined) => void) => {
-    const session = await sessions.loadRequest(socket.handshake.headers.cookie);
+    const session = await sessions.loadRequest(cookieSource(socket.request));
     if (session.has("views")) reply(session.get("views"));
     else socket.disconnect(true);
   });

@@ -1,7 +1,7 @@
 // A socket may stay open for days, while its session is signed out or expires. So the session is loaded again
 // before each message is trusted.
 
-import { nodeSessions } from "@scs/sequelize-store/node";
+import { cookieSource, nodeSessions } from "@scs/sequelize-store/node";
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 import { port, sessions } from "./sessions.ts";
@@ -22,15 +22,15 @@ const server = createServer(
 const sockets = new WebSocketServer({ noServer: true });
 
 server.on("upgrade", async (request, stream, head) => {
-  const { cookie } = request.headers;
-  const session = await sessions.loadRequest(cookie).catch(() => undefined);
+  const source = cookieSource(request);
+  const session = await sessions.loadRequest(source).catch(() => undefined);
   if (!session?.has("views")) {
     stream.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
     return;
   }
   sockets.handleUpgrade(request, stream, head, (socket) => {
     socket.on("message", async () => {
-      const session = await sessions.loadRequest(cookie);
+      const session = await sessions.loadRequest(source);
       if (session.has("views")) socket.send(`${session.get("views")}`);
       else socket.close(4401, "signed out");
     });

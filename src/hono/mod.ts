@@ -34,6 +34,7 @@ export type {
   Header,
   HeadersLike,
   LazySession,
+  RenewalOptions,
   Session,
   SessionManager,
   SessionStatus,

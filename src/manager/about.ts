@@ -16,6 +16,8 @@ export interface About {
   readonly renewedAt: number;
   /** When the session got its present owner, if it has one. */
   readonly ownedAt: number;
+  /** Whether the session was ever renewed with a grace. */
+  readonly hasGrace?: true | undefined;
 }
 
 /** Describes a session that begins now. */
@@ -31,19 +33,29 @@ export function aboutNew(): About {
  * @param began The best guess at when such a session began, in milliseconds since 1970.
  */
 export function readAbout(value: unknown, key: string, began: number): About {
-  const { id, createdAt, renewedAt, ownedAt } = isObject(value) ? value as Partial<About> : {};
+  const { id, createdAt, renewedAt, ownedAt, hasGrace } = isObject(value)
+    ? value as Partial<About>
+    : {};
   if (!isString(id) || !isTime(createdAt)) return { ...aboutOnce(began), id: nameOf(key) };
   const renewed = isTime(renewedAt) ? renewedAt : createdAt;
-  return { id, createdAt, renewedAt: renewed, ownedAt: isTime(ownedAt) ? ownedAt : renewed };
+  const owned = isTime(ownedAt) ? ownedAt : renewed;
+  return {
+    id,
+    createdAt,
+    renewedAt: renewed,
+    ownedAt: owned,
+    ...(hasGrace === true && { hasGrace }),
+  };
 }
 
 /** Makes the value of the key; it leaves out what {@linkcode readAbout} can tell. */
-export function writeAbout({ id, createdAt, renewedAt, ownedAt }: About): object {
+export function writeAbout({ id, createdAt, renewedAt, ownedAt, hasGrace }: About): object {
   return {
     id,
     createdAt,
     ...(renewedAt !== createdAt && { renewedAt }),
     ...(ownedAt !== renewedAt && { ownedAt }),
+    ...(hasGrace && { hasGrace }),
   };
 }
 

@@ -47,6 +47,10 @@ export class ChangeLog {
   token: string | undefined;
   /** When the session got the new token, in milliseconds since 1970. */
   #renewedAt = 0;
+  /** How long the old token can still be read, in milliseconds; `undefined`: not at all. */
+  grace: number | undefined;
+  /** The deadline that came with the new token. */
+  #deadlineOfRenewal: Date | undefined;
   /** Whom the session was written to belong to, if it did not belong to that one before. */
   newOwner: string | undefined;
   /** The token under which a record was inserted; or may have been, if the store's reply was lost. */
@@ -88,10 +92,23 @@ export class ChangeLog {
     for (const { overridden } of this.merged) overridden.deadline = true;
   }
 
-  /** @param now In milliseconds since 1970. */
-  renew(token: string, now: number): void {
+  /** Whether all that was done is to give the session a new token, with a grace. */
+  get onlyRenews(): boolean {
+    return this.token !== undefined && this.grace !== undefined && !this.destroyed &&
+      !this.#cleared && this.#values.size === 0 && !this.takesOver &&
+      this.#deadline === this.#deadlineOfRenewal;
+  }
+
+  /**
+   * Gives the session a new token and a new deadline.
+   *
+   * @param now In milliseconds since 1970.
+   */
+  renew(token: string, now: number, deadline: Date, grace: number | undefined): void {
+    this.deadline = this.#deadlineOfRenewal = deadline;
     this.token = token;
     this.#renewedAt = now;
+    this.grace = grace;
   }
 
   put(key: string, value: unknown): void {
@@ -114,7 +131,11 @@ export class ChangeLog {
     this.clear();
     this.#cleared = false;
     this.destroyed = true;
-    this.#deadline = this.token = this.newOwner = undefined;
+    this.#deadline =
+      this.token =
+      this.grace =
+      this.newOwner =
+        undefined;
     for (const other of this.merged) other.dropped = true;
   }
 
@@ -178,7 +199,10 @@ export class ChangeLog {
       if (value === REMOVED) values.delete(key);
       else values.set(key, value);
     }
-    const renewed = this.token === undefined ? {} : { renewedAt: this.#renewedAt };
+    const renewed = this.token === undefined ? {} : {
+      renewedAt: this.#renewedAt,
+      ...(this.grace !== undefined && { hasGrace: true as const }),
+    };
     return {
       about: { ...base.about, ...renewed },
       deadline: this.#deadline ?? base.deadline,
@@ -210,7 +234,7 @@ export class ChangeLog {
   reduce(): void {
     this.#cleared = this.destroyed = false;
     this.#values.clear();
-    this.#deadline = this.token = undefined;
+    this.#deadline = this.token = this.grace = undefined;
     for (const other of this.merged) {
       other.written = true;
       other.acknowledged = copyOf(other);
@@ -241,6 +265,8 @@ export class ChangeLog {
     if (later.token !== undefined) {
       both.token = later.token;
       both.#renewedAt = later.#renewedAt;
+      both.grace = later.grace;
+      both.#deadlineOfRenewal = later.#deadlineOfRenewal;
     }
     both.newOwner = later.newOwner ?? both.newOwner;
     both.firstToken = later.firstToken ?? both.firstToken;
@@ -264,6 +290,8 @@ export class ChangeLog {
     copy.#deadline = this.#deadline;
     copy.token = this.token;
     copy.#renewedAt = this.#renewedAt;
+    copy.grace = this.grace;
+    copy.#deadlineOfRenewal = this.#deadlineOfRenewal;
     copy.newOwner = this.newOwner;
     copy.firstToken = this.firstToken;
     copy.merged = this.merged.map(copyOf);

@@ -2,7 +2,9 @@ import { Buffer } from "node:buffer";
 import type { ChangeLog, IsSame, Merged } from "./change_log.ts";
 import { type Content, isActive } from "./encoding.ts";
 import type { Owners } from "./owners.ts";
+import { destroyLinked, readLink, withoutLinks } from "./grace.ts";
 import { Renewals } from "./renewals.ts";
+import { RenewedSessionError } from "./renewed_session_error.ts";
 import type { TrackedSession } from "./tracked_session.ts";
 import type { ConditionalStore } from "../store/conditional_store.ts";
 import { type NextRecord, OptimisticWriter } from "../store/optimistic_writer.ts";
@@ -29,6 +31,7 @@ type AnySession = Pick<
   TrackedSession<object>,
   | "record"
   | "key"
+  | "successor"
   | "abandoned"
   | "about"
   | "deadline"
@@ -39,6 +42,7 @@ type AnySession = Pick<
   | "committed"
   | "touched"
   | "moved"
+  | "superseded"
   | "deleted"
   | "vanished"
 >;
@@ -48,6 +52,7 @@ const TOUCH_AFTER = 0.1;
 
 /** Carries out in the store what was done to sessions. */
 export class Committer {
+  readonly #store: ConditionalStore;
   readonly #writer: OptimisticWriter;
   readonly #renewals: Renewals;
   readonly #settings: CommitterSettings;
@@ -57,8 +62,10 @@ export class Committer {
   readonly #merges = new KeyedQueue<string>();
 
   constructor(store: ConditionalStore, settings: CommitterSettings) {
-    this.#writer = new OptimisticWriter(store);
-    this.#renewals = new Renewals(store, this.#writer);
+    const visible = withoutLinks(store, (key, link) => this.#renewals.learn(key, link));
+    this.#store = store;
+    this.#writer = new OptimisticWriter(visible);
+    this.#renewals = new Renewals(visible, this.#writer, settings.owners !== undefined);
     this.#settings = settings;
   }
 
@@ -169,17 +176,23 @@ export class Committer {
   /** Returns `false` if the session is gone. */
   async #carryOut(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
     if (changes.destroyed) {
-      const { key } = session;
+      const { key, successor } = session;
       // What was done after `destroy` begins another session.
       if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options);
+      if (successor !== undefined) {
+        const destroy = (key: string): Promise<void> => this.destroy(key, options);
+        await destroyLinked(this.#store, successor, destroy, options);
+      }
       session.deleted();
     }
     const { record } = session;
+    if (session.successor !== undefined) return checkReadOnly(changes);
     if (record === undefined) return await this.#insert(session, changes, options);
     if (!changes.empty) return await this.#update(session, record, changes, options);
-    if (!await this.#move(session, record, options)) return false;
+    if (!await this.#move(session, record, changes, options)) return false;
     const current = session.record ?? record;
-    return !this.#isDue(session, current) || await this.#touch(session, current, options);
+    if (session.successor !== undefined || !this.#isDue(session, current)) return true;
+    return await this.#touch(session, current, changes, options);
   }
 
   async #insert(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
@@ -216,12 +229,12 @@ export class Committer {
     };
     if (token === undefined) {
       const record = await this.#writer.change(seen, make, options);
-      if (record === undefined) return this.#vanish(session, seen.token);
+      if (record === undefined) return this.#gone(session, seen.token, changes);
       session.committed(record, content);
       return true;
     }
-    const renewed = await this.#renewals.renew(seen, make, options);
-    if (renewed === undefined) return this.#vanish(session, seen.token);
+    const renewed = await this.#renewals.renew(seen, make, changes.grace, options);
+    if (renewed === undefined) return this.#gone(session, seen.token, changes);
     session.committed(renewed.record, content, token);
     if (renewed.failure === undefined) return true;
     // The client gets the new token. If the old record has survived, the next commit deletes it.
@@ -234,7 +247,12 @@ export class Committer {
    * Tells the store whom a session belongs to if it has another answer, as for sessions that are older than the
    * option. Returns `false` if the session is gone.
    */
-  async #move(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {
+  async #move(
+    session: AnySession,
+    seen: SessionRecord,
+    changes: ChangeLog,
+    options: CallOptions,
+  ): Promise<boolean> {
     const { owners } = this.#settings;
     if (owners === undefined || !owners.isMisplaced(seen)) return true;
     const record = await this.#writer.change(
@@ -242,18 +260,40 @@ export class Committer {
       (current) => owners.isMisplaced(current) ? owners.inPlace(current) : undefined,
       options,
     );
-    if (record === undefined) return this.#vanish(session, seen.token);
+    if (record === undefined) return this.#gone(session, seen.token, changes);
     session.moved(record);
     return true;
   }
 
-  async #touch(session: AnySession, seen: SessionRecord, options: CallOptions): Promise<boolean> {
+  async #touch(
+    session: AnySession,
+    seen: SessionRecord,
+    changes: ChangeLog,
+    options: CallOptions,
+  ): Promise<boolean> {
+    const isLinked = (): boolean => this.#renewals.linkOf(seen.token) !== undefined;
     const record = await this.#writer.touch(seen, (current) => {
-      return this.#isDue(session, current) ? this.#toExpiry(session.deadline) : undefined;
+      if (isLinked() || !this.#isDue(session, current)) return undefined;
+      return this.#toExpiry(session.deadline);
     }, options);
-    if (record === undefined) return this.#vanish(session, seen.token);
+    // A touch cannot tell a link from a session. Only sessions that were renewed with a grace pay for the look.
+    const mayBeLinked = session.about.hasGrace || this.#renewals.isSucceeded(seen.token);
+    if (record !== undefined && mayBeLinked) {
+      const now = await this.#store.find(seen.token, options);
+      const link = now && readLink(now);
+      if (link !== undefined) this.#renewals.learn(seen.token, link);
+    }
+    if (record === undefined || isLinked()) return this.#gone(session, seen.token, changes);
     session.touched(record);
     return true;
+  }
+
+  /** Called if the record is gone, or a link is in its place. */
+  #gone(session: AnySession, key: string, changes: ChangeLog): boolean {
+    const successor = this.#renewals.linkOf(key);
+    if (successor === undefined) return this.#vanish(session, key);
+    session.superseded(successor);
+    return checkReadOnly(changes);
   }
 
   /** Called if others have ended the session meanwhile: what this request did to it is dropped. */
@@ -284,7 +324,14 @@ export class Committer {
     const content = changes.applyTo(base);
     const { owners } = this.#settings;
     const owner = owners?.ownerOf(content.values);
-    if (owner == null || owner === owners?.ownerOf(base.values)) return content;
+    const isSame = (): boolean => owner === owners?.ownerOf(base.values);
+    if (changes.grace !== undefined && !isSame()) {
+      throw new TypeError(
+        "Cannot commit the session: 'grace' must be left out if the session gets another owner: " +
+          "call renewToken() without it to sign in",
+      );
+    }
+    if (owner == null || isSame()) return content;
     changes.newOwner = owner;
     return { ...content, about: { ...content.about, ownedAt: owners!.now() } };
   }
@@ -298,6 +345,17 @@ export class Committer {
       owner: owners?.ownerOf(content.values),
     };
   }
+}
+
+/**
+ * Whether the commit of a session that only reads is done.
+ *
+ * @throws {RenewedSessionError} If it has to change something. That the session gets a new token is no change: it
+ *   has one.
+ */
+function checkReadOnly(changes: ChangeLog): true {
+  if (changes.empty || changes.onlyRenews) return true;
+  throw new RenewedSessionError();
 }
 
 /** The keys of the sessions of a merge; sorted, so that two commits never wait for each other. */

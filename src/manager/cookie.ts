@@ -1,59 +1,7 @@
 import { parseCookie, type SetCookie, stringifySetCookie } from "cookie";
-import { check, FLAG, isString, type Rule } from "../util/check.ts";
-import { optional, readOptions, withDefault } from "../util/options.ts";
+import { checkCookieOptions, type SessionCookieOptions } from "./cookie_options.ts";
+import type { Transport } from "./transport.ts";
 import { isGenerated } from "../store/token.ts";
-
-/** The session cookie's attributes. */
-export interface SessionCookieOptions {
-  /**
-   * The cookie's name: a token of RFC 9110. If it begins with `__Host-` or `__Secure-`, the other options
-   * must meet the conditions of that prefix, or browsers drop the cookie.
-   *
-   * @default {"session"}
-   */
-  readonly name?: string | undefined;
-  /** The domain whose subdomains also get the cookie; by default only the host that set it gets it. */
-  readonly domain?: string | undefined;
-  /**
-   * The path below which the cookie is sent, beginning with `/`.
-   *
-   * @default {"/"}
-   */
-  readonly path?: string | undefined;
-  /**
-   * Whether the cookie is hidden from scripts in the page.
-   *
-   * @default {true}
-   */
-  readonly httpOnly?: boolean | undefined;
-  /**
-   * Whether the cookie is sent only over HTTPS. Set it wherever you serve HTTPS.
-   *
-   * @default {false}
-   */
-  readonly secure?: boolean | undefined;
-  /**
-   * Whether the cookie comes along with requests that other sites cause: `"strict"`: never; `"lax"`: if a
-   * link is followed; `"none"`: always, which needs `secure`.
-   *
-   * @default {"lax"}
-   */
-  readonly sameSite?: "lax" | "strict" | "none" | undefined;
-  /**
-   * Whether a page that is embedded in other sites has a cookie of its own for each of them (CHIPS); needs
-   * `secure`.
-   *
-   * @default {false}
-   */
-  readonly partitioned?: boolean | undefined;
-  /**
-   * Whether the cookie outlives the browser, until the session expires, unless
-   * {@linkcode Session.rememberMe} says otherwise. Browsers keep no cookie longer than 400 days.
-   *
-   * @default {true}
-   */
-  readonly persist?: boolean | undefined;
-}
 
 /** A cookie as a framework's own cookie jar takes it, such as `(await cookies()).set(name, value, options)`. */
 export interface CookieToSet {
@@ -85,92 +33,58 @@ export interface CookieToSetOptions {
   expires?: Date;
 }
 
-// A token of RFC 9110, which RFC 6265 asks a name to be; the length leaves room for the value in the
-// 4096 bytes that browsers keep.
-const COOKIE_NAME: Rule<string> = {
-  text: "1 to 255 characters of those that HTTP allows in a token",
-  hasType: isString,
-  inRange: (value) => /^[\w!#$%&'*+.^`|~-]{1,255}$/.test(value),
-  describe: JSON.stringify,
-};
-
-const DOMAIN: Rule<string> = {
-  text: "a domain name without a trailing dot, of 1 to 253 characters",
-  hasType: isString,
-  inRange: (value) => /^.{1,253}$/.test(value) && isSerializable({ domain: value }),
-  describe: JSON.stringify,
-};
-
-const PATH: Rule<string> = {
-  text: "a path that begins with '/', of at most 1024 characters without ';'",
-  hasType: isString,
-  // RFC 6265bis, section 5.6: browsers ignore other paths.
-  inRange: (value) => /^\/.{0,1023}$/.test(value) && isSerializable({ path: value }),
-  describe: JSON.stringify,
-};
-
-type SameSite = "lax" | "strict" | "none";
-
-const SAME_SITE: Rule<SameSite> = {
-  text: `"lax", "strict" or "none"`,
-  hasType: (value): value is SameSite => isString(value),
-  inRange: (value) => ["lax", "strict", "none"].includes(value),
-  describe: JSON.stringify,
-};
-
-const COOKIE_OPTIONS = {
-  name: withDefault(COOKIE_NAME, "session"),
-  domain: optional(DOMAIN),
-  path: withDefault(PATH, "/"),
-  httpOnly: withDefault(FLAG, true),
-  secure: withDefault(FLAG, false),
-  sameSite: withDefault(SAME_SITE, "lax"),
-  partitioned: withDefault(FLAG, false),
-  persist: withDefault(FLAG, true),
-};
-
-const EXPIRY_HINT = "the cookie ends with the session, which the manager's 'lifetime' decides";
-const COOKIE_HINTS = { maxAge: EXPIRY_HINT, expires: EXPIRY_HINT };
-
 /** The most cookies of one name that are looked up for a request; a browser sends one, rarely two. */
 const MAX_CANDIDATES = 3;
 
-const ACTION = "create the session manager";
-
-function isSerializable(attributes: Omit<SetCookie, "name" | "value">): boolean {
-  try {
-    stringifySetCookie({ name: "name", value: "", ...attributes });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Reads and writes the session cookie. */
+/** The session cookie, which can differ between a server and its developer's machine. */
 export class SessionCookie {
-  readonly #name: string;
-  readonly #attributes: CookieToSetOptions;
   /** Whether the cookie outlives the browser by default. */
   readonly persist: boolean;
+  readonly #onLoopback: ClientCookie;
+  readonly #elsewhere: ClientCookie;
+  readonly #isSecureGiven: boolean;
 
   /**
    * @throws {TypeError} If an option has the wrong type.
    * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
    */
   constructor(options: SessionCookieOptions = {}) {
-    const values = readOptions(ACTION, options, COOKIE_OPTIONS, "cookie", COOKIE_HINTS);
-    const { name, domain, path, sameSite, httpOnly, secure, partitioned, persist } = values;
-    this.#name = name;
-    this.#attributes = {
-      ...(domain !== undefined && { domain }),
-      path,
-      httpOnly,
-      secure,
-      sameSite,
-    };
-    if (partitioned) this.#attributes.partitioned = true;
+    const { name, hostPrefix, secure, isSecureGiven, persist, attributes } = checkCookieOptions(
+      options,
+    );
+    const { partitioned, sameSite, ...others } = attributes;
+    const make = (secure: boolean): ClientCookie =>
+      new ClientCookie(hostPrefix && secure ? `__Host-${name}` : name, {
+        ...others,
+        secure,
+        sameSite,
+        ...(partitioned && { partitioned }),
+      });
     this.persist = persist;
-    assertKept(name, this.#attributes);
+    this.#isSecureGiven = isSecureGiven;
+    this.#elsewhere = make(secure ?? true);
+    this.#onLoopback = make(secure ?? false);
+  }
+
+  /** Returns the cookie of a client whose requests come in this way. */
+  for(transport: Transport): ClientCookie {
+    return transport === "loopback" ? this.#onLoopback : this.#elsewhere;
+  }
+
+  /** Whether browsers drop the cookie of such a client, and the application has not asked for that. */
+  isLost(transport: Transport): boolean {
+    return transport === "lan" && !this.#isSecureGiven;
+  }
+}
+
+/** Reads and writes the session cookie of one client. */
+export class ClientCookie {
+  readonly #name: string;
+  readonly #attributes: CookieToSetOptions;
+
+  constructor(name: string, attributes: CookieToSetOptions) {
+    this.#name = name;
+    this.#attributes = attributes;
   }
 
   /** Returns the well-formed tokens of a `Cookie` header, in its order; none if it has no such cookie. */
@@ -222,25 +136,4 @@ function untilExpiry(expiry: Date): Pick<Required<SetCookie>, "expires" | "maxAg
   const seconds = Math.ceil((expiry.getTime() - Date.now()) / 1000);
   const expires = new Date(Math.ceil(expiry.getTime() / 1000) * 1000);
   return { expires, maxAge: Math.max(seconds, 0) };
-}
-
-/** Refuses cookies that browsers ignore: RFC 6265bis, section 5.7, and CHIPS for `Partitioned`. */
-function assertKept(name: string, attributes: Omit<SetCookie, "name" | "value">): void {
-  const { domain, path, httpOnly, secure, sameSite, partitioned } = attributes;
-  const require = (option: string, value: unknown, required: unknown, reason: string): void =>
-    check(ACTION, `cookie.${option}`, value, {
-      text: `${required} if ${reason}`,
-      hasType: (_): _ is unknown => true,
-      inRange: () => value === required,
-    });
-  if (sameSite === "none") require("secure", secure, true, `cookie.sameSite is "none"`);
-  if (partitioned) require("secure", secure, true, "cookie.partitioned is true");
-  const prefix = /^__(?:host-http|host|http|secure)-/i.exec(name)?.[0];
-  if (prefix === undefined) return;
-  const reason = `cookie.name begins with ${prefix}`;
-  require("secure", secure, true, reason);
-  if (/http/i.test(prefix)) require("httpOnly", httpOnly, true, reason);
-  if (!/host/i.test(prefix)) return;
-  require("domain", domain, undefined, reason);
-  require("path", path, "/", reason);
 }

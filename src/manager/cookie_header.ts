@@ -9,11 +9,15 @@ export interface HeadersLike {
 /**
  * What brings a session's cookie: a `Request`, its `Headers`, or the text of the `Cookie` header, such as
  * `request.headers.cookie` of node:http; `null` and `undefined` if there is none.
+ *
+ * It also decides whether the cookie is `Secure`, if the option `cookie.secure` does not: see
+ * {@linkcode SessionCookieOptions.secure}. A `Request` says by its URL how it came, headers by `Host` and
+ * `X-Forwarded-Proto`. The text of the `Cookie` header says nothing: the cookie is then `Secure`.
  */
 export type CookieSource =
   | string
   | HeadersLike
-  | { readonly headers: HeadersLike }
+  | { readonly headers: HeadersLike; readonly url?: string | URL | undefined }
   | null
   | undefined;
 

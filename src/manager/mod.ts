@@ -30,14 +30,16 @@
  */
 
 export { type Codec, devalueCodec, jsonCodec, type SessionContent } from "./codec.ts";
-export type { CookieToSet, CookieToSetOptions, SessionCookieOptions } from "./cookie.ts";
+export type { CookieToSet, CookieToSetOptions } from "./cookie.ts";
+export type { SessionCookieOptions } from "./cookie_options.ts";
 export type { CookieSource, HeadersLike } from "./cookie_header.ts";
 export type { LazySession } from "./lazy_session.ts";
 export type { SessionManagerOptions } from "./options.ts";
 export type { Header } from "./response_headers.ts";
 export { MemoryStore } from "../store/memory_store.ts";
 export { SessionManager } from "./session_manager.ts";
-export type { Session, SessionStatus } from "./session.ts";
+export { RenewedSessionError } from "./renewed_session_error.ts";
+export type { RenewalOptions, Session, SessionStatus } from "./session.ts";
 export type { StoreSource } from "../store/resolve_store.ts";
 export type {
   CallOptions,

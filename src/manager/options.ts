@@ -1,6 +1,7 @@
 import { check, FLAG, FUNCTION, hasMethods, isNumber, OPTIONS, type Rule } from "../util/check.ts";
 import { type Codec, devalueCodec } from "./codec.ts";
-import { SessionCookie, type SessionCookieOptions } from "./cookie.ts";
+import { SessionCookie } from "./cookie.ts";
+import type { SessionCookieOptions } from "./cookie_options.ts";
 import { MemoryStore } from "../store/memory_store.ts";
 import { type Duration, LIFETIME, toMilliseconds, warnIfShort } from "../util/duration.ts";
 import { optional, readOptions, withDefault } from "../util/options.ts";
@@ -74,8 +75,9 @@ export interface SessionManagerOptions<Values extends object = any> {
    * Called if the store fails, or if a session cannot be loaded or committed. `loadAndSave` answers with the
    * `Response` that it returns, or else with 500; what it throws passes on. It is also called if a session's
    * data cannot be decoded: what it returns is then ignored, and there is no request if the session comes
-   * from `load` or `iterate`. By default the first line of the message goes to `console.error`: the errors
-   * of other stores may hold a statement, and with it the session's data.
+   * from `load` or `iterate`. And it is called, once, if browsers drop the cookie because it is `Secure` and the
+   * request came by plain HTTP from a private network. By default the first line of the message goes to
+   * `console.error`: the errors of other stores may hold a statement, and with it the session's data.
    */
   readonly onError?:
     | ((error: unknown, request: Request | undefined) => Response | void | Promise<Response | void>)

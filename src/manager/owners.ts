@@ -1,4 +1,5 @@
 import { type Content, isActive } from "./encoding.ts";
+import { readLink } from "./grace.ts";
 import { toOwner } from "../store/owner.ts";
 import type { NextRecord } from "../store/optimistic_writer.ts";
 import type { CallOptions, OwnedSessionStore, SessionRecord } from "../store/store.ts";
@@ -60,13 +61,14 @@ export class Owners {
     return this.#settings.store.entriesOf(owner, options);
   }
 
-  /** Walks the sessions of an owner that are active and can be read. */
+  /** Walks the sessions of an owner that are active and can be read, and no links. */
   async *readableOf(
     owner: string,
     options: CallOptions & { readonly pageSize?: number | undefined },
     onUnreadable: (error: unknown) => void,
   ): AsyncGenerator<SessionRecord> {
     for await (const record of this.entriesOf(owner, options)) {
+      if (readLink(record) !== undefined) continue;
       if (this.#read(record, onUnreadable) !== undefined) yield record;
     }
   }
@@ -97,6 +99,7 @@ export class Owners {
   ): Promise<SessionRecord[]> {
     const found: SessionRecord[] = [];
     for await (const record of this.entriesOf(owner, options)) {
+      if (readLink(record) !== undefined) continue;
       if (this.#read(record, onUnreadable)?.about.id === id) found.push(record);
     }
     return found;
@@ -112,6 +115,7 @@ export class Owners {
     // By name, because a session that gets a new token has two records for a moment.
     const owned = new Map<string, { readonly records: SessionRecord[]; readonly since: number }>();
     for await (const record of this.entriesOf(owner, options)) {
+      if (readLink(record) !== undefined) continue;
       // One that cannot be read is the first to go.
       const { id = record.token, ownedAt: since = 0 } = this.#read(record)?.about ?? {};
       const others = owned.get(id);

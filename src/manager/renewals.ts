@@ -1,3 +1,4 @@
+import { encodeLink, type Link } from "./grace.ts";
 import type { ConditionalStore } from "../store/conditional_store.ts";
 import {
   type NextRecord,
@@ -13,6 +14,8 @@ interface Succession {
   readonly renewedTo: string | undefined;
   /** The last data of the record that is gone, unless that is too much to keep. */
   readonly data?: Uint8Array | undefined;
+  /** Whether a link is known to be in the place of the record. */
+  readonly isLinked?: boolean;
 }
 
 /** A record that was written under a new key. */
@@ -35,12 +38,15 @@ const LONG_AGO = new Date("1971-01-01T00:00:00Z");
 export class Renewals {
   readonly #store: ConditionalStore;
   readonly #writer: OptimisticWriter;
+  readonly #hasOwners: boolean;
   /** By the keys of records that are gone, if the client has got another session. */
   readonly #successions = new RecentKeys<Succession>(SUCCESSIONS);
 
-  constructor(store: ConditionalStore, writer: OptimisticWriter) {
+  /** @param hasOwners Whether the store knows whose session is whose. */
+  constructor(store: ConditionalStore, writer: OptimisticWriter, hasOwners: boolean) {
     this.#store = store;
     this.#writer = writer;
+    this.#hasOwners = hasOwners;
   }
 
   /** Whether the client of this key is known to have got another session. */
@@ -48,16 +54,31 @@ export class Renewals {
     return this.#successions.get(key) !== undefined;
   }
 
+  /** Called once a link was found in the place of a record. */
+  learn(key: string, { to }: Link): void {
+    const known = this.#successions.get(key);
+    if (known !== undefined && known.renewedTo !== to) return;
+    this.#successions.set(key, { renewedTo: to, isLinked: true });
+  }
+
+  /** Returns the key of the same session under its new token, if this one still reads. */
+  linkOf(key: string): string | undefined {
+    const { renewedTo, isLinked } = this.#successions.get(key) ?? {};
+    return isLinked ? renewedTo : undefined;
+  }
+
   /**
    * Changes a record as {@linkcode OptimisticWriter.change} does, and moves it to the key of the record that
    * `make` makes. The new record is written first: a failure in between must not lose the session.
    *
+   * @param grace How long the old key can still be read, in milliseconds, if at all.
    * @returns What was written, or `undefined` if the old record is gone.
    * @throws {ConflictError} If others keep changing it.
    */
   async renew(
     seen: SessionRecord,
     make: (current: SessionRecord) => NextRecord,
+    grace: number | undefined,
     options: CallOptions,
   ): Promise<Renewed | undefined> {
     let key: string | undefined;
@@ -68,7 +89,9 @@ export class Renewals {
       const next = make(current);
       key = next.token;
       const record = await this.#writer.insert(next, options);
-      if (current.token === seen.token) return await this.#succeed(current, record, options);
+      if (current.token === seen.token) {
+        return await this.#succeed(current, record, grace, options);
+      }
       // If another request was faster, as on a double click, each gets a session of its own, so that
       // whichever cookie comes last is good; unless all of the owner's sessions have ended meanwhile.
       return await this.#store.find(current.token, options) && { record };
@@ -130,11 +153,15 @@ export class Renewals {
   async #succeed(
     old: SessionRecord,
     record: SessionRecord,
+    grace: number | undefined,
     options: CallOptions,
   ): Promise<Renewed | undefined> {
     const data = old.data.length <= MAX_KEPT_BYTES ? old.data : undefined;
+    const { token: renewedTo } = record;
     try {
-      const isEnded = await this.#expire(old, { renewedTo: record.token, data }, options);
+      const isEnded = grace === undefined
+        ? await this.#expire(old, { renewedTo, data }, options)
+        : await this.#link(old, renewedTo, grace, options);
       return isEnded ? { record } : undefined;
     } catch (failure) {
       return { record, failure };
@@ -151,14 +178,45 @@ export class Renewals {
     succession: Succession,
     options: CallOptions,
   ): Promise<boolean> {
+    // Stores have no conditional delete; a compare-and-swap to a past expiry is equivalent.
+    const end = (): Promise<boolean> => this.#store.replace(key, data, data, LONG_AGO, options);
+    if (!await this.#succeedBy(key, succession, end)) return false;
+    await this.#discard(key);
+    return true;
+  }
+
+  /**
+   * Puts a link in the place of a record unless it has changed. It belongs to nobody: the successor does.
+   *
+   * @returns Whether it was put there: `false` if the record holds something else by now or is gone.
+   */
+  async #link(
+    { token: key, data, expiry }: SessionRecord,
+    renewedTo: string,
+    grace: number,
+    options: CallOptions,
+  ): Promise<boolean> {
+    const until = Math.min(Date.now() + grace, expiry.getTime());
+    const link = encodeLink({ to: renewedTo, until, data });
+    const callOptions = this.#hasOwners ? { ...options, owner: null } : options;
+    const write = (): Promise<boolean> =>
+      this.#store.replace(key, data, link, new Date(until), callOptions);
+    if (!await this.#succeedBy(key, { renewedTo }, write)) return false;
+    this.#successions.set(key, { renewedTo, isLinked: true });
+    return true;
+  }
+
+  /** Remembers what takes the place of a record, unless that turns out to be wrong. */
+  async #succeedBy(
+    key: string,
+    succession: Succession,
+    write: () => Promise<boolean>,
+  ): Promise<boolean> {
     const known = this.#successions.get(key);
+    if (known?.isLinked) return false;
     // Set before it is certain, because the reply may be lost.
     this.#successions.set(key, succession);
-    // Stores have no conditional delete; a compare-and-swap to a past expiry is equivalent.
-    if (await this.#store.replace(key, data, data, LONG_AGO, options)) {
-      await this.#discard(key);
-      return true;
-    }
+    if (await write()) return true;
     if (known === undefined) this.#successions.delete(key);
     else this.#successions.set(key, known);
     return false;
@@ -182,8 +240,9 @@ export class Renewals {
     seen: SessionRecord,
     options: CallOptions,
   ): Promise<SessionRecord | undefined> {
-    const { renewedTo, data = seen.data } = this.#successions.get(seen.token) ?? {};
-    if (renewedTo === undefined) return undefined;
+    const { renewedTo, data = seen.data, isLinked } = this.#successions.get(seen.token) ?? {};
+    // An old token within its grace only reads.
+    if (renewedTo === undefined || isLinked) return undefined;
     const successor = await this.#store.find(renewedTo, options);
     return successor && { ...successor, data };
   }

@@ -1,3 +1,11 @@
+import type { Duration } from "../util/duration.ts";
+
+/** How {@linkcode Session.renewToken} works. */
+export interface RenewalOptions {
+  /** How long the old token can still be read; by default not at all. */
+  readonly grace?: Duration | undefined;
+}
+
 /** What happened to a session since it was loaded or last committed. */
 export type SessionStatus = "unmodified" | "modified" | "destroyed";
 
@@ -57,8 +65,20 @@ export interface Session<Values extends object = Record<string, any>> {
    * Gives the session a new token and a new lifetime, and makes the old token worthless. Call it whenever the
    * visitor's rights change, as on signing in: a token that somebody else has planted or seen before is then
    * useless (OWASP, session fixation).
+   *
+   * With `grace`, for a change of the token that is not a sign-in, requests that are under way with the old token
+   * still find the session for some seconds, in every process. They read the values of the moment before the
+   * renewal. A commit that changes the session throws a {@linkcode RenewedSessionError}, except for `destroy`, which
+   * ends the session under both tokens, and for another renewal with a grace, which has taken place already. If the
+   * session ends under its new token, it has ended under the old one. A commit throws if the session gets another
+   * owner along with a `grace`.
+   *
+   * @param options `grace`: how long the old token can be read, in milliseconds, at most 60 000; by default not at
+   *   all. `{ milliseconds: 5 }` is for tests.
+   * @throws {TypeError} If it has the wrong type.
+   * @throws {RangeError} If it is out of range.
    */
-  renewToken(): void;
+  renewToken(options?: RenewalOptions): void;
 
   /**
    * Ends the session: it is deleted from the store and the cookie is cleared, even if the cookie's session was

@@ -1,9 +1,11 @@
 import { check, FLAG, FUNCTION, hasMethods, isObject, isString, type Rule } from "../util/check.ts";
-import { decodeWith, encodesAlike, encodeWith } from "./encoding.ts";
+import { decodeWith, encodesAlike, encodeWith, isActive } from "./encoding.ts";
+import { followLink, type Link, readLink } from "./grace.ts";
 import { type CookieToSet, stringifyCookie } from "./cookie.ts";
-import { checkRequest, cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
+import { Clients } from "./clients.ts";
+import { checkRequest, type CookieSource } from "./cookie_header.ts";
 import { type LazySession, OnDemand } from "./lazy_session.ts";
-import { toConditional } from "../store/conditional_store.ts";
+import { type ConditionalStore, toConditional } from "../store/conditional_store.ts";
 import {
   checkManagerOptions,
   type ManagerSettings,
@@ -63,6 +65,7 @@ const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
  */
 export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #settings: ManagerSettings;
+  readonly #store: ConditionalStore;
   readonly #committer: Committer;
   /** Whom each session belongs to, if there is the option `owner`. */
   readonly #owners: Owners | undefined;
@@ -70,8 +73,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   readonly #sessions = new WeakSet<object>();
   /** The sessions of the requests that are being handled. */
   readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
-  /** The sessions of clients that have brought no cookie, and so have none to clear. */
-  readonly #cookieless = new WeakSet<object>();
+  readonly #clients: Clients;
   /** Called if the data of a session that no request has brought cannot be read. */
   readonly #reportUnreadable = (error: unknown): void =>
     this.#context.onUnreadable(error, undefined);
@@ -92,8 +94,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const decode: SessionContext["decode"] = (record) => decodeWith(codec, record, lifetime);
     const isSame: SessionContext["isSame"] = (...args) => encodesAlike(codec, ...args);
     const toKey = this.#toKey.bind(this);
+    const tell = (error: unknown, request: Request | undefined): void =>
+      void report(() => settings.onError(error, request));
     const conditional = toConditional(store);
     this.#settings = settings;
+    this.#store = conditional;
+    this.#clients = new Clients(settings.cookie, tell);
     this.#owners = owner &&
       new Owners({ store: store as OwnedSessionStore, owner, maxPerOwner, decode });
     this.#committer = new Committer(conditional, {
@@ -109,10 +115,11 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       decode,
       isSame,
       find: async (token, options) => {
-        return isGenerated(token) ? await conditional.find(toKey(token), options) : undefined;
+        const record = await this.#find(token, options);
+        return record && readLink(record) === undefined ? record : undefined;
       },
       // The request goes on with a new session.
-      onUnreadable: (error, request) => void report(() => settings.onError(error, request)),
+      onUnreadable: tell,
     };
   }
 
@@ -291,7 +298,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
       return state === undefined ? headersFor(undefined) : await this.commitHeaders(state, options);
     }
     await this.commit(session as Session<Values>, options);
-    return this.#headersOf(session as Session<Values>);
+    return headersFor(this.toSetCookie(session as Session<Values>));
   }
 
   /**
@@ -314,7 +321,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const state = session instanceof OnDemand ? session.state : session as Session<Values>;
     return addHeaders(
       response,
-      state === undefined ? headersFor(undefined) : this.#headersOf(state),
+      state === undefined ? headersFor(undefined) : headersFor(this.toSetCookie(state)),
     );
   }
 
@@ -397,7 +404,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { store } = this.#settings;
     check("walk the sessions", "store.entries", store.entries, FUNCTION);
     for await (const record of store.entries!(options)) {
-      yield this.#open({ record, token: this.#tokenOf(record) });
+      if (readLink(record) === undefined) {
+        yield this.#open({ record, token: this.#tokenOf(record) });
+      }
     }
   }
 
@@ -476,8 +485,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { except: kept, ...callOptions } = readOptions(action, options, DESTROY_OPTIONS);
     if (kept === undefined) return await owners.deleteAll(name, [], callOptions);
     check(action, "except", kept, this.#ownSession);
-    const { record, token } = kept as TrackedSession<Values>;
+    const { record, token, successor } = kept as TrackedSession<Values>;
     const except = new Set(record && [record.token]);
+    if (successor !== undefined) except.add(successor);
     // The one that a commit under way moves it to.
     if (token !== undefined) except.add(this.#toKey(token));
     return await owners.deleteAll(name, [...except], callOptions);
@@ -589,49 +599,43 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const action = "write the cookie";
     const { always } = readOptions(action, options, COOKIE_OPTIONS);
     const state = this.#own(action, session);
-    return this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+    const cookie = this.#toCookie(state) ?? (always ? this.#toSameCookie(state) : undefined);
+    if (cookie !== undefined) this.#clients.gets(cookie, state);
+    return cookie;
   }
 
   #toCookie(session: TrackedSession<Values>): CookieToSet | undefined {
     const { cookie: change } = session;
-    const { cookie } = this.#settings;
+    const cookie = this.#clients.cookieOf(session);
     if (change?.kind === "clear") {
-      return this.#cookieless.has(session) ? undefined : cookie.toForget();
+      return this.#clients.mayHaveCookie(session) ? cookie.toForget() : undefined;
     }
     // Of a session that was met by iterate(), only the client knows the token.
     if (change?.token === undefined) return undefined;
     if (change.expiry.getTime() <= Date.now()) return cookie.toForget();
-    const persist = change.remember ?? cookie.persist;
+    const persist = change.remember ?? this.#settings.cookie.persist;
     // Only the expiry has changed, and the browser does not know the old one either.
     if (change.kind === "touch" && !persist) return undefined;
     return cookie.toKeep(change.token, change.expiry, persist);
   }
 
   /** The cookie that the client has, or has not. */
-  #toSameCookie(
-    { cookie: change, record, token }: TrackedSession<Values>,
-  ): CookieToSet | undefined {
-    const { cookie } = this.#settings;
+  #toSameCookie(session: TrackedSession<Values>): CookieToSet | undefined {
+    const { cookie: change, record, token } = session;
+    const cookie = this.#clients.cookieOf(session);
     if (change?.kind === "clear") return cookie.toForget();
     if (record === undefined || token === undefined) return undefined;
+    // The client's cookie is a newer one, or will be.
+    if (session.successor !== undefined) return undefined;
     const remember = rememberIn(this.#context.decode(record));
-    return cookie.toKeep(token, record.expiry, remember ?? cookie.persist);
-  }
-
-  #headersOf(session: Session<Values>): Header[] {
-    const setCookie = this.toSetCookie(session);
-    // From now on the client has a cookie, which a later commit may have to clear.
-    if (setCookie !== undefined) this.#cookieless.delete(session);
-    return headersFor(setCookie);
+    return cookie.toKeep(token, record.expiry, remember ?? this.#settings.cookie.persist);
   }
 
   #onDemand(source: CookieSource, options: CallOptions): OnDemand<Values, TrackedSession<Values>> {
-    const { cookie } = this.#settings;
-    const header = cookieHeaderOf(source);
-    const request = isRequest(source) ? source : undefined;
+    const client = this.#clients.read(source);
     return new OnDemand(async () => {
-      const session = await this.#load(cookie.read(header), request, options);
-      if (!cookie.isIn(header)) this.#cookieless.add(session);
+      const session = await this.#load(client.tokens, client.request, options);
+      this.#clients.remember(session, client);
       return session;
     });
   }
@@ -643,10 +647,40 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     options: CallOptions = {},
   ): Promise<TrackedSession<Values>> {
     for (const token of tokens) {
-      const record = await this.#context.find(token, options);
-      if (record !== undefined) return this.#open({ token: token!, record, request });
+      const record = await this.#find(token, options);
+      if (record === undefined) continue;
+      const link = readLink(record);
+      if (link === undefined) return this.#open({ token: token!, record, request });
+      const origin = await this.#openLink(record, link, options);
+      if (origin !== undefined) return this.#open({ token: token!, ...origin, request });
     }
     return this.#open({ request });
+  }
+
+  /** Finds what the store holds for a client's token; asks it only for well-formed ones. */
+  async #find(token: unknown, options?: CallOptions): Promise<SessionRecord | undefined> {
+    return isGenerated(token) ? await this.#store.find(this.#toKey(token), options) : undefined;
+  }
+
+  /** What a session begins with that is loaded by an old token; `undefined` if the session has ended. */
+  async #openLink(
+    { token: key }: SessionRecord,
+    link: Link,
+    options: CallOptions,
+  ): Promise<SessionOrigin | undefined> {
+    const successor = await followLink((key) => this.#store.find(key, options), link);
+    if (successor === undefined || !this.#isActive(successor)) return undefined;
+    const record = { token: key, data: link.data, expiry: new Date(link.until) };
+    return { record, successor: successor.token };
+  }
+
+  #isActive(record: SessionRecord): boolean {
+    try {
+      return isActive(this.#context.decode(record));
+    } catch (error) {
+      this.#reportUnreadable(error);
+      return false;
+    }
   }
 
   #toKey(token: string): string {

@@ -51,4 +51,6 @@ export interface SessionOrigin {
   readonly token?: string | undefined;
   readonly record?: SessionRecord | undefined;
   readonly request?: Request | undefined;
+  /** The key of the same session under its new token, if this is its old one: it then only reads. */
+  readonly successor?: string | undefined;
 }

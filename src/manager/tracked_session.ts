@@ -3,10 +3,13 @@ import { check, FLAG, isString, type Rule } from "../util/check.ts";
 import { ABOUT, type About, aboutNew } from "./about.ts";
 import { ChangeLog, type MutableContent } from "./change_log.ts";
 import { type Content, isActive } from "./encoding.ts";
-import type { Session, SessionStatus } from "./session.ts";
+import { GRACE } from "./grace.ts";
+import type { RenewalOptions, Session, SessionStatus } from "./session.ts";
 import type { CookieChange, SessionContext, SessionOrigin, SessionState } from "./session_state.ts";
 import type { SessionRecord } from "../store/store.ts";
 import { generateToken } from "../store/token.ts";
+import { toMilliseconds } from "../util/duration.ts";
+import { optional, readOptions } from "../util/options.ts";
 
 /** The key under which SCS keeps the choice of RememberMe. */
 const REMEMBER_ME = "__rememberMe";
@@ -16,6 +19,8 @@ const KEY: Rule<string> = {
   hasType: isString,
   inRange: (value) => value !== REMEMBER_ME && value !== ABOUT,
 };
+
+const RENEWAL_OPTIONS = { grace: optional(GRACE) };
 
 /** One request's view of a session: what the store holds of it, and the log of what was done to it since. */
 export class TrackedSession<Values extends object> implements Session<Values> {
@@ -35,10 +40,13 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   /** How often all changes were dropped: by `destroy` or `discard`. */
   #generation = 0;
   #cookie: CookieChange | undefined;
+  /** See {@linkcode successor}; without a record it means nothing. */
+  #successor: string | undefined;
 
-  constructor(context: SessionContext, { token, record, request }: SessionOrigin) {
+  constructor(context: SessionContext, { token, record, request, successor }: SessionOrigin) {
     this.#context = context;
     this.#request = request;
+    this.#successor = successor;
     this.#state = record === undefined ? { kind: "new" } : { kind: "found", record, token };
     this.#blank = this.#newContent();
   }
@@ -80,11 +88,14 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return [...this.open().values.keys()].filter((key) => key !== REMEMBER_ME).sort();
   }
 
-  renewToken(): void {
-    this.deadline = this.#newContent().deadline;
+  renewToken(options: RenewalOptions = {}): void {
+    const { grace } = readOptions("renew the token", options, RENEWAL_OPTIONS);
     const content = this.open();
-    content.about = { ...content.about, renewedAt: Date.now() };
-    this.#changes.renew(generateToken(), content.about.renewedAt);
+    const renewedAt = Date.now();
+    const { deadline } = this.#newContent();
+    content.deadline = deadline;
+    content.about = { ...content.about, renewedAt };
+    this.#changes.renew(generateToken(), renewedAt, deadline, grace && toMilliseconds(grace));
   }
 
   destroy(): void {
@@ -169,6 +180,14 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return "record" in this.#state ? this.#state.record : undefined;
   }
 
+  /**
+   * The key of the same session under its new token, if the client's token is an old one within its grace: this
+   * session then only reads.
+   */
+  get successor(): string | undefined {
+    return this.record && this.#successor;
+  }
+
   /** The key of the record that a destruction has to delete, with what it has become; `undefined`: none. */
   get key(): string | undefined {
     return this.#state.kind === "vanished" ? this.#state.key : this.record?.token;
@@ -236,6 +255,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     this.#inFlight?.confirm();
     const token = newToken ?? ("token" in this.#state ? this.#state.token : undefined);
     this.#state = { kind: "loaded", record, token };
+    this.#successor = undefined;
     this.#content = this.#changes.destroyed ? undefined : this.#changes.applyTo(content);
     this.#cookie = { kind: "set", token, expiry: record.expiry, remember: rememberIn(content) };
   }
@@ -255,6 +275,11 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   /** Called once the record belongs to another owner; nothing else has changed. */
   moved(record: SessionRecord): void {
     if ("record" in this.#state) this.#state = { ...this.#state, record };
+  }
+
+  /** Called once the session has a new token, and the old one only reads. */
+  superseded(successor: string): void {
+    this.#successor = successor;
   }
 
   /** Called once the record was deleted, because the session was destroyed. */

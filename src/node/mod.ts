@@ -19,8 +19,8 @@
  * @module
  */
 
+export { cookieSource, type NodeRequest } from "./cookie_source.ts";
 export {
-  type NodeRequest,
   type NodeResponse,
   type NodeSessions,
   nodeSessions,
@@ -34,6 +34,7 @@ export type {
   Header,
   HeadersLike,
   LazySession,
+  RenewalOptions,
   Session,
   SessionManager,
   SessionStatus,

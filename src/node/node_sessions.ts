@@ -1,14 +1,12 @@
+import { cookieSource, type NodeRequest, urlOf } from "./cookie_source.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { Http2ServerResponse } from "node:http2";
 import type { LazySession, Session, SessionManager } from "../manager/mod.ts";
 import { MANAGER } from "../manager/manager_rule.ts";
 import { check, FLAG, FUNCTION, hasMethods } from "../util/check.ts";
 import { readOptions, withDefault } from "../util/options.ts";
 import { printer } from "../util/report.ts";
 import { HeldResponse, type Outcome, type Target } from "./held_response.ts";
-
-/** A request of node:http, or of the compatibility API of node:http2. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
 
 /** A response of node:http, or of the compatibility API of node:http2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
@@ -169,7 +167,7 @@ export function nodeSessions<Values extends object>(
   ): Promise<boolean> {
     if (!requests.has(request)) {
       try {
-        const session = manager.loadLazily(request.headers.cookie);
+        const session = manager.loadLazily(cookieSource(request));
         begin(request, response, lazy ? session : await session);
       } catch (error) {
         await fail(error, request, response, next);
@@ -207,14 +205,12 @@ function canWait(response: NodeResponse): boolean {
 /** The request as `onError` gets it, without its body; `undefined` if it cannot be one. */
 function toRequest(request: NodeRequest): Request | undefined {
   const { originalUrl = request.url } = request as { originalUrl?: string };
-  const { encrypted } = (request.socket ?? {}) as { encrypted?: boolean };
-  const host = request.headers[":authority"] ?? request.headers.host ?? "localhost";
   try {
     const headers = Object.entries(request.headers).filter(([name]) => !name.startsWith(":"))
       .flatMap(([name, value]) =>
         [value ?? []].flat().map((each): [string, string] => [name, each])
       );
-    const url = new URL(originalUrl ?? "/", `http${encrypted ? "s" : ""}://${host}`);
+    const url = new URL(originalUrl ?? "/", urlOf(request) ?? "http://localhost");
     return new Request(url, { method: request.method ?? "GET", headers });
   } catch {
     return undefined;

@@ -39,6 +39,7 @@ export type {
   Header,
   HeadersLike,
   LazySession,
+  RenewalOptions,
   Session,
   SessionManager,
   SessionStatus,

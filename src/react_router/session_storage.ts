@@ -1,6 +1,6 @@
 import { type CookieToSet, stringifyCookie } from "../manager/cookie.ts";
 import { MANAGER } from "../manager/manager_rule.ts";
-import type { Session, SessionManager } from "../manager/mod.ts";
+import type { CookieSource, Session, SessionManager } from "../manager/mod.ts";
 import { check, type Rule } from "../util/check.ts";
 
 /** What a session holds: its values, and those that are shown once. */
@@ -61,9 +61,13 @@ export interface RouterCookieOptions {
 
 /** The `SessionStorage` of React Router. */
 export interface RouterSessionStorage<Data, FlashData = Data> {
-  /** Finds the session of a `Cookie` header; without one, returns a new session. */
+  /**
+   * Finds the session of a `Cookie` header; without one, returns a new session. If it gets the whole request
+   * instead, the cookie is not `Secure` for plain HTTP to a loopback host: see
+   * {@linkcode SessionCookieOptions.secure}.
+   */
   getSession: (
-    cookieHeader?: string | null,
+    cookieHeader?: CookieSource,
     options?: object,
   ) => Promise<RenewableRouterSession<Data, FlashData>>;
   /**
@@ -114,7 +118,7 @@ export function createSessionStorage<Values extends object, Flash extends object
   };
 
   async function getSession(
-    cookieHeader?: string | null,
+    cookieHeader?: CookieSource,
   ): Promise<RenewableRouterSession<Values, Flash>> {
     const loaded = await untyped.loadRequest(cookieHeader);
     const session = toRouterSession(loaded);

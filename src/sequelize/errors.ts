@@ -8,6 +8,8 @@ import type { Fault } from "../batching/delivery.ts";
  * - `transient`: the database undid the statement because of what others did. It may succeed if sent again.
  * - `busy`: the same; but if it does not pass, no other statement gets through either.
  * - `connection`: there is no connection, or it was lost, with or without a statement under way.
+ * - `read-only`: the server takes no writes, or is a standby whose rows may be old: the statement was not carried
+ *   out, and may succeed on another connection.
  * - `no-table`, `no-column`: there is no such table or column.
  * - `system`: every other statement would fail, too.
  * - `either`: the statement's own rows are the reason, or the database as a whole.
@@ -17,14 +19,21 @@ export type ErrorClass =
   | "transient"
   | "busy"
   | "connection"
+  | "read-only"
   | "no-table"
   | "no-column"
   | "system"
   | "either"
   | "operation";
 
-/** A dialect's errors by their code, SQLSTATE or number. What is not among them is an `operation`. */
-export type ErrorTable = Readonly<Record<string, ErrorClass>>;
+/**
+ * A dialect's errors by their code, SQLSTATE or number, some told apart by their message. What is not among them is an
+ * `operation`.
+ */
+export type ErrorTable = Readonly<Record<string, ErrorClass | ((message: string) => ErrorClass)>>;
+
+/** The name of the error of a read on a standby. */
+export const STANDBY_ERROR = "StandbyError";
 
 /** The fields that the drivers' errors carry, each some of them. */
 export interface DriverError {
@@ -63,7 +72,10 @@ export function classify(error: unknown, table: ErrorTable): ErrorClass {
   const isLost = CONNECTION_ERROR_NAME.test(name ?? "") || CONNECTION_CODE.test(code) ||
     CONNECTION_CODE.test(sqlState) || fatal === true && sqlState !== "70100";
   if (isLost) return "connection";
-  return table[code] ?? table[errno] ?? table[number] ??
+  if (name === STANDBY_ERROR) return "read-only";
+  const meaning = table[code] ?? table[errno] ?? table[number];
+  if (typeof meaning === "function") return meaning(message);
+  return meaning ??
     MESSAGES.find(([pattern]) => pattern.test(message))?.[1] ?? "operation";
 }
 
@@ -76,6 +88,7 @@ export function isTransient(errorClass: ErrorClass): boolean {
 export function faultOf(errorClass: ErrorClass): Fault {
   switch (errorClass) {
     case "connection":
+    case "read-only":
     case "no-table":
     case "no-column":
     case "system":

@@ -90,7 +90,16 @@ export interface SequelizeStoreOptions {
    */
   readonly driver?: DriverChoice | undefined;
   /**
-   * Gets every SQL statement. They hold tokens and data, and so are not logged by default, whatever
+   * Whether sessions may be read from a standby: a replica, or a primary that was demoted. They may be old there. By
+   * default a connection to one is ended as soon as that is noticed, and the statement sent again on another; calls
+   * reject if only standbys are reached for 5 s. Set it for a program that only reads, on a replica, or behind a
+   * proxy that splits reads from writes. Writes always need the primary.
+   *
+   * @default {false}
+   */
+  readonly standbyReads?: boolean | undefined;
+  /**
+   * Gets every SQL statement, except the check whether the server is a standby. They hold tokens and data, and so are not logged by default, whatever
    * the Sequelize instance does with its own.
    *
    * @default {false}
@@ -120,6 +129,7 @@ export interface Settings extends SessionModelOptions {
   readonly onError: (error: unknown) => void;
   readonly sync: boolean;
   readonly driver: DriverChoice;
+  readonly standbyReads: boolean;
 }
 
 const DRIVER: Rule<DriverChoice> = {
@@ -206,6 +216,7 @@ const STORE_OPTIONS = {
   onError: withDefault(FUNCTION, printer("delete expired sessions")),
   sync: withDefault(FLAG, true),
   driver: withDefault<DriverChoice>(DRIVER, "direct"),
+  standbyReads: withDefault(FLAG, false),
   ...TABLE_OPTIONS,
 };
 

@@ -82,7 +82,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   readonly model: SessionModel;
   /** Whether the store was opened with `owners`. */
   readonly owners: boolean;
-  readonly #counters = new Counters();
+  readonly #counters: Counters;
   readonly #table: SessionTable;
   readonly #reads: Queue<string, SessionRecord | undefined>;
   readonly #writes: Queue<Write, boolean>;
@@ -91,7 +91,13 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   readonly #cleanupBatchSize: number;
   readonly #cleanupLoop: CleanupLoop;
 
-  private constructor(caller: typeof OPENED, model: SessionModel, settings: Settings) {
+  private constructor(
+    caller: typeof OPENED,
+    model: SessionModel,
+    table: SessionTable,
+    counters: Counters,
+    settings: Settings,
+  ) {
     if (caller !== OPENED) {
       throw new TypeError(
         "Cannot create the session store: use `await SequelizeStore.open(sequelize)`",
@@ -100,14 +106,10 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     const sequelize = model.sequelize!;
     this.model = model;
     this.owners = settings.owners;
-    const dialect = dialectOf(sequelize);
-    const driver = driverFor(sequelize, settings.driver, dialect.literalFor?.(sequelize));
-    const counters = this.#counters;
-    const source = { dialect: sequelize.getDialect(), tableName: settings.tableName };
-    const statements = dialect.statements(model, driver);
-    this.#table = new SessionTable(statements, dialect.errors, counters, source);
-    this.#reads = queueReads(this.#table, settings.queueLimit, counters);
-    this.#writes = queueWrites(this.#table, settings.queueLimit, poolSizeOf(sequelize), counters);
+    this.#counters = counters;
+    this.#table = table;
+    this.#reads = queueReads(table, settings.queueLimit, counters);
+    this.#writes = queueWrites(table, settings.queueLimit, poolSizeOf(sequelize), counters);
     this.#pendingOwners = hasOwners(model) ? new PendingOwners() : undefined;
     this.#cleanupBatchSize = settings.cleanupBatchSize;
     this.#cleanupLoop = new CleanupLoop((options) => this.deleteExpired(options), {
@@ -132,8 +134,17 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   ): Promise<SequelizeStore> {
     const settings = checkOptions(sequelize, options);
     const model = defineSessionModel(sequelize, settings);
-    if (settings.sync) await createSessionTable(model);
-    return new SequelizeStore(OPENED, model, settings);
+    const dialect = dialectOf(sequelize);
+    const counters = new Counters();
+    const driver = driverFor(model.sequelize!, dialect, settings, () => counters.evicted++);
+    const source = { dialect: sequelize.getDialect(), tableName: settings.tableName };
+    const statements = dialect.statements(model, driver);
+    const table = new SessionTable(statements, dialect.errors, counters, source);
+    if (settings.sync) {
+      await table.reachPrimary(driver);
+      await createSessionTable(model);
+    }
+    return new SequelizeStore(OPENED, model, table, counters, settings);
   }
 
   /**

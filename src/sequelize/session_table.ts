@@ -2,9 +2,11 @@ import type { Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
 import type { Counters } from "./counters.ts";
 import type { Statements } from "./dialects/mod.ts";
+import type { Driver } from "./drivers/mod.ts";
 import { classify, driverError, type ErrorClass, type ErrorTable, isTransient } from "./errors.ts";
 import { addToMessage, redact } from "./redact.ts";
 import { published, type StatementSource, type StatementSubject } from "./statement_channel.ts";
+import { UntilPrimary } from "./until_primary.ts";
 
 const NO_TABLE =
   "create the sessions table with `sync: true` of SequelizeStore.open, or by the migration of" +
@@ -14,12 +16,15 @@ const NO_OWNER =
   "add the column 'owner' with `sync: true` of SequelizeStore.open, or by the migration of" +
   " @scs/sequelize-store/migration with `owners: true`";
 
+const READ_ONLY = "the server is a standby, was demoted to one, or is set to take no writes";
+
 /** Carries out a dialect's statements: sends them again if that may help, and redacts their errors. */
 export class SessionTable {
   readonly statements: Statements;
   readonly #errors: ErrorTable;
   readonly #counters: Counters;
   readonly #source: StatementSource;
+  readonly #untilPrimary: UntilPrimary;
 
   /** @param source What the published messages of its statements have in common. */
   constructor(
@@ -32,6 +37,7 @@ export class SessionTable {
     this.#errors = errors;
     this.#counters = counters;
     this.#source = source;
+    this.#untilPrimary = new UntilPrimary((error) => this.classify(error) === "read-only");
   }
 
   /**
@@ -55,22 +61,43 @@ export class SessionTable {
     try {
       if (transaction) return await send(transaction);
       // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
-      return await retry(() => send(null), (error) => {
-        if (!isTransient(this.classify(error))) return false;
-        counters.retried++;
-        return true;
-      });
+      return await this.#again(() => send(null), () => counters.retried++);
     } catch (error) {
-      const redacted = redact(error);
-      const errorClass = this.classify(error);
-      if (errorClass === "no-table") addToMessage(redacted, NO_TABLE);
-      // In whatever language the message is, it names the column.
-      const { message = "" } = driverError(error);
-      if (errorClass === "no-column" && /\bowner\b/.test(message)) addToMessage(redacted, NO_OWNER);
-      throw redacted;
+      throw this.#explained(error);
     } finally {
       counters.inFlight--;
     }
+  }
+
+  /** Waits until the primary is reached, for some seconds; sends no statement on the table. */
+  async reachPrimary(driver: Driver): Promise<void> {
+    try {
+      await this.#again(() => driver.reachPrimary(), () => {});
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+
+  /** Makes attempts until one succeeds, if the error of the one before may pass. */
+  #again<T>(attempt: () => Promise<T>, onRepeat: () => void): Promise<T> {
+    let isFirst = true;
+    const next = (): Promise<T> => {
+      if (!isFirst) onRepeat();
+      isFirst = false;
+      return attempt();
+    };
+    return this.#untilPrimary.send(() => retry(next, (error) => isTransient(this.classify(error))));
+  }
+
+  #explained(error: unknown): unknown {
+    const redacted = redact(error);
+    const errorClass = this.classify(error);
+    if (errorClass === "read-only") addToMessage(redacted, READ_ONLY);
+    if (errorClass === "no-table") addToMessage(redacted, NO_TABLE);
+    // In whatever language the message is, it names the column.
+    const { message = "" } = driverError(error);
+    if (errorClass === "no-column" && /\bowner\b/.test(message)) addToMessage(redacted, NO_OWNER);
+    return redacted;
   }
 
   /** Tells what an error of a statement means. */

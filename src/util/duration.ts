@@ -33,7 +33,8 @@ export function toMilliseconds(duration: Duration): number {
   return isNumber(duration) ? duration : duration.milliseconds;
 }
 
-function isDuration(value: unknown): value is Duration {
+/** Whether a value is a number of milliseconds, or says how many. */
+export function isDuration(value: unknown): value is Duration {
   return isNumber(value) ||
     isObject(value) && isNumber((value as { milliseconds?: unknown }).milliseconds);
 }

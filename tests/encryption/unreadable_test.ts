@@ -332,3 +332,36 @@ Deno.test("koa-session: a visitor whose session cannot be decrypted begins anew,
   assert.equal(all.size, 2);
   assert.deepEqual(all.get(token), row);
 });
+
+testOn(
+  databases,
+  "an old token reads encrypted sessions within its grace, and is no device of its own",
+  (database) =>
+    withStore(database, async ({ store: rows }) => {
+      const { sessions, errors } = open(rows);
+      const session = await signIn(sessions);
+      const old = session.token!;
+      session.renewToken({ grace: 60_000 });
+      await sessions.commit(session);
+      assert.equal((await sessions.load(old)).get("userId"), 7);
+      const walk = async (): Promise<string[]> => {
+        const ids: string[] = [];
+        for await (const { id } of sessions.ofOwner(7)) ids.push(id);
+        return ids;
+      };
+      assert.deepEqual(await walk(), [session.id]);
+      assert.deepEqual(errors, []);
+      // Another process encrypts the session with a key that this one has not.
+      const other = open(rows, { keys: [lostKey, key] });
+      const theirs = await other.sessions.load(session.token);
+      theirs.put("count", 1);
+      await other.sessions.commit(theirs);
+      const before = await rows.all();
+      assert.equal((await sessions.load(old)).get("userId"), undefined);
+      assertLost(errors, 1);
+      assert.deepEqual(await rows.all(), before);
+      assert.equal((await other.sessions.load(old)).get("userId"), 7);
+      assert.equal(await sessions.destroyOwned(7), 1);
+      assert.equal((await other.sessions.load(old)).get("userId"), undefined);
+    }, { owners: true }),
+);

@@ -11,10 +11,11 @@ const BINARY = "/usr/sbin/pgbouncer";
 /** Why there can be none, or `undefined` if there can. */
 export const withoutPooler: string | undefined = unableToRun("postgres", BINARY);
 
-/** Runs a test with the URL of a pgbouncer in front of a server. */
+/** Runs a test with the URL of a pgbouncer in front of a server, in transaction mode unless a setting says otherwise. */
 export async function withPooler(
-  server: Server,
+  server: Pick<Server, "port">,
   test: (url: string) => Promise<void>,
+  settings: readonly string[] = [],
 ): Promise<void> {
   await withFolder(async (folder) => {
     await chmod(folder, 0o777);
@@ -31,6 +32,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 2
 server_reset_query_always = 0
+${settings.join("\n")}
 `,
     );
     const daemon = new Daemon("postgres", [BINARY, join(folder, "pgbouncer.ini")]);

@@ -112,6 +112,18 @@ Deno.test("a middleware that is mounted twice, or in a sub-app, is one", async (
   assert.deepEqual(calls, ["commit"]);
 });
 
+Deno.test("the cookie is Secure, except for plain HTTP to a loopback host", async () => {
+  const app = new Hono().use(honoSessions(new SessionManager<Values>())).get("/", (c) => {
+    c.var.session.put("count", 1);
+    return c.text("");
+  });
+  const isSecure = async (url: string): Promise<boolean> =>
+    (await app.request(url)).headers.get("set-cookie")!.includes("; Secure");
+  assert.equal(await isSecure("http://localhost:4000/"), false);
+  assert.equal(await isSecure("http://example.com/"), true);
+  assert.equal(await isSecure("https://example.com/"), true);
+});
+
 Deno.test("the app's own cookies and headers stay, also those of outer middlewares", async () => {
   const { visitor } = visit((app) => {
     app.use(cors({ origin: "https://example.com" }));

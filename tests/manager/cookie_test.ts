@@ -5,8 +5,12 @@ import { withClock } from "../support/clock.ts";
 
 const TOKEN = "t".repeat(43);
 
+function write(options: SessionCookieOptions, expiry = new Date(), persist = false): string {
+  return new SessionCookie(options).for("other").write(TOKEN, expiry, persist);
+}
+
 Deno.test("a cookie has all attributes of its options", () => {
-  const cookie = new SessionCookie({
+  const options = {
     name: "__Secure-id",
     domain: "example.com",
     path: "/app",
@@ -14,23 +18,21 @@ Deno.test("a cookie has all attributes of its options", () => {
     secure: true,
     sameSite: "none",
     partitioned: true,
-  });
+  } as const;
   assert.equal(
-    cookie.write(TOKEN, new Date(), false),
+    write(options),
     `__Secure-id=${TOKEN}; Domain=example.com; Path=/app; Secure; Partitioned; SameSite=None`,
   );
   assert.equal(
-    new SessionCookie({ sameSite: "strict" }).write(TOKEN, new Date(), false),
-    `session=${TOKEN}; Path=/; HttpOnly; SameSite=Strict`,
+    write({ sameSite: "strict" }),
+    `session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Strict`,
   );
 });
 
 // A cookie that ends before its session costs the visitor the session's last moments.
 Deno.test("expiry and Max-Age are rounded up to the second", async () => {
   await withClock(() => Date.UTC(2030, 0, 1, 12, 0, 0, 500), () => {
-    const header = (ms: number): string => {
-      return new SessionCookie().write(TOKEN, new Date(Date.now() + ms), true);
-    };
+    const header = (ms: number): string => write({}, new Date(Date.now() + ms), true);
     assert.match(header(1), /; Max-Age=1; .* Expires=Tue, 01 Jan 2030 12:00:01 GMT;/);
     assert.match(header(500), /; Max-Age=1; .* Expires=Tue, 01 Jan 2030 12:00:01 GMT;/);
     assert.match(header(501), /; Max-Age=1; .* Expires=Tue, 01 Jan 2030 12:00:02 GMT;/);
@@ -67,19 +69,19 @@ Deno.test("cookie options that browsers would ignore are rejected up front", () 
       `'cookie.sameSite' must be "lax", "strict" or "none": received "Lax"`,
     ],
     [
-      { sameSite: "none" },
+      { sameSite: "none", secure: false },
       `'cookie.secure' must be true if cookie.sameSite is "none": received false`,
     ],
     [
-      { partitioned: true },
+      { partitioned: true, secure: false },
       `'cookie.secure' must be true if cookie.partitioned is true: received false`,
     ],
     [
-      { name: "__Secure-x" },
+      { name: "__Secure-x", secure: false },
       `'cookie.secure' must be true if cookie.name begins with __Secure-: received false`,
     ],
     [
-      { name: "__host-x" },
+      { name: "__host-x", secure: false },
       `'cookie.secure' must be true if cookie.name begins with __host-: received false`,
     ],
     [
@@ -88,7 +90,22 @@ Deno.test("cookie options that browsers would ignore are rejected up front", () 
     ],
     [{ name: "__Host-x", secure: true, path: "/app" }, `'cookie.path' must be / if`],
     [{ name: "__Http-x", secure: true, httpOnly: false }, `'cookie.httpOnly' must be true if`],
-    [{ name: "__Http-x" }, `'cookie.secure' must be true if`],
+    [{ name: "__Http-x", secure: false }, `'cookie.secure' must be true if`],
+    [
+      { hostPrefix: true, secure: false },
+      `'cookie.secure' must be true if cookie.hostPrefix is true: received false`,
+    ],
+    [
+      { hostPrefix: true, domain: "example.com" },
+      `'cookie.domain' must be undefined if cookie.hostPrefix is true`,
+    ],
+    [{ hostPrefix: true, path: "/app" }, `'cookie.path' must be / if cookie.hostPrefix is true`],
+    [
+      { hostPrefix: true, name: "__Host-x" },
+      `'cookie.name' must be a name without a prefix if cookie.hostPrefix is true, which adds ` +
+      `__Host-: received "__Host-x"`,
+    ],
+    [{ hostPrefix: true, name: "__secure-x" }, `'cookie.name' must be a name without a prefix if`],
     [
       { name: "__Host-Http-x", secure: true, httpOnly: false },
       `'cookie.httpOnly' must be true if`,
@@ -112,6 +129,7 @@ Deno.test("cookie options that browsers would ignore are rejected up front", () 
       "path",
       "httpOnly",
       "secure",
+      "hostPrefix",
       "sameSite",
       "partitioned",
       "persist",
@@ -128,6 +146,10 @@ Deno.test("cookie options that browsers accept are not rejected", () => {
     { name: "__Secure-x", secure: true, domain: "example.com", path: "/app" },
     { name: "__Http-x", secure: true },
     { name: "__Host-Http-x", secure: true },
+    { name: "__Host-x" },
+    { hostPrefix: true },
+    { hostPrefix: true, secure: true, sameSite: "none", partitioned: true },
+    { sameSite: "none" },
     { name: "__hostile" },
     { name: "!#$%&'*+-.^_`|~09AZaz" },
     { sameSite: "none", secure: true, partitioned: true },

@@ -4,7 +4,13 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { devalueCodec, MemoryStore, SessionManager } from "../../src/manager/mod.ts";
+import { readLink } from "../../src/manager/grace.ts";
+import {
+  devalueCodec,
+  MemoryStore,
+  RenewedSessionError,
+  SessionManager,
+} from "../../src/manager/mod.ts";
 import type { TrackedSession } from "../../src/manager/tracked_session.ts";
 import type { SessionRecord } from "../../src/store/store.ts";
 import { ALL_CALLS, type Call, MINIMAL, withCalls } from "../support/stores.ts";
@@ -14,13 +20,15 @@ type Values = Record<string, unknown>;
 type Operation =
   | { readonly do: "put" | "remove"; readonly key: string; readonly value?: number }
   | { readonly do: "clear" | "destroy" | "renewToken" }
+  /** `renewToken` with a grace. */
+  | { readonly do: "rotate" }
   /** Ends all sessions of the owner; the only operation of its request. */
   | { readonly do: "destroyOwned" }
   /** Takes over the other one of the first two sessions. */
   | { readonly do: "merge" };
 
 /** `merge`: only requests of the first session merge the other one. */
-type Kind = "destroy" | "renewToken" | "merge" | "merge each other" | "destroyOwned";
+type Kind = "destroy" | "renewToken" | "rotate" | "merge" | "merge each other" | "destroyOwned";
 
 /**
  * How often a merge takes over again what others change meanwhile, before it ends the other session; and how
@@ -63,6 +71,8 @@ interface Commit extends Span {
   /** The session that a merge takes over. */
   readonly target: First;
   readonly operations: Operation[];
+  /** Whether it was refused, because the session has got another token with a grace. */
+  refused?: true;
   /** What `merge` did, if it was called: whether it found the session. */
   look?: Span & { readonly found: boolean };
 }
@@ -76,7 +86,9 @@ interface Step extends Span {
 function anyPlans({ kinds = [], managers = 2 }: Options): fc.Arbitrary<Plan[]> {
   const key = fc.constantFrom("a", "b", "c");
   const merges = kinds.some((kind) => kind.startsWith("merge"));
-  const others = (["destroy", "renewToken"] as const).filter((kind) => kinds.includes(kind));
+  const others = (["destroy", "renewToken", "rotate"] as const).filter((kind) =>
+    kinds.includes(kind)
+  );
   const operation = fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant("put" as const), key }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), key }) },
@@ -108,13 +120,15 @@ interface Change {
   /** The values that were put, `undefined` for those that were removed. */
   readonly values: Map<string, unknown>;
   readonly renews: boolean;
+  /** Whether the old token can still be read after that. */
+  readonly hasGrace: boolean;
   /** What was set after the merge, if there was one: these keys, or all. */
   readonly overridden: { readonly keys: Set<string>; readonly all: boolean } | undefined;
 }
 
 /** Sums up the operations after the last `destroy`. */
 function toChange(operations: readonly Operation[], merged: Values): Change {
-  let cleared = false, renews = false;
+  let cleared = false, renews = false, hasGrace = false;
   let overridden: { keys: Set<string>; all: boolean } | undefined;
   const values = new Map<string, unknown>();
   for (const operation of operations) {
@@ -129,7 +143,9 @@ function toChange(operations: readonly Operation[], merged: Values): Change {
         overridden = { keys: new Set(), all: false };
         break;
       case "renewToken":
+      case "rotate":
         renews = true;
+        hasGrace = operation.do === "rotate";
         break;
       default:
         cleared = true;
@@ -137,7 +153,7 @@ function toChange(operations: readonly Operation[], merged: Values): Change {
         if (overridden) overridden.all = true;
     }
   }
-  return { cleared, values, renews, overridden };
+  return { cleared, values, renews, hasGrace, overridden };
 }
 
 function apply({ cleared, values }: Pick<Change, "cleared" | "values">, base: Values): Values {
@@ -178,6 +194,13 @@ class Model {
   readonly #successors = new Map<string, string | undefined>();
   /** What a record that was renewed held before. */
   readonly #before = new Map<string, HeldRecord>();
+  /** What is in the place of records that were renewed with a grace. */
+  readonly #links = new Map<string, { readonly to: string; readonly values: Values }>();
+  /** The successors that are known to have left a link. */
+  readonly #linked = new Set<string>();
+  /** By requests whose sessions only read: the successors, and whether a change was refused. */
+  readonly #readOnly = new Map<number, { readonly to: string; readonly isChanged: boolean }>();
+  readonly #refused = new Set<Commit>();
   /** What the merge of a commit has seen, while it is still to be ended. */
   readonly #seen = new Map<Commit, { key: string; record: HeldRecord; own: Values }>();
 
@@ -225,17 +248,24 @@ class Model {
     if (last >= 0) {
       // A session that has vanished may live on under another token.
       const key = before ?? this.#vanished.get(request);
+      let linked = this.#readOnly.get(request)?.to;
+      this.#readOnly.delete(request);
       const successor = `${manager} ${key}`;
       if (rest.length > 0 && !this.#successors.has(successor)) {
         this.#successors.set(successor, undefined);
       }
       this.#destroy(request, manager, key);
+      while (linked !== undefined) {
+        const next: string | undefined = this.#links.get(linked)?.to;
+        this.#destroy(request, manager, linked);
+        linked = next;
+      }
     }
     const change = toChange(rest, this.#seen.get(commit)?.record.values ?? {});
     if (last >= 0 || before === undefined) {
       if (this.#vanished.has(request)) this.#seen.delete(commit);
       else this.#insert(request, apply(change, {}));
-    } else if (!this.#update(request, manager, before, change)) this.#seen.delete(commit);
+    } else if (!this.#update(request, manager, before, change, commit)) this.#seen.delete(commit);
   }
 
   /** Takes over what others have made of a merged session meanwhile, and perhaps ends it. */
@@ -245,6 +275,7 @@ class Model {
     const { request, manager, operations } = commit;
     let key: string | undefined = seen.key;
     while (key !== undefined && !this.#records.has(key)) {
+      this.#learn(manager, key);
       key = this.#successors.get(`${manager} ${key}`);
     }
     if (key === undefined || key === this.#rowOf.get(request)) return;
@@ -260,10 +291,18 @@ class Model {
       for (const [key, value] of changed) {
         if (value === undefined) changed.set(key, seen.own[key]);
       }
-      const again = { cleared: false, values: changed, renews: false, overridden };
+      const again = {
+        cleared: false,
+        values: changed,
+        renews: false,
+        hasGrace: false,
+        overridden,
+      };
       const own = this.#rowOf.get(request);
       if (own === undefined) this.#insert(request, apply(again, {}));
-      else if (!this.#update(request, manager, own, again)) return void this.#seen.delete(commit);
+      else if (!this.#update(request, manager, own, again, commit)) {
+        return void this.#seen.delete(commit);
+      }
     }
     this.#seen.set(commit, { ...seen, key, record: this.#records.get(key)! });
     if (!isEnd) return;
@@ -275,6 +314,7 @@ class Model {
   #destroy(request: number, manager: number, record: string | undefined): void {
     for (let key = record; key !== undefined; key = this.#successors.get(`${manager} ${key}`)) {
       this.#records.delete(key);
+      this.#links.delete(key);
     }
     this.#rowOf.set(request, undefined);
     this.#bases.set(request, {});
@@ -295,19 +335,50 @@ class Model {
     this.#cookies.set(request, "set");
   }
 
-  /** Returns `false` if the record is gone. */
-  #update(request: number, manager: number, record: string, change: Change): boolean {
-    const { cleared, renews, overridden } = change;
+  /** A manager that looks for a record finds the link in its place. */
+  #learn(manager: number, record: string): void {
+    const link = this.#links.get(record);
+    const successor = `${manager} ${record}`;
+    if (link === undefined || this.#successors.has(successor)) return;
+    this.#successors.set(successor, link.to);
+    this.#linked.add(successor);
+  }
+
+  /** A session that only reads: returns `false` if the commit was refused. */
+  #refuse(request: number, to: string, isChange: boolean, commit: Commit): boolean {
+    const isChanged = isChange || this.#readOnly.get(request)?.isChanged === true;
+    this.#readOnly.set(request, { to, isChanged });
+    if (isChanged) this.#refused.add(commit);
+    return !isChanged;
+  }
+
+  /** Returns `false` if the record is gone, or nothing was written because the session only reads. */
+  #update(
+    request: number,
+    manager: number,
+    record: string,
+    change: Change,
+    commit: Commit,
+  ): boolean {
+    const { cleared, renews, hasGrace, overridden } = change;
     const base = this.#bases.get(request)!;
     // A value that the request has loaded is no change.
     const isChange = ([key, value]: [string, unknown]): boolean =>
       cleared || renews || base[key] !== value;
     const values = new Map([...change.values].filter(isChange));
     const merges = overridden !== undefined;
+    const isWritten = cleared || merges || values.size > 0 || renews && !hasGrace;
+    const readOnly = this.#readOnly.get(request);
+    if (readOnly !== undefined) return this.#refuse(request, readOnly.to, isWritten, commit);
     if (!cleared && values.size === 0 && !renews && !merges) return true;
-    const isTwin = renews && this.#records.has(this.#successors.get(`${manager} ${record}`) ?? "");
+    const successor = `${manager} ${record}`;
+    const isTwin = renews && !this.#linked.has(successor) &&
+      this.#records.has(this.#successors.get(successor) ?? "");
     const before = this.#records.get(record) ?? (isTwin ? this.#before.get(record) : undefined);
     if (before === undefined) {
+      this.#learn(manager, record);
+      const to = this.#linked.has(successor) ? this.#successors.get(successor) : undefined;
+      if (to !== undefined) return this.#refuse(request, to, isWritten, commit);
       this.#vanish(request, manager, record);
       return false;
     }
@@ -321,7 +392,13 @@ class Model {
     }
     if (!isTwin) this.#before.set(record, before);
     const key = `new record ${this.#made++}`;
-    if (this.#records.delete(record)) this.#successors.set(`${manager} ${record}`, key);
+    if (this.#records.delete(record)) {
+      this.#successors.set(successor, key);
+      if (hasGrace) {
+        this.#linked.add(successor);
+        this.#links.set(record, { to: key, values: before.values });
+      }
+    }
     this.#set(request, key, next);
     return true;
   }
@@ -346,7 +423,16 @@ class Model {
       [[]],
     );
     const records = [...this.#records.values()].map(({ values }) => values);
-    return all.map((cookies) => toText(records, cookies));
+    const read = this.#read("record");
+    return all.map((cookies) => toText(records, cookies, read, this.#refused));
+  }
+
+  /** What is read by a token. */
+  #read(record: string): Values | undefined {
+    let key = record;
+    for (let to; (to = this.#links.get(key)?.to) !== undefined;) key = to;
+    const found = this.#records.get(key)?.values;
+    return found && (this.#links.get(record)?.values ?? found);
   }
 }
 
@@ -388,9 +474,17 @@ function* resultsOf(plans: readonly Plan[], commits: readonly Commit[]): Generat
   }
 }
 
-function toText(records: Iterable<Values>, cookies: readonly (string | undefined)[]): string {
-  const sorted = [...records].map((values) => JSON.stringify(Object.entries(values).sort()));
-  return `records ${sorted.sort().join()}, cookies ${cookies.map(String).join()}`;
+function toText(
+  records: Iterable<Values>,
+  cookies: readonly (string | undefined)[],
+  read: Values | undefined,
+  refused: Iterable<Commit>,
+): string {
+  const text = (values: Values): string => JSON.stringify(Object.entries(values).sort());
+  const sorted = [...records].map(text).sort();
+  const commits = Array.from(refused, ({ begin }) => begin).sort((a, b) => a - b);
+  return `records ${sorted.join()}, cookies ${cookies.map(String).join()}, ` +
+    `first token reads ${read && text(read)}, refused ${commits.join()}`;
 }
 
 /** The values that the application has put into a session. */
@@ -415,6 +509,9 @@ function attempt(
     case "clear":
       if (session.keys().length === 0) return false;
       session.clear();
+      return true;
+    case "rotate":
+      session.renewToken({ grace: 60_000 });
       return true;
     default:
       session[operation.do]();
@@ -507,12 +604,24 @@ async function run(
       if (look !== undefined) commit.look = look;
       commits.push(commit);
       if (part[0]?.do === "destroyOwned") await managers[manager]!.destroyOwned(OWNER);
-      else await managers[manager]!.commit(session);
+      else {await managers[manager]!.commit(session).catch((error) => {
+          if (error instanceof RenewedSessionError) commit.refused = true;
+          else throw error;
+        });}
       commit.end = ++clock;
     }
   }));
-  const records = [...(await store.all()).values()].map((data) => valuesOf(data));
-  return { records, result: toText(records, sessions.map(({ cookie }) => cookie?.kind)), commits };
+  const records: Values[] = [];
+  for await (const record of store.entries()) {
+    if (readLink(record) === undefined) records.push(valuesOf(record.data));
+  }
+  const loaded = await new SessionManager<Values>({ store }).load(tokens.record) as TrackedSession<
+    Values
+  >;
+  const read = loaded.record && valuesOf(loaded.record.data);
+  const refused = commits.filter((commit) => commit.refused);
+  const cookies = sessions.map(({ cookie }) => cookie?.kind);
+  return { records, result: toText(records, cookies, read, refused), commits };
 }
 
 interface Options {
@@ -575,6 +684,24 @@ testInterleavings("that do all of it and merge", { kinds: ["destroy", "renewToke
 for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as const) {
   testInterleavings(`that do all of it and merge each other in one process, on ${store} store,`, {
     kinds: ["destroy", "renewToken", "merge each other"],
+    managers: 1,
+    calls,
+  });
+}
+
+testInterleavings("that renew the token with a grace", { kinds: ["rotate"] });
+testInterleavings("that renew the token with and without a grace", {
+  kinds: ["renewToken", "rotate"],
+});
+testInterleavings("that do all of it, also with a grace,", {
+  kinds: ["destroy", "renewToken", "rotate"],
+});
+testInterleavings("that do all of it, also with a grace, and merge", {
+  kinds: ["destroy", "renewToken", "rotate", "merge"],
+});
+for (const [store, calls] of [["a full", ALL_CALLS], ["a minimal", MINIMAL]] as const) {
+  testInterleavings(`that do all of it, also with a grace, in one process, on ${store} store,`, {
+    kinds: ["destroy", "renewToken", "rotate"],
     managers: 1,
     calls,
   });

@@ -152,7 +152,7 @@ Deno.test("toCookie() leaves the times out if the cookie ends with the browser",
   assert.deepEqual(sessions.toCookie(session)?.options, {
     path: "/",
     httpOnly: true,
-    secure: false,
+    secure: true,
     sameSite: "lax",
   });
 });

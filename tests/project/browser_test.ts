@@ -120,6 +120,9 @@ testInBrowser("keeps every cookie that the manager accepts, with its attributes"
     { name: "__Http-x", secure: true, path: "/sub" },
     { name: "__Host-Http-x", secure: true },
     { name: "__Host-partitioned", secure: true, sameSite: "none", partitioned: true },
+    { name: "__Host-default" },
+    { name: "none-default", sameSite: "none" },
+    { name: "prefixed", hostPrefix: true },
     { name: "remembered", persist: false },
   ];
   const store = new MemoryStore();
@@ -145,7 +148,8 @@ testInBrowser("keeps every cookie that the manager accepts, with its attributes"
         assert.equal(kept.domain, "localhost");
         assert.equal(kept.path, path);
         assert.equal(kept.httpOnly, cookie.httpOnly ?? true);
-        assert.equal(kept.secure, cookie.secure ?? false);
+        const isAlways = cookie.sameSite === "none" || name.startsWith("__");
+        assert.equal(kept.secure, cookie.secure ?? isAlways);
         assert.equal(kept.sameSite.toLowerCase(), cookie.sameSite ?? "lax");
         assert.equal(kept.partitionKey !== undefined, cookie.partitioned ?? false);
         const seconds = kept.expires - Date.now() / 1000;

@@ -15,7 +15,8 @@ const reason = isDeno ? "" : " (ignored: the examples are Deno's)";
 
 const files = await readdir(fileURLToPath(new URL(`../../${FOLDER}`, import.meta.url)));
 
-for (const file of files.filter((file) => file !== "sessions.ts").sort()) {
+const programs = files.filter((file) => file.endsWith(".ts") && file !== "sessions.ts");
+for (const file of programs.sort()) {
   Deno.test({
     name: `${FOLDER}/${file} counts views, signs out, and survives a restart${reason}`,
     ignore: !isDeno,

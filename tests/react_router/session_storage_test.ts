@@ -193,6 +193,18 @@ Deno.test("an error of the store is never a new session", async () => {
   await assert.rejects(commitSession(session), { message: "down" });
 });
 
+Deno.test("the cookie is Secure, unless the whole request says that its host is a loopback one", async () => {
+  const { storage: { getSession, commitSession } } = storage();
+  const isSecure = async (source: string | Request): Promise<boolean> => {
+    const session = await getSession(source);
+    session.set("userId", 7);
+    return (await commitSession(session)).includes("; Secure");
+  };
+  assert.equal(await isSecure("session=x"), true);
+  assert.equal(await isSecure(new Request("https://example.com/")), true);
+  assert.equal(await isSecure(new Request("http://localhost:5173/")), false);
+});
+
 Deno.test("loaders and actions keep a session", async () => {
   const { storage: { getSession, commitSession, destroySession } } = storage();
   const redirect = (location: string, setCookie: string): Response =>

@@ -8,6 +8,7 @@ import { GenericDriver } from "../../src/sequelize/drivers/generic.ts";
 import { MariadbDriver } from "../../src/sequelize/drivers/mariadb.ts";
 import { Mysql2Driver } from "../../src/sequelize/drivers/mysql2.ts";
 import { PgDriver } from "../../src/sequelize/drivers/pg.ts";
+import { Primary } from "../../src/sequelize/drivers/primary.ts";
 import {
   bytes,
   type Database,
@@ -308,7 +309,8 @@ function refusing(dialect: "postgres" | "mysql" | "mariadb", refusal: object): {
     options: { logging: false },
   } as unknown as Sequelize;
   const Driver = { postgres: PgDriver, mysql: Mysql2Driver, mariadb: MariadbDriver }[dialect];
-  const driver = new Driver(sequelize, new GenericDriver(sequelize));
+  const primary = Primary.of(sequelize, {}, undefined, () => {})!;
+  const driver = new Driver(sequelize, new GenericDriver(sequelize), primary);
   const statement = fixed("count", "DELETE FROM sessions WHERE token = $1");
   return { send: () => driver.send(statement, ["token"], null), calls };
 }

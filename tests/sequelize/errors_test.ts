@@ -61,17 +61,35 @@ const timeouts = {
 const everybodys = {
   "a missing table of PostgreSQL": database({ code: "42P01" }),
   "a missing permission of PostgreSQL": database({ code: "42501" }),
-  "a standby of PostgreSQL": database({ code: "25006" }),
   "a missing table of MySQL": database({ code: "ER_NO_SUCH_TABLE", errno: 1146 }),
   "a missing permission of MySQL": database({ code: "ER_TABLEACCESS_DENIED_ERROR", errno: 1142 }),
   "a node that has left its Galera cluster": database({ errno: 1047 }),
-  "a read-only MySQL": database({ errno: 1290 }),
+  "a MySQL with an option that forbids a statement": database({
+    errno: 1290,
+    message: "The MySQL server is running with the --secure-file-priv option",
+  }),
   "a missing table of SQLite": database({
     code: "SQLITE_ERROR",
     message: "SQLITE_ERROR: no such table: sessions",
   }),
   "a read-only file of SQLite": database({ code: "SQLITE_READONLY", errno: 8 }),
   "a missing table of SQL Server": database({ code: "EREQUEST", number: 208 }),
+};
+
+const readOnly = {
+  "a standby of PostgreSQL": database({ code: "25006" }),
+  "a read on a standby": Object.assign(new Error("old rows"), { name: "StandbyError" }),
+  "a read-only MySQL": database({
+    errno: 1290,
+    message: "The MySQL server is running with the --read-only option so it cannot execute this",
+  }),
+  "a super-read-only MySQL": database({
+    errno: 1290,
+    message: "The MySQL server is running with the --super-read-only option",
+  }),
+  "a read-only transaction of MySQL": database({ errno: 1792 }),
+  "a read-only mode of MySQL": database({ errno: 1836 }),
+  "a reader of MySQL": database({ errno: 1874 }),
 };
 
 const full = {
@@ -125,6 +143,16 @@ Deno.test("faultOf() cannot tell whose fault a time-out is", () => {
 // Or a batch of 500 sessions would meet it 500 times more.
 Deno.test("faultOf() knows what no session's statement can get past", () => {
   expect(everybodys, [false, false, "system"]);
+});
+
+Deno.test("a server that takes no writes is told apart, and is everybody's trouble", () => {
+  expect(readOnly, [false, false, "system"]);
+  for (const [description, error] of Object.entries(readOnly)) {
+    assert.equal(classify(error, tableFor(description)), "read-only", description);
+  }
+  for (const [description, error] of Object.entries(everybodys)) {
+    assert.notEqual(classify(error, tableFor(description)), "read-only", description);
+  }
 });
 
 Deno.test("faultOf() cannot tell whether a smaller session would have had room", () => {

@@ -17,7 +17,7 @@ const BEFORE: readonly (readonly [RegExp, string])[] = [
   [/\b(?:refuse|sqliteError|emitWarning)\((?:[A-Z]+, )?\s*/g, ""], // functions that make errors
   [/\bprinter\(\s*/g, "Cannot "],
   [/\btext:\s*/g, "must be "], // of a rule
-  [/\bNO_[A-Z]+ =\s*/g, ""], // advice that is added to a database's message
+  [/\b(?:NO|READ)_[A-Z]+ =\s*/g, ""], // advice that is added to a database's message
   [/(?:\breturn|[:?=])\s+(?=["`](?:its? |a Promise|The |the cookie ends))/g, ""], // ends of messages
 ];
 

@@ -5,6 +5,7 @@ import type { DataType, DataTypes, Sequelize, Transaction } from "sequelize";
 import type { SessionRecord } from "../../store/store.ts";
 import type { SessionModel } from "../model.ts";
 import type { Driver, Parameter } from "../drivers/driver.ts";
+import type { StandbyCheck } from "../drivers/primary.ts";
 import type { ErrorTable } from "../errors.ts";
 
 /** A row to be inserted or overwritten. */
@@ -159,6 +160,9 @@ export interface Dialect {
 
   /** What the errors mean that its drivers report. */
   readonly errors: ErrorTable;
+
+  /** How to tell whether a server is a standby; left out if there are none. */
+  readonly standbyCheck?: StandbyCheck;
 
   /** Makes the statements on a table. */
   readonly statements: (model: SessionModel, driver: Driver) => Statements;

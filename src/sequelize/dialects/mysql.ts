@@ -3,7 +3,7 @@
 // the server keeps each text that is prepared, and texts that grow with their values would pile up there.
 
 import { Buffer } from "node:buffer";
-import type { Sequelize, Transaction } from "sequelize";
+import type { Transaction } from "sequelize";
 import type { SessionRecord } from "../../store/store.ts";
 import {
   type Driver,
@@ -13,6 +13,7 @@ import {
   type Statement,
   unfixed,
 } from "../drivers/driver.ts";
+import type { StandbyCheck } from "../drivers/primary.ts";
 import { hasOwners, type SessionModel } from "../model.ts";
 import type { Dialect, InTransaction, Replacement, Statements, Touch } from "./dialect.ts";
 import { shownIndexedColumns } from "./indexes.ts";
@@ -28,6 +29,19 @@ import {
   toText,
   utc,
 } from "./rows.ts";
+
+/** A variable that is set. MariaDB has words for `read_only` since version 12. */
+const IS_ON = /^(1|ON|NO_LOCK.*)$/;
+
+const standbyCheck: StandbyCheck = {
+  statement: unfixed(
+    "rows",
+    "SELECT @@read_only AS `read_only`, @@innodb_read_only AS `innodb_read_only`",
+  ),
+  isStandby: (row) =>
+    [row.read_only, row.innodb_read_only].some((value) => IS_ON.test(String(value))),
+  giveUpAfter: (ms) => ({ connectTimeout: ms }),
+};
 
 /** MariaDB through the mariadb driver. */
 export const mariadb: Dialect = {
@@ -53,9 +67,11 @@ export const mariadb: Dialect = {
     8025: "operation", // TiDB: the row is too large
     1146: "no-table",
     1054: "no-column",
-    1290: "system", // --read-only
-    1792: "system", // read-only transaction
-    1836: "system", // read-only mode
+    // The server runs with an option that forbids the statement: read_only, super_read_only or another one.
+    1290: (message) => /read.only/.test(message) ? "read-only" : "system",
+    1792: "read-only", // read-only transaction
+    1836: "read-only", // read-only mode
+    1874: "read-only", // innodb_read_only, as on a reader of Aurora
     1021: "either", // disk full
     1114: "either", // table full
     1205: "either", // innodb_lock_wait_timeout
@@ -63,6 +79,7 @@ export const mariadb: Dialect = {
     3024: "either", // MySQL: max_execution_time
   },
   schemas: "real",
+  standbyCheck,
   reshapingOptions: { metaAsArray: Boolean, nestTables: Boolean, rowsAsArray: Boolean },
   indexedColumns: shownIndexedColumns,
   statements,
@@ -140,7 +157,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
     set: (locked: readonly Row[]) => string,
     transaction: InTransaction,
   ): Promise<Set<string>> =>
-    inTransaction(model.sequelize!, transaction, async (transaction) => {
+    inTransaction(driver, transaction, async (transaction) => {
       const met = new Set(await tokens(`WHERE ${condition} FOR UPDATE`, transaction));
       const locked = rows.filter(({ token }) => met.has(token));
       if (locked.length > 0) {
@@ -259,7 +276,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
     deleteOwned: (owner, except, transaction) => {
       const others = except.length === 0 ? "" : ` AND NOT (${among(except)})`;
       const text = `DELETE FROM ${table} WHERE ${isOwner(owner)}${others}`;
-      return inTransaction(model.sequelize!, transaction, async (transaction) => {
+      return inTransaction(driver, transaction, async (transaction) => {
         // In a form that the expiry's index does not serve: it would lock everybody's sessions.
         const isActive = `IF(\`expiry\` > ${literal(now())}, TRUE, FALSE)`;
         const active = await change(`${text} AND ${isActive}`, transaction);
@@ -279,26 +296,13 @@ function statements(model: SessionModel, driver: Driver): Statements {
   };
 }
 
-/** Runs `work` in the caller's transaction, or else in one of its own. */
-async function inTransaction<T>(
-  sequelize: Sequelize,
+/** Runs `work` in the caller's transaction, or else in one of the store's own. */
+function inTransaction<T>(
+  driver: Driver,
   transaction: InTransaction,
   work: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  if (transaction) return await work(transaction);
-  const own = await sequelize.transaction();
-  try {
-    const result = await work(own);
-    // By hand first: if Galera refuses it, as it does what another node has changed, Sequelize's own would
-    // print that and end the connection.
-    await sequelize.query("COMMIT", { transaction: own });
-    await own.commit();
-    return result;
-  } catch (error) {
-    // If the commit has failed, or the connection is lost, there is none to roll back.
-    await own.rollback().catch(() => {});
-    throw error;
-  }
+  return transaction ? work(transaction) : driver.transact(work);
 }
 
 function among(tokens: readonly string[]): string {

@@ -6,7 +6,14 @@ import { Buffer } from "node:buffer";
 import type { Sequelize } from "sequelize";
 import type { SessionRecord } from "../../store/store.ts";
 import { isString } from "../../util/check.ts";
-import { type Driver, fixed, type Parameter, type Row, type Statement } from "../drivers/driver.ts";
+import {
+  type Driver,
+  fixed,
+  type Parameter,
+  type Row,
+  type Statement,
+  unfixed,
+} from "../drivers/driver.ts";
 import { driverError } from "../errors.ts";
 import { libraryOf } from "../library.ts";
 import { hasOwners, type SessionModel } from "../model.ts";
@@ -39,7 +46,7 @@ export const postgres: Dialect = {
     "42P01": "no-table",
     "42703": "no-column",
     "42501": "system", // insufficient privilege
-    "25006": "system", // read-only transaction, as on a standby
+    "25006": "read-only", // on a standby, or with default_transaction_read_only
     "53100": "either", // disk full
     "57014": "either", // statement_timeout
     "55P03": "either", // lock_timeout
@@ -49,6 +56,17 @@ export const postgres: Dialect = {
   addOwnerIfMissing: (model, type) =>
     `ALTER TABLE ${quotedTable(model)} ADD COLUMN IF NOT EXISTS "owner" ${type};`,
   statements,
+  standbyCheck: {
+    statement: unfixed(
+      "rows",
+      `SELECT pg_is_in_recovery()::text AS "standby", pg_backend_pid()::text AS "process"`,
+    ),
+    isStandby: ({ standby }) => standby === "true",
+    // A pooler names a process of its own. A primary ends all its processes when it is demoted.
+    isFixed: ({ process }, connection) =>
+      "processID" in connection && String(connection.processID) === process,
+    giveUpAfter: (ms) => ({ connectionTimeoutMillis: ms, query_timeout: ms }),
+  },
   literalFor: (sequelize) => prependsSearchPath(sequelize) ? literal : undefined,
 };
 

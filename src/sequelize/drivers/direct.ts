@@ -1,21 +1,17 @@
 // What the drivers that do without `sequelize.query` have in common.
 
 import type { Sequelize, Transaction } from "sequelize";
-import type { Driver, Outcome, Parameter, Statement } from "./driver.ts";
+import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
 import { logged } from "./log.ts";
 import type { GenericDriver } from "./generic.ts";
-
-/** As much of Sequelize's connection manager as is used. */
-export interface ConnectionManager {
-  /** The driver's own module. */
-  readonly lib?: unknown;
-  getConnection(options: { readonly useMaster: true }): Promise<unknown>;
-  releaseConnection(connection: unknown): void;
-}
+import type { Primary } from "./primary.ts";
 
 /** The parts of Sequelize that its types leave out. */
 export interface SequelizeInternals {
-  readonly connectionManager: ConnectionManager;
+  readonly connectionManager: {
+    /** The driver's own module. */
+    readonly lib?: unknown;
+  };
   readonly dialect: {
     readonly Query: new (connection: unknown, sequelize: Sequelize, options: object) => {
       formatError(error: unknown, stack: string): Error;
@@ -33,20 +29,22 @@ export interface SequelizeInternals {
  * Sequelize's query method costs as much as a short statement itself: it copies options several times, makes
  * two errors for their stacks, and reads rows through parsers that the application may have replaced.
  */
-export abstract class DirectDriver<Connection> implements Driver {
+export abstract class DirectDriver<Connection extends object> implements Driver {
   readonly #sequelize: Sequelize;
   readonly #internals: SequelizeInternals;
   readonly #generic: GenericDriver;
+  readonly #primary: Primary;
   /** The instance's `query` when this driver was made. */
   readonly #query: unknown;
   /** Whether statements are prepared: until one is refused for that reason, behind a pooler for instance. */
   #prepares = true;
 
   /** @param generic Sends what belongs to a transaction. */
-  constructor(sequelize: Sequelize, generic: GenericDriver) {
+  constructor(sequelize: Sequelize, generic: GenericDriver, primary: Primary) {
     this.#sequelize = sequelize;
     this.#internals = sequelize as unknown as SequelizeInternals;
     this.#generic = generic;
+    this.#primary = primary;
     this.#query = sequelize.query;
   }
 
@@ -78,12 +76,28 @@ export abstract class DirectDriver<Connection> implements Driver {
     if (transaction || this.#sequelize.query !== this.#query) {
       return await this.#generic.send(statement, parameters, transaction);
     }
-    const { connectionManager } = this.#internals;
-    const connection = await connectionManager.getConnection({ useMaster: true }) as Connection;
+    return await this.#primary.lend(
+      statement.returns === "rows",
+      (connection, check) => this.#ask(connection as Connection, check),
+      (connection) => this.#try(connection as Connection, statement, parameters),
+    );
+  }
+
+  reachPrimary(): Promise<void> {
+    return this.#generic.reachPrimary();
+  }
+
+  transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#generic.transact(work);
+  }
+
+  /** Sends a statement of the store's own, which is not logged. */
+  async #ask(connection: Connection, statement: Statement): Promise<readonly Row[]> {
     try {
-      return await this.#try(connection, statement, parameters);
-    } finally {
-      connectionManager.releaseConnection(connection);
+      return (await this.sendOver(connection, statement, [], false)).rows;
+    } catch (error) {
+      this.onError(connection, error);
+      throw this.#toSequelizeError(connection, error);
     }
   }
 

@@ -30,6 +30,9 @@ export interface Outcome {
  * Sends statements over the connections of the application's own Sequelize instance: over one of its
  * primary's pool, or over the one of the caller's transaction. An ambient (CLS) transaction is not joined.
  *
+ * A connection that leads to a standby is taken out of the pool as soon as that is noticed, and its statement
+ * fails, unless it is in the caller's transaction: that is the caller's business.
+ *
  * Errors are Sequelize's own classes, with the driver's error as their `parent`. Nothing is sent again,
  * except what was refused before it began because it was prepared.
  */
@@ -39,6 +42,12 @@ export interface Driver {
     parameters: readonly Parameter[],
     transaction: Transaction | null,
   ): Promise<Outcome>;
+
+  /** Throws if the connection that the next statement would get leads to a standby, and evicts it. */
+  reachPrimary(): Promise<void>;
+
+  /** Carries out `work` in a transaction of the store's own, on the primary. */
+  transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
 }
 
 /** A statement that is sent again and again: its text does not depend on its values. */

@@ -1,8 +1,10 @@
 import type { Sequelize, Transaction } from "sequelize";
 import { libraryOf } from "../library.ts";
 import { check, isNumber, type Rule } from "../../util/check.ts";
+import { ask, on } from "./ask.ts";
 import { logged } from "./log.ts";
 import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
+import type { Ask, Primary } from "./primary.ts";
 
 /** Writes a value as a literal of SQL. */
 type Literal = (value: Parameter) => string;
@@ -19,15 +21,57 @@ const NO_ROWS: readonly Row[] = [];
 /** Sends statements by `sequelize.query`: for every dialect, driver and setting of Sequelize. */
 export class GenericDriver implements Driver {
   readonly #sequelize: Sequelize;
+  readonly #primary: Primary | undefined;
   readonly #literal: Literal | undefined;
 
-  /** @param literal Writes a value into the text; by default values are bind parameters. */
-  constructor(sequelize: Sequelize, literal?: Literal) {
+  /**
+   * @param primary Left out if the dialect has no standbys.
+   * @param literal Writes a value into the text; by default values are bind parameters.
+   */
+  constructor(sequelize: Sequelize, primary?: Primary, literal?: Literal) {
     this.#sequelize = sequelize;
+    this.#primary = primary;
     this.#literal = literal;
   }
 
   async send(
+    statement: Statement,
+    parameters: readonly Parameter[],
+    transaction: Transaction | null,
+  ): Promise<Outcome> {
+    if (transaction || !this.#primary) return await this.#send(statement, parameters, transaction);
+    return await this.#primary.lend(
+      statement.returns === "rows",
+      this.#ask,
+      (connection) => this.#send(statement, parameters, on(connection)),
+    );
+  }
+
+  async reachPrimary(): Promise<void> {
+    await this.#primary?.lend(true, this.#ask, () => Promise.resolve());
+  }
+
+  async transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const own = await this.#sequelize.transaction();
+    const { connection } = own as unknown as { connection: object };
+    try {
+      await this.#primary?.check(connection, true, this.#ask);
+      const result = await work(own);
+      // By hand first: if Galera refuses it, as it does what another node has changed, Sequelize's own would
+      // print that and end the connection.
+      await this.#sequelize.query("COMMIT", { transaction: own });
+      await own.commit();
+      return result;
+    } catch (error) {
+      // If the commit has failed, or the connection is lost, there is none to roll back.
+      if (!this.#primary?.evictAfter(error, connection)) await own.rollback().catch(() => {});
+      throw error;
+    }
+  }
+
+  readonly #ask: Ask = (connection, statement) => ask(this.#sequelize, connection, statement);
+
+  async #send(
     { text, returns }: Statement,
     parameters: readonly Parameter[],
     transaction: Transaction | null,

@@ -1,23 +1,25 @@
 // Chooses how the statements of a Sequelize instance are sent.
 
 import type { Sequelize } from "sequelize";
-import { hasMethods } from "../../util/check.ts";
 import { libraryOf } from "../library.ts";
+import type { ErrorTable } from "../errors.ts";
 import type { DirectDriver, SequelizeInternals } from "./direct.ts";
 import type { Driver, Parameter } from "./driver.ts";
 import { GenericDriver } from "./generic.ts";
 import { MariadbDriver } from "./mariadb.ts";
 import { Mysql2Driver } from "./mysql2.ts";
 import { PgDriver } from "./pg.ts";
+import { Primary, type StandbyCheck } from "./primary.ts";
 import { SqliteDriver } from "./sqlite.ts";
 
 export type * from "./driver.ts";
+export type { StandbyCheck } from "./primary.ts";
 
 /** How statements are sent: by the database driver itself if possible, or by `sequelize.query`. */
 export type DriverChoice = "direct" | "sequelize";
 
 interface DirectDriverClass {
-  new (sequelize: Sequelize, generic: GenericDriver): DirectDriver<never>;
+  new (sequelize: Sequelize, generic: GenericDriver, primary: Primary): DirectDriver<never>;
   /** Whether the module that Sequelize uses is the one that this driver is written for. */
   fits(module: unknown): boolean;
 }
@@ -29,24 +31,42 @@ const DIRECT_DRIVERS: Readonly<Record<string, DirectDriverClass>> = {
   sqlite: SqliteDriver,
 };
 
+/** What a driver must know of its dialect. */
+interface DialectFacts {
+  readonly errors: ErrorTable;
+  readonly standbyCheck?: StandbyCheck;
+  /** Writes a value as a literal of SQL, for dialects whose bind parameters are no good. */
+  readonly literalFor?: (sequelize: Sequelize) => ((value: Parameter) => string) | undefined;
+}
+
+/** How a driver is chosen, and what it does. */
+interface DriverSettings {
+  readonly driver: DriverChoice;
+  /** Whether rows may come from a standby. */
+  readonly standbyReads: boolean;
+}
+
 /**
  * Chooses the driver for a Sequelize instance. It is a direct one if everything is as it is known to work: the
  * dialect's usual module, Sequelize's own connection manager, and its own `query` method.
  *
- * @param literal Writes a value as a literal of SQL, for dialects whose bind parameters are no good.
+ * @param onEvicted Called after each connection that was taken out of the pool.
  */
 export function driverFor(
   sequelize: Sequelize,
-  choice: DriverChoice,
-  literal: ((value: Parameter) => string) | undefined,
+  { errors, standbyCheck, literalFor }: DialectFacts,
+  { driver, standbyReads }: DriverSettings,
+  onEvicted: () => void,
 ): Driver {
-  const generic = new GenericDriver(sequelize, literal);
+  const check = standbyReads ? undefined : standbyCheck;
+  const primary = Primary.of(sequelize, errors, check, onEvicted);
+  const literal = literalFor?.(sequelize);
+  const generic = new GenericDriver(sequelize, standbyCheck && primary, literal);
   const Direct = DIRECT_DRIVERS[sequelize.getDialect()];
   const { connectionManager, options } = sequelize as unknown as SequelizeInternals;
   const isUsual = !options.native && !options.dialectOptions?.prependSearchPath &&
-    sequelize.query === libraryOf(sequelize).prototype.query &&
-    hasMethods(connectionManager, ["getConnection", "releaseConnection"]);
-  return choice === "direct" && isUsual && Direct?.fits(connectionManager.lib)
-    ? new Direct(sequelize, generic)
+    sequelize.query === libraryOf(sequelize).prototype.query;
+  return driver === "direct" && isUsual && primary && Direct?.fits(connectionManager.lib)
+    ? new Direct(sequelize, generic, primary)
     : generic;
 }

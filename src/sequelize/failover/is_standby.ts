@@ -1,0 +1,51 @@
+import type { Sequelize } from "sequelize";
+import { dialectOf } from "../dialects/mod.ts";
+import { ask } from "../drivers/ask.ts";
+import { isolate } from "../isolation.ts";
+import { within } from "./within.ts";
+
+/** As much of Sequelize's connection manager as is used. */
+interface ConnectionManager {
+  readonly config: { readonly replication?: { readonly read: readonly unknown[] } | false };
+  connect(config: object): Promise<object>;
+  disconnect(connection: object): Promise<void>;
+}
+
+function managerOf(sequelize: Sequelize): ConnectionManager {
+  return sequelize.connectionManager as unknown as ConnectionManager;
+}
+
+/** Whether a connection is made for the replicas of Sequelize's `replication`. */
+export function isReplica(sequelize: Sequelize, target: object): boolean {
+  const { replication } = managerOf(sequelize).config;
+  return replication ? replication.read.includes(target) : false;
+}
+
+/**
+ * Asks a server whether it is a standby, over a connection of its own.
+ *
+ * @param target What Sequelize would connect to.
+ * @param timeout After how many milliseconds it rejects.
+ */
+export async function isStandby(
+  sequelize: Sequelize,
+  target: { readonly dialectOptions?: object },
+  timeout: number,
+): Promise<boolean> {
+  const { statement, isStandby, giveUpAfter } = dialectOf(sequelize).standbyCheck!;
+  const manager = managerOf(sequelize);
+  const dialectOptions = { ...target.dialectOptions, ...giveUpAfter(timeout) };
+  const connecting = manager.connect({ ...target, dialectOptions });
+  const asking = connecting.then(async (connection) => {
+    // The pool would not know what to do with one that breaks.
+    Object.assign(connection, { queryType: "write" });
+    const rows = await ask(isolate(sequelize, false), connection, statement);
+    return rows.some(isStandby);
+  });
+  try {
+    return await within(timeout, asking);
+  } finally {
+    // Not awaited: it may come after the time-out, or never.
+    connecting.then((connection) => manager.disconnect(connection)).catch(() => {});
+  }
+}
