@@ -41,6 +41,7 @@ export class Hmac {
     text.set(this.#inner);
     text.set(data, this.#inner.length);
     this.#outer.write(hash(this.#algorithm, text), this.#inner.length, "hex");
+    text.fill(0); // so that neither the key nor the data stays there
     return hash(this.#algorithm, this.#outer);
   }
 }
