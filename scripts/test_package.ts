@@ -24,6 +24,7 @@ const ENTRY_POINTS = {
   store: "@scs/sequelize-store",
   encryption: "@scs/sequelize-store/encryption",
   express: "@scs/sequelize-store/express",
+  failover: "@scs/sequelize-store/failover",
   hono: "@scs/sequelize-store/hono",
   koa: "@scs/sequelize-store/koa",
   manager: "@scs/sequelize-store/manager",
@@ -60,6 +61,7 @@ async function tryAdapters(sessions, opened) {
   await new Promise((resolve) => server.close(resolve));
   await new koa.KoaStore(opened).set("key", { userId: 7 }, 60000);
   if (typeof hono.honoSessions(sessions) !== "function") throw new Error("hono: no middleware");
+  if (typeof failover.primaryOf(["db1:5432"]) !== "function") throw new Error("failover: no hook");
 }
 
 async function main() {
@@ -105,6 +107,7 @@ import { EncryptedStore } from "@scs/sequelize-store/encryption";
 import { ExpressStore, type StoredSession } from "@scs/sequelize-store/express";
 import { MemoryStore, type Session, SessionManager } from "@scs/sequelize-store/manager";
 import { up } from "@scs/sequelize-store/migration";
+import { primaryOf } from "@scs/sequelize-store/failover";
 import { KoaStore } from "@scs/sequelize-store/koa";
 import { nodeSessions } from "@scs/sequelize-store/node";
 import { createSessionStorage } from "@scs/sequelize-store/react-router";
@@ -116,6 +119,7 @@ export async function rows(): Promise<Row[]> {
 }
 
 export async function main(sequelize: Sequelize): Promise<void> {
+  sequelize.addHook("beforeConnect", primaryOf(["db1", "db2:5433"]));
   await up(sequelize.getQueryInterface(), { tableName: "sessions" });
   const store = await SequelizeStore.open(sequelize, { sync: false });
   const record: SessionRecord | undefined = await store.find("token");

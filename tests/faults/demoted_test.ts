@@ -132,6 +132,7 @@ testOnServers([ownPostgres], "a connection to a standby is not kept for writes",
       proxy.pointAt(primary);
       assert.notEqual(await writing, false);
     }
+    assert.ok(store.stats().evicted >= 4 && store.stats().retried >= 4);
     assert.deepEqual([...(await store.all()).keys()], ["other"]);
     await until(async () => await clientsOf(standby) === 0);
   });
