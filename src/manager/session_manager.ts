@@ -74,6 +74,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /** The sessions of the requests that are being handled. */
   readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
   readonly #clients: Clients;
+  /** Called if the data of a session that no request has brought cannot be read. */
+  readonly #reportUnreadable = (error: unknown): void =>
+    this.#context.onUnreadable(error, undefined);
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
@@ -374,7 +377,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * user by an index.
    *
    * It reads the whole table, page by page. Where tokens are hashed, as they are by default, the
-   * sessions have no `token`, because nobody but the client knows it.
+   * sessions have no `token`, because nobody but the client knows it. A session that cannot be read is met as
+   * well, so that it can be destroyed: it is empty, and reported to `onError` once its values are asked for.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @throws {TypeError} On the first step, if the store has no `entries`.
@@ -408,7 +412,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
 
   /**
    * Walks the active sessions of one owner, for instance to list the devices that a user is signed in on. One
-   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`.
+   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`. A session that
+   * cannot be read is reported to `onError` and left out; {@linkcode destroyOwned} ends it with the others.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
@@ -437,8 +442,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   ): AsyncIterableIterator<Session<Values>> {
     const { owners, name } = this.#ownersOf("find the sessions", owner);
     const met = new Set<string>();
-    for await (const record of owners.entriesOf(name, options)) {
-      if (readLink(record) !== undefined) continue;
+    for await (const record of owners.readableOf(name, options, this.#reportUnreadable)) {
       const session = this.#open({ record, token: this.#tokenOf(record) });
       // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
       if (met.size < met.add(session.id).size) yield session;
@@ -494,7 +498,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param owner What the option `owner` returns for this session. A session of somebody else does not end.
    * @param id The session's `id`.
-   * @returns Whether there was such a session.
+   * @returns Whether there was such a session. One that cannot be read has no `id`; it is reported to `onError`, and
+   *   {@linkcode destroyOwned} ends it.
    * @throws {TypeError} If the manager has no `owner`, or an argument has the wrong type.
    * @throws {RangeError} If the owner is out of range.
    * @throws What the store says when it fails.
@@ -518,7 +523,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     let isFound = false;
     // Until none is left: it may be getting a new token.
     for (;;) {
-      const records = await owners.find(name, id, options);
+      const records = await owners.find(
+        name,
+        id,
+        options,
+        isFound ? () => {} : this.#reportUnreadable,
+      );
       if (records.length === 0) return isFound;
       isFound = true;
       for (const { token } of records) await this.#committer.destroy(token, options);
@@ -667,7 +677,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   #isActive(record: SessionRecord): boolean {
     try {
       return isActive(this.#context.decode(record));
-    } catch {
+    } catch (error) {
+      this.#reportUnreadable(error);
       return false;
     }
   }
