@@ -3,6 +3,15 @@
 /** One row of a table: the figure of each column. */
 export type Row = Readonly<Record<string, string | number>>;
 
+/** The parts of a drill that the command line names. */
+export interface Choices {
+  readonly mode?: readonly string[] | undefined;
+  readonly fault?: readonly string[] | undefined;
+  readonly access?: readonly string[] | undefined;
+  /** Whether all run that are not named otherwise. */
+  readonly all?: boolean | undefined;
+}
+
 /** An experiment that takes longer than a test may, and reports figures. */
 export interface Drill {
   readonly name: string;
@@ -14,9 +23,10 @@ export interface Drill {
    * Runs it.
    *
    * @param minutes How long its longest part takes; each drill has its own default.
+   * @param choices Which parts of a drill with many run; each such drill has its own default.
    * @throws If a guarantee is violated.
    */
-  run(minutes: number | undefined): Promise<readonly Row[]>;
+  run(minutes: number | undefined, choices: Choices): Promise<readonly Row[]>;
 }
 
 /** Prints rows as a Markdown table. */

@@ -1,11 +1,13 @@
 // Runs all drills, or only the named ones. It exits with status 1 if a guarantee was violated:
 //
 //   deno task drill [--minutes 1] [name...]
+//   deno task drill failover [--mode asynchronous] [--fault killed] [--access haproxy-fast] [--all]
 
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Drill, printTable } from "./drill.ts";
 import { diskDrill } from "./disk.ts";
+import { failoverDrill } from "./failover/failover.ts";
 import { galeraDrill } from "./galera.ts";
 import { hostileDrill } from "./hostile.ts";
 import { pgbouncerDrill } from "./pgbouncer.ts";
@@ -14,6 +16,7 @@ import { processesDrill } from "./processes.ts";
 import { replicaDrill } from "./replica.ts";
 import { serversDrill } from "./servers.ts";
 import { soakDrill } from "./soak.ts";
+import { versionsDrill } from "./versions.ts";
 
 const DRILLS: readonly Drill[] = [
   serversDrill,
@@ -24,11 +27,19 @@ const DRILLS: readonly Drill[] = [
   replicaDrill,
   pgbouncerDrill,
   galeraDrill,
+  failoverDrill,
+  versionsDrill,
   soakDrill,
 ];
 
 const { values, positionals } = parseArgs({
-  options: { minutes: { type: "string" } },
+  options: {
+    minutes: { type: "string" },
+    mode: { type: "string", multiple: true },
+    fault: { type: "string", multiple: true },
+    access: { type: "string", multiple: true },
+    all: { type: "boolean" },
+  },
   allowPositionals: true,
 });
 const unknown = positionals.filter((name) => !DRILLS.some((drill) => drill.name === name));
@@ -54,7 +65,7 @@ for (const drill of DRILLS) {
     continue;
   }
   try {
-    printTable(await drill.run(minutes));
+    printTable(await drill.run(minutes, values));
   } catch (error) {
     violations++;
     console.log(error);

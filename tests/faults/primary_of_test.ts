@@ -1,6 +1,7 @@
 // Several hosts without a proxy, and a hook that finds the primary among them.
 
 import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
 import { type Options, QueryTypes, type Sequelize } from "sequelize";
 import { SequelizeStore } from "../../mod.ts";
 import { primaryOf } from "../../src/sequelize/failover/mod.ts";
@@ -75,6 +76,31 @@ testOnServers(
           assert.deepEqual((await ask(standby, "SELECT token FROM sessions")).length, 1);
           server.thaw();
         });
+      });
+    });
+  },
+);
+
+testOnServers(
+  [ownPostgres],
+  "primaryOf() finds a host that is promoted while another does not answer",
+  async () => {
+    await withServer(ownPostgres, async (server) => {
+      await withReplica(server.port, async (standby) => {
+        const sequelize = open(standby, { dialectModule: listeningPg });
+        const hosts = [server.url, standby].map(hostOf);
+        sequelize.addHook("beforeConnect", primaryOf(hosts, { timeout: 30_000 }));
+        try {
+          server.freeze();
+          const found = isOnStandby(sequelize);
+          // By then, the standby has answered that it is one.
+          await setTimeout(1000);
+          await ask(standby, "SELECT pg_promote()");
+          assert.equal(await Promise.race([found, setTimeout(15_000, "no answer")]), false);
+        } finally {
+          server.thaw();
+          await sequelize.close();
+        }
       });
     });
   },

@@ -49,17 +49,9 @@ export class Daemon {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Sends a signal to it and then to its children: the other way round, it might restart them. */
+  /** Sends a signal to it and its children. */
   signal(signal: NodeJS.Signals): void {
-    const pid = this.#child.pid!;
-    const children = childrenOf(pid);
-    for (const each of [pid, ...children]) {
-      try {
-        process.kill(each, signal);
-      } catch {
-        // The process has already ended.
-      }
-    }
+    signalTree(this.#child.pid!, signal);
   }
 
   /** Sends a signal to it alone, and waits until it has ended; after ten seconds it is killed. */
@@ -76,6 +68,18 @@ export class Daemon {
     if (!this.isRunning) return;
     this.signal("SIGKILL");
     await this.#ended;
+  }
+}
+
+/** Sends a signal to a process and then to its children: the other way round, it might restart them. */
+export function signalTree(pid: number, signal: NodeJS.Signals): void {
+  const children = childrenOf(pid);
+  for (const each of [pid, ...children]) {
+    try {
+      process.kill(each, signal);
+    } catch {
+      // The process has already ended.
+    }
   }
 }
 

@@ -113,8 +113,8 @@ function soon(): Date {
   return inMs(3_600_000);
 }
 
-/** Reads all sessions once the store works again, and asserts that nothing is lost or wrong. */
-export async function settle(store: FullSessionStore, tally: Tally): Promise<Counts> {
+/** Reads all sessions once the store works again, and compares them with what was acknowledged. */
+export async function readBack(store: FullSessionStore, tally: Tally): Promise<Counts> {
   // The pool may still hold lost connections.
   await until(async () => {
     await store.all();
@@ -128,8 +128,14 @@ export async function settle(store: FullSessionStore, tally: Tally): Promise<Cou
     });
     tally.saw(token, text((found as { data: Uint8Array } | undefined)?.data));
   }
-  const { acknowledged, failed, ...wrong } = tally.counts;
-  assert.ok(acknowledged > 0);
+  const { counts } = tally;
+  assert.ok(counts.acknowledged > 0);
+  return counts;
+}
+
+/** Does the same, and asserts that nothing is lost or wrong. */
+export async function settle(store: FullSessionStore, tally: Tally): Promise<Counts> {
+  const { acknowledged, failed, ...wrong } = await readBack(store, tally);
   assert.deepEqual(wrong, { lost: 0, revived: 0, falselyMissing: 0 });
   return { acknowledged, failed, ...wrong };
 }

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Sequelize } from "sequelize";
 import { check, type Rule } from "../../util/check.ts";
 import { type Duration, LIFETIME, toMilliseconds } from "../../util/duration.ts";
@@ -33,7 +34,7 @@ const ACTION = "find the primary";
 
 const OPTIONS = { timeout: withDefault(LIFETIME, 2000) };
 
-/** For how many milliseconds the last primary alone is asked. */
+/** For how many milliseconds the last primary alone is asked, and how often the others are asked again. */
 const HEAD_START_MS = 250;
 
 const INSTANCE: Rule<Sequelize> = {
@@ -49,6 +50,7 @@ const INSTANCE: Rule<Sequelize> = {
  *
  * It asks the hosts over connections of the Sequelize instance's own kind, with its user and options: the last primary
  * first, and all of them if that does not answer at once that it still is. The first host that is no standby is taken.
+ * Standbys are asked again while another host has not answered.
  * A host is a standby if PostgreSQL is in recovery there, or if `read_only` or `innodb_read_only` is set in MySQL and
  * MariaDB.
  *
@@ -116,7 +118,22 @@ class Search {
     const last = this.#last;
     const first = last && ask(last);
     if (first && await within(HEAD_START_MS, first).catch(() => undefined)) return first;
-    const answers = this.#hosts.map((host) => host === last ? first! : ask(host));
+    const silent = new Set(this.#hosts);
+    // One that does not answer must not hold up the search: meanwhile, another may become the primary.
+    const untilAllAnswered = async (host: Host, answer: Promise<Host>): Promise<Host> => {
+      for (;; answer = ask(host)) {
+        try {
+          return await answer;
+        } catch (error) {
+          silent.delete(host);
+          if (silent.size > 0) await setTimeout(HEAD_START_MS);
+          if (silent.size === 0) throw error;
+        }
+      }
+    };
+    const answers = this.#hosts.map((host) =>
+      untilAllAnswered(host, host === last ? first! : ask(host))
+    );
     try {
       return await Promise.any(answers);
     } catch (error) {
