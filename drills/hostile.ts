@@ -1,4 +1,5 @@
-// More than a hundred thousand cases of hostile input, and whether the duration of a lookup reveals a token.
+// More than a hundred thousand cases of hostile input, and whether the duration of a lookup reveals a token
+// or a row.
 
 import { SequelizeStore } from "../mod.ts";
 import { MemoryStore, SessionManager } from "../src/manager/mod.ts";
@@ -12,6 +13,7 @@ import {
 } from "../tests/faults/hostile_properties.ts";
 import { ownPostgres } from "../tests/faults/engines.ts";
 import { withServer } from "../tests/faults/servers.ts";
+import { compareAlteredRows } from "./altered_rows.ts";
 import { type Drill, percentile, type Row } from "./drill.ts";
 
 const CASES = {
@@ -90,6 +92,7 @@ export const hostileDrill: Drill = {
     await onPostgres(async (store) => {
       rows.push({ input: "an almost correct token", ...await compareTimes(store) });
     });
+    rows.push(...await compareAlteredRows());
     return rows;
   },
 };

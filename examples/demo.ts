@@ -120,6 +120,8 @@ try {
     onListen: ({ port }) => announce(`http://localhost:${port}`, database),
   }, createDemo(sessions, redact(database)));
 } catch (error) {
-  const hint = new Error(`it is in use. Choose another one: deno task demo --port ${port + 1}`);
+  const hint = new Error(
+    `it is in use. Choose another one: deno task demo --port ${(port + 1) % 65_536}`,
+  );
   fail(`listen on port ${port}`, error instanceof Deno.errors.AddrInUse ? hint : error);
 }

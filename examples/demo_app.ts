@@ -66,7 +66,7 @@ function showPage({ text }: Html, status = 200): Response {
 function signIn(session: Session<Visitor>, form: URLSearchParams, userAgent: string): void {
   const name = form.get("name")?.trim() ?? "";
   if (!/^.{1,40}$/u.test(name)) {
-    return session.put("nameError", "A name has 1 to 40 characters.");
+    return session.put("nameError", "Enter a name of 1 to 40 characters.");
   }
   // Prevents session fixation: somebody who knows the old token must not become signed in as well.
   session.renewToken();

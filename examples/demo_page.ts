@@ -76,52 +76,48 @@ function signInForm(error: string | undefined): Html {
   `;
 }
 
-function utc(date: Date, precision: "minutes" | "seconds" = "minutes"): string {
-  const length = precision === "minutes" ? 16 : 19;
-  return `${date.toISOString().slice(0, length).replace("T", " ")} UTC`;
-}
-
-const UNITS: readonly (readonly [string, number])[] = [
+const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ["day", 86_400_000],
   ["hour", 3_600_000],
   ["minute", 60_000],
+  ["second", 1000],
 ];
 
-/** Returns how long ago a moment was, in whole units: true in every time zone. */
-function ago(date: Date): string {
-  const ms = Date.now() - date.getTime();
-  const [unit, length] = UNITS.find(([, length]) => ms >= length) ?? [];
-  if (length === undefined) return "just now";
-  const count = Math.floor(ms / length);
-  return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+const RELATIVE = new Intl.RelativeTimeFormat("en");
+
+/** Shows how far away a moment is, which is the same in every time zone, with the moment itself as the title. */
+function relativeTime(date: Date): Html {
+  const ms = date.getTime() - Date.now();
+  const [unit, length] = UNITS.find(([, length]) => Math.abs(ms) >= length) ?? ["second", 1000];
+  const isNow = ms <= 0 && ms > -60_000;
+  const words = isNow ? "just now" : RELATIVE.format(Math.ceil(ms / length), unit);
+  const iso = date.toISOString();
+  const utc = `${iso.slice(0, 19).replace("T", " ")} UTC`;
+  return html`
+    <time datetime="${iso}" title="${utc}">${words}</time>
+  `;
 }
 
-/**
- * A button that signs out of the session with this `id`; without one, of all other sessions.
- *
- * @param name What a screen reader calls the button: nothing else tells it apart from the others.
- */
-function signOut(label: string, name: string, action: string, id = ""): Html {
+/** A button of the list of browsers. `name` is what a screen reader calls it, if not by its label. */
+function signOut(label: string, action: string, name?: string, id?: string): Html {
   return html`
     <form method="post" action="${action}">
-      <input type="hidden" name="id" value="${id}">
-      <button aria-label="${name}">${label}</button>
+      ${id !== undefined && html`<input type="hidden" name="id" value="${id}">`}
+      <button ${name !== undefined && html`aria-label="${name}"`}>${label}</button>
     </form>
   `;
 }
 
 function sessionItem({ id, browser, signedInAt }: SignedIn, number: number, own: string): Html {
   const isOwn = id === own;
-  const when = `signed in ${utc(signedInAt, "seconds")}, ${ago(signedInAt)}`;
-  const name = `Sign out of ${number}: ${browser}${isOwn ? ", this browser" : ""}, ${when}`;
-  const badge = isOwn && html`
-    <strong class="badge">This browser</strong>
-  `;
+  const name = `Sign out of browser ${number}: ${browser}${isOwn ? ", this browser" : ""}`;
   return html`
     <li>
-      <span>${browser}${badge}<br>
-        <small><time datetime="${signedInAt.toISOString()}">${when}</time></small></span>
-      ${signOut("Sign out", name, "/sign-out", id)}
+      <div>
+        ${browser} ${isOwn && html`<strong class="badge">This browser</strong>`}
+        <small>Signed in ${relativeTime(signedInAt)}</small>
+      </div>
+      ${signOut("Sign out", "/sign-out", name, id)}
     </li>
   `;
 }
@@ -130,13 +126,9 @@ function sessionList(name: string, own: string, all: readonly SignedIn[]): Html 
   return html`
     <section aria-labelledby="sessions">
       <h2 id="sessions">Where ${name} is signed in</h2>
-      ${all.length > 0 && html`<ul>${all.map((one, i) => sessionItem(one, i + 1, own))}</ul>`}
+      ${all.length > 0 && html`<ol>${all.map((one, i) => sessionItem(one, i + 1, own))}</ol>`}
       ${all.length > 1
-        ? signOut(
-          "Sign out all others",
-          "Sign out all others: all other browsers",
-          "/sign-out-others",
-        )
+        ? signOut("Sign out all others", "/sign-out-others")
         : html`<p class="hint">No other browser is signed in as ${name}.</p>`}
     </section>
   `;
@@ -162,15 +154,14 @@ export function page(
   const flash = session.pop("flash");
   const nameError = session.pop("nameError");
   const end = session.token === undefined
-    ? "You have no session yet: there is nothing to store."
-    : `Your session ends ${utc(session.deadline)}, or after an hour without use.`;
+    ? "You have no session yet, because there is nothing to store."
+    : html`Your session ends ${relativeTime(session.deadline)}, or after an hour without use.`;
   return document(
     "Sessions in an SQL database",
     html`
       <h1>Hello, ${name ?? "visitor"}</h1>
-      <p>This page keeps what it knows about you in a session. The sessions are stored in
-        ${database}. Open the page in a second browser, sign in with the same name, and sign one
-        browser out from the other.</p>
+      <p>This demo of SequelizeStore keeps its sessions in ${database}.<br>
+        Open a second browser, and sign in with the same name.</p>
       ${flash !== undefined && flashMessage(flash)}
       <section aria-labelledby="counter">
         <h2 id="counter">Your counter</h2>

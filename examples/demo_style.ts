@@ -14,7 +14,7 @@ export const STYLE: Html = new Html(`
   h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; }
   h2 { font-size: 1.05rem; margin: 0 0 .5rem; }
   p { margin: 0 0 .75rem; }
-  a { color: inherit; }
+  a { color: inherit; display: inline-flex; align-items: center; min-height: 44px; }
   section { border: 1px solid var(--line); border-radius: .75rem; padding: 1rem 1.25rem; margin: 1rem 0; }
   section > :last-child { margin-bottom: 0; }
   input, button { font: inherit; min-height: 44px; border: 1px solid var(--border);
@@ -23,22 +23,24 @@ export const STYLE: Html = new Html(`
   input[aria-invalid] { border: 2px solid var(--error); }
   input[type="checkbox"] { width: 1.25rem; min-height: 1.25rem; height: 1.25rem; margin: 0; flex: none;
     accent-color: var(--accent); }
-  button { padding: .4rem 1rem; cursor: pointer; }
+  button { padding: .4rem .9rem; cursor: pointer; }
   button.main { border-color: var(--accent); background: var(--accent); color: #fff; }
   :focus-visible { outline: 3px solid var(--border); outline-offset: 2px; }
   label { display: block; font-weight: 600; }
   label.check { display: flex; align-items: center; gap: .6rem; min-height: 44px; font-weight: 400;
-    margin: .25rem 0; }
+    margin: .25rem 0 .5rem; }
   .hint, small { color: var(--quiet); font-size: .875rem; }
   .error { color: var(--error); font-weight: 600; }
   .flash { border-color: var(--accent); background: var(--soft); }
   .badge { display: inline-block; font-size: .75rem; font-weight: 600; padding: 0 .5rem; border-radius: 1rem;
     border: 1px solid var(--accent); background: var(--soft); }
-  .counter { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1.25rem; }
-  dl { margin: 0; display: flex; align-items: baseline; gap: .6rem; }
+  .counter { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; }
+  dl { margin: 0; display: flex; align-items: baseline; gap: .5rem; }
   dd { margin: 0; font-size: 2rem; line-height: 1; font-variant-numeric: tabular-nums; }
-  ul { list-style: none; margin: 0 0 1rem; padding: 0; }
-  li { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center;
-    gap: .5rem 1rem; padding: .6rem 0; border-bottom: 1px solid var(--line); }
+  ol { list-style: none; margin: 0 0 1rem; padding: 0; }
+  li { display: flex; justify-content: space-between; align-items: center; gap: .75rem; padding: .6rem 0;
+    border-bottom: 1px solid var(--line); }
+  li > form { flex: none; }
+  small { display: block; }
   footer { color: var(--quiet); font-size: .875rem; }
 `);

@@ -22,7 +22,7 @@ function toText(value: unknown): string {
   return String(value).replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 }
 
-/** A template tag for HTML. It escapes the values, except those that are {@linkcode Html}. */
+/** A template tag for HTML. It escapes the values, except those that are {@linkcode Html}, and trims the result. */
 export function html(strings: TemplateStringsArray, ...values: unknown[]): Html {
-  return new Html(String.raw({ raw: strings }, ...values.map(toText)));
+  return new Html(String.raw({ raw: strings }, ...values.map(toText)).trim());
 }

@@ -1,6 +1,6 @@
 // Installs a tarball of the npm package into an empty project, and uses a session through every entry
 // point: with import and require, on several versions of Node and on Bun, and with three of TypeScript's
-// module resolutions.
+// module resolutions. Runs the examples for frameworks on Bun as well.
 //
 //   deno task setup:sqlite3 && deno task pack package.tgz && deno run -A scripts/test_package.ts package.tgz
 
@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { runBunExamples } from "./bun_examples.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NODE_VERSIONS = ["20", "22", "24"];
@@ -228,6 +229,7 @@ const project = install(resolve(tarball));
 try {
   const kind = inspect(project);
   runPrograms(project);
+  await runBunExamples(project);
   compile(project, kind);
 } finally {
   rmSync(project, { recursive: true });

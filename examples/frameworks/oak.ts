@@ -10,7 +10,7 @@ const app = new Application<State>();
 
 // If a later middleware throws, `next` rejects, and nothing is saved.
 app.use(async ({ request, response, state }, next) => {
-  state.session = await sessions.loadRequest(request.headers);
+  state.session = await sessions.loadRequest(request);
   await next();
   for (const [name, value] of await sessions.commitHeaders(state.session)) {
     response.headers.append(name, value);

@@ -77,6 +77,7 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
    * store is still to be closed by whoever has opened it.
    *
    * @param store Where the sessions are kept.
+   * @param options `keys`, and `allowPlaintext`.
    * @throws {TypeError} If an argument has the wrong type, or the store lacks a method.
    * @throws {RangeError} If there is no key, a key is too short or too weak, or a key is given twice.
    */
@@ -127,11 +128,14 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
   ): Promise<boolean> {
     checkReplace(current, next, expiry, undefined);
     if (!isWellFormed(token)) return false;
-    const encrypted = this.#keys.encrypt(token, next);
     // The caller may change both while the calls are under way.
     const [seen, until] = [new Uint8Array(current), new Date(expiry)];
-    for (const candidate of this.#keys.candidates(token, seen)) {
-      if (await this.#store.replace(token, candidate, encrypted, until, options)) return true;
+    const candidates = this.#keys.candidates(token, seen);
+    // The current data first: it mostly is what was encrypted or decrypted last, and is still at hand.
+    let candidate = candidates.next();
+    const encrypted = this.#keys.encrypt(token, next);
+    for (; !candidate.done; candidate = candidates.next()) {
+      if (await this.#store.replace(token, candidate.value, encrypted, until, options)) return true;
     }
     return false;
   }

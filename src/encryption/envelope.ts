@@ -73,3 +73,8 @@ export function split(data: Uint8Array): Envelope | undefined {
     ciphertext: data.subarray(CIPHERTEXT_AT),
   };
 }
+
+/** Whether an envelope has this nonce. */
+export function hasNonce(envelope: Uint8Array, nonce: Uint8Array): boolean {
+  return nonce.every((byte, i) => envelope[NONCE_AT + i] === byte);
+}

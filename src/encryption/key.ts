@@ -11,12 +11,20 @@ import { Buffer } from "node:buffer";
 import {
   createCipheriv,
   createDecipheriv,
-  createHmac,
   createSecretKey,
   hkdfSync,
   type KeyObject,
 } from "node:crypto";
-import { createHeader, join, KEY_ID_BYTES, NONCE_BYTES, split, TAG_BYTES } from "./envelope.ts";
+import {
+  createHeader,
+  hasNonce,
+  join,
+  KEY_ID_BYTES,
+  NONCE_BYTES,
+  split,
+  TAG_BYTES,
+} from "./envelope.ts";
+import { Hmac } from "./hmac.ts";
 
 const CIPHER = "aes-256-gcm";
 export const KEY_BYTES = 32;
@@ -31,12 +39,18 @@ const INFO = {
 /** How many tokens' keys are kept, so that a request derives them once for its reads and writes. */
 const MAX_TOKEN_KEYS = 1000;
 
-/** The keys of one token, as key objects: `node:crypto` converts bytes anew at each call. */
+/** The most bytes of an envelope that are kept with a token's keys: 4 MiB of all of them. */
+const MAX_KEPT_BYTES = 4096;
+
+/** What is kept of one token. */
 interface TokenKeys {
+  /** A key object, because `node:crypto` converts bytes anew at each call. */
   readonly encryption: KeyObject;
-  readonly nonce: KeyObject;
+  readonly nonce: Hmac;
   /** What is authenticated along with the data: the header and the token. */
   readonly associated: Uint8Array;
+  /** The envelope that was read or made last: `replace` needs it next, as what it replaces. */
+  latest: Uint8Array | undefined;
 }
 
 /** Derives a key from a secret: HKDF-SHA256 of its UTF-8, without a salt. */
@@ -48,7 +62,7 @@ export function deriveKey(secret: string): Uint8Array {
 export class Key {
   /** Tells this key from others in an envelope, and reveals nothing about it. */
   readonly id: number;
-  readonly #root: KeyObject;
+  readonly #root: Hmac;
   readonly #header: Uint8Array;
   readonly #tokenKeys = new Map<string, TokenKeys>();
 
@@ -56,7 +70,7 @@ export class Key {
   constructor(bytes: Uint8Array) {
     const id = derive(bytes, INFO.id, KEY_ID_BYTES);
     this.id = new DataView(id.buffer).getUint32(0);
-    this.#root = createSecretKey(derive(bytes, INFO.root, KEY_BYTES));
+    this.#root = new Hmac("sha512", derive(bytes, INFO.root, KEY_BYTES));
     this.#header = createHeader(id);
   }
 
@@ -64,13 +78,17 @@ export class Key {
   encrypt(token: string, data: Uint8Array): Uint8Array {
     // Memory that a worker shares might change between the MAC and the encryption.
     const text = data.buffer instanceof ArrayBuffer ? data : new Uint8Array(data);
-    const { encryption, nonce: nonceKey, associated } = this.#keysOf(token);
-    const nonce = createHmac("sha256", nonceKey).update(text).digest().subarray(0, NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, encryption, nonce, { authTagLength: TAG_BYTES });
-    cipher.setAAD(associated);
+    const keys = this.#keysOf(token);
+    const nonce = Buffer.from(keys.nonce.hexOf(text).slice(0, NONCE_BYTES * 2), "hex");
+    // The same nonce means the same data: a nonce that two contents share would be the end of GCM anyway.
+    if (keys.latest !== undefined && hasNonce(keys.latest, nonce)) return keys.latest;
+    const cipher = createCipheriv(CIPHER, keys.encryption, nonce, { authTagLength: TAG_BYTES });
+    cipher.setAAD(keys.associated);
     const ciphertext = cipher.update(text);
     cipher.final(); // is empty, since GCM is a stream cipher
-    return join({ header: this.#header, nonce, tag: cipher.getAuthTag(), ciphertext });
+    const envelope = join({ header: this.#header, nonce, tag: cipher.getAuthTag(), ciphertext });
+    if (envelope.length <= MAX_KEPT_BYTES) keys.latest = envelope;
+    return envelope;
   }
 
   /** Decrypts an envelope; `undefined` if it is not one that was made for this token and key. */
@@ -78,9 +96,9 @@ export class Key {
     const envelope = split(data);
     if (envelope === undefined) return undefined;
     const { nonce, tag, ciphertext } = envelope;
-    const { encryption, associated } = this.#keysOf(token);
-    const decipher = createDecipheriv(CIPHER, encryption, nonce, { authTagLength: TAG_BYTES });
-    decipher.setAAD(associated);
+    const keys = this.#keysOf(token);
+    const decipher = createDecipheriv(CIPHER, keys.encryption, nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(keys.associated);
     decipher.setAuthTag(tag);
     const text = decipher.update(ciphertext);
     try {
@@ -88,17 +106,21 @@ export class Key {
     } catch {
       return undefined;
     }
+    // A copy, because a driver's own may be a part of a large buffer.
+    if (data.length <= MAX_KEPT_BYTES) keys.latest = new Uint8Array(data);
     return new Uint8Array(text); // not a Buffer, which is also a Uint8Array, but prints otherwise
   }
 
   #keysOf(token: string): TokenKeys {
     let keys = this.#tokenKeys.get(token);
     if (keys === undefined) {
-      const bytes = createHmac("sha512", this.#root).update(token).digest();
+      const name = Buffer.from(token);
+      const bytes = Buffer.from(this.#root.hexOf(name), "hex");
       keys = {
         encryption: createSecretKey(bytes.subarray(0, KEY_BYTES)),
-        nonce: createSecretKey(bytes.subarray(KEY_BYTES)),
-        associated: Buffer.concat([this.#header, Buffer.from(token)]),
+        nonce: new Hmac("sha256", bytes.subarray(KEY_BYTES)),
+        associated: Buffer.concat([this.#header, name]),
+        latest: undefined,
       };
       this.#tokenKeys.set(token, keys);
       if (this.#tokenKeys.size > MAX_TOKEN_KEYS) {

@@ -74,6 +74,7 @@ export class ExpressStore extends EventEmitter {
    * @param store Where the sessions are kept. `find`, `commit` and `delete` are enough; but without
    *   `replace` and `touch`, a session that another process destroys during a save may come back. It may be
    *   a promise, such as `SequelizeStore.open(sequelize)`: calls then wait for it, and reject if it does.
+   * @param options How the store is set up.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If an option is out of range.
    */
@@ -237,6 +238,7 @@ export class ExpressStore extends EventEmitter {
   /**
    * Destroys a request's session and puts a new one into the request. `req.session.regenerate()` calls this.
    *
+   * @param request The middleware's request.
    * @param callback Called with an error, or with `undefined` or `null`.
    */
   // deno-lint-ignore no-explicit-any -- as applications type it
@@ -276,6 +278,8 @@ export class ExpressStore extends EventEmitter {
   /**
    * Puts a session that was found into a request, as an object with methods. The middleware calls this.
    *
+   * @param request The middleware's request.
+   * @param session The session's values and cookie.
    * @returns The object, an instance of the middleware's class.
    * @throws {Error} If no middleware has been made with this store.
    */

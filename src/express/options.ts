@@ -13,14 +13,16 @@ import { printer } from "../util/report.ts";
 /** Turns sessions into text and back; `JSON` is one. */
 export interface Serializer {
   /**
-   * Returns a session as text: its values and, under `cookie`, the cookie's attributes except its expiry.
+   * Returns a session as text.
    *
+   * @param session Its values and, under `cookie`, the cookie's attributes except its expiry.
    * @throws Any error if a value cannot be serialized: it must not be lost silently.
    */
   stringify(session: Record<string, unknown>): string;
   /**
    * Returns the session that `stringify` was called with.
    *
+   * @param text What `stringify` has returned.
    * @throws Any error if the text has another format.
    */
   parse(text: string): unknown;
@@ -52,9 +54,10 @@ export interface ExpressStoreOptions {
   readonly touchInterval?: Duration | undefined;
   /**
    * Returns whom a session belongs to, such as its user's id: `(session) => session.passport?.user`; `undefined`
-   * or `null`: no owner. It is called with the session's values at each save, must change nothing, and must
-   * return the same for the same values. The store then finds the sessions of one owner: see `ofOwner` and
-   * `destroyOwned`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with `owners: true`.
+   * or `null`: no owner, as by default. It is called with the session's values at each save, must change
+   * nothing, and must return the same for the same values. The store then finds the sessions of one owner: see
+   * `ofOwner` and `destroyOwned`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with
+   * `owners: true`.
    *
    * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
    */

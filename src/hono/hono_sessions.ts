@@ -55,7 +55,9 @@ const OPTIONS = { lazy: withDefault(FLAG, false) };
  * manager is called, and the answer is what it returns, or else 500; headers of other middlewares that do not
  * describe the page, such as those of CORS, stay.
  *
+ * @param manager Whose sessions they are.
  * @param options `lazy`: whether `c.var.session` is loaded only once it is awaited.
+ * @returns The middleware, for `app.use`.
  * @throws {TypeError} If an argument has the wrong type.
  *
  * @example A session that only some pages need

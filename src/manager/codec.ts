@@ -13,6 +13,8 @@ export interface Codec {
   /**
    * Encodes a session.
    *
+   * @param content The deadline and the values.
+   * @returns What the store keeps.
    * @throws Anything if a value cannot be encoded, because it would be lost otherwise. The manager then
    *   throws a `TypeError` with the path to the value, such as `user.settings.theme`.
    */
@@ -20,6 +22,8 @@ export interface Codec {
   /**
    * Decodes data that `encode` made.
    *
+   * @param data What the store has kept.
+   * @returns The deadline and the values.
    * @throws Anything if the data is not in this format.
    */
   decode(data: Uint8Array): SessionContent;
@@ -29,6 +33,15 @@ export interface Codec {
  * The default format: text of [devalue](https://github.com/sveltejs/devalue), which keeps dates, maps,
  * sets, bytes, bigints, URLs, `undefined`, and repeated or circular references, nested at will. Instances
  * of your own classes and functions cannot be encoded.
+ *
+ * @example What it keeps
+ * ```ts
+ * import { devalueCodec } from "@scs/sequelize-store/manager";
+ *
+ * const values = new Map([["cart", new Map([["tea", 2]])]]);
+ * const data = devalueCodec.encode({ deadline: new Date(), values });
+ * console.log(devalueCodec.decode(data).values.get("cart")); // Map(1) { "tea" => 2 }
+ * ```
  */
 export const devalueCodec: Codec = {
   encode: ({ deadline, values }) => {
@@ -42,6 +55,14 @@ export const devalueCodec: Codec = {
  * {...}}`. Values are null, booleans, finite numbers, strings, arrays and plain objects of them. Other
  * values are refused, because JSON turns a `Date` into a string, a `Map` into `{}`, and drops an
  * `undefined`. -0 becomes 0.
+ *
+ * @example A table that other programs read
+ * ```ts
+ * import { jsonCodec, SessionManager } from "@scs/sequelize-store/manager";
+ *
+ * const sessions = new SessionManager<{ userId: number }>({ codec: jsonCodec });
+ * await sessions.load(undefined);
+ * ```
  */
 export const jsonCodec: Codec = {
   encode: ({ deadline, values }) => {

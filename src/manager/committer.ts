@@ -10,6 +10,7 @@ import type { ConditionalStore } from "../store/conditional_store.ts";
 import { type NextRecord, OptimisticWriter } from "../store/optimistic_writer.ts";
 import type { CallOptions, SessionRecord } from "../store/store.ts";
 import { generateToken } from "../store/token.ts";
+import { hasData } from "../store/unreadable.ts";
 import { KeyedQueue } from "../util/keyed_queue.ts";
 
 /** How sessions are committed. */
@@ -161,7 +162,13 @@ export class Committer {
   async #limit(session: AnySession, owner: string, options: CallOptions): Promise<void> {
     const surplus = await this.#settings.owners?.surplusOf(owner, options) ?? [];
     for (const old of surplus) {
-      await this.#renewals.end(old, (current) => Promise.resolve(current.owner === owner), options);
+      // Without its data, it can only be deleted, as `destroy` does.
+      if (!hasData(old)) await this.#renewals.destroy(old.token, false, options);
+      else {
+        const isTheirs = (current: SessionRecord): Promise<boolean> =>
+          Promise.resolve(current.owner === owner);
+        await this.#renewals.end(old, isTheirs, options);
+      }
       if (old.token === session.record?.token) this.#vanish(session, old.token);
     }
   }

@@ -2,7 +2,12 @@ import { hasMethods, isObject, isString } from "../util/check.ts";
 
 /** Headers as far as a session needs them: `Headers`, or a class of a framework's own. */
 export interface HeadersLike {
-  /** Returns a header's value; `null` or `undefined` if there is none. */
+  /**
+   * Returns a header's value.
+   *
+   * @param name The header's name in lower case.
+   * @returns The value; `null` or `undefined` if there is none.
+   */
   get(name: string): string | null | undefined;
 }
 

@@ -42,10 +42,10 @@ export interface SessionManagerOptions<Values extends object = any> {
    */
   readonly idleTimeout?: Duration | undefined;
   /**
-   * Returns whom a session belongs to, such as its user's id; `undefined` or `null`: nobody. It is called with
-   * the session's values at each commit, must change nothing, and must return the same for the same values. The
-   * store then finds the sessions of one owner: see `ofOwner`, `destroyOwned` and `destroyById`. It needs
-   * `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with `owners: true`.
+   * Returns whom a session belongs to, such as its user's id; `undefined` or `null`: nobody. By default sessions
+   * have no owner. It is called with the session's values at each commit, must change nothing, and must return the
+   * same for the same values. The store then finds the sessions of one owner: see `ofOwner`, `destroyOwned` and
+   * `destroyById`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with `owners: true`.
    *
    * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
    */
@@ -55,7 +55,7 @@ export interface SessionManagerOptions<Values extends object = any> {
    * the owner's the longest ends. Needs `owner`.
    */
   readonly maxPerOwner?: number | undefined;
-  /** The session cookie's attributes. */
+  /** The session cookie's name and attributes; by default, a cookie `session` for the whole host. */
   readonly cookie?: SessionCookieOptions | undefined;
   /**
    * The format of the sessions' data.

@@ -61,6 +61,18 @@ export class Owners {
     return this.#settings.store.entriesOf(owner, options);
   }
 
+  /** Walks the sessions of an owner that are active and can be read, and no links. */
+  async *readableOf(
+    owner: string,
+    options: CallOptions & { readonly pageSize?: number | undefined },
+    onUnreadable: (error: unknown) => void,
+  ): AsyncGenerator<SessionRecord> {
+    for await (const record of this.entriesOf(owner, options)) {
+      if (readLink(record) !== undefined) continue;
+      if (this.#read(record, onUnreadable) !== undefined) yield record;
+    }
+  }
+
   /**
    * Deletes the sessions of an owner, until none is left at one moment. One deletion is not enough: a database
    * may not see the record that a session is moving to, and then find that it has moved.
@@ -79,10 +91,16 @@ export class Owners {
   }
 
   /** Finds the records of one session. */
-  async find(owner: string, id: string, options: CallOptions): Promise<SessionRecord[]> {
+  async find(
+    owner: string,
+    id: string,
+    options: CallOptions,
+    onUnreadable: (error: unknown) => void,
+  ): Promise<SessionRecord[]> {
     const found: SessionRecord[] = [];
     for await (const record of this.entriesOf(owner, options)) {
-      if (this.#read(record)?.about.id === id) found.push(record);
+      if (readLink(record) !== undefined) continue;
+      if (this.#read(record, onUnreadable)?.about.id === id) found.push(record);
     }
     return found;
   }
@@ -125,11 +143,15 @@ export class Owners {
     return false;
   }
 
-  #read(record: SessionRecord): Content | undefined {
+  #read(
+    record: SessionRecord,
+    onUnreadable: (error: unknown) => void = () => {},
+  ): Content | undefined {
     try {
       const content = this.#settings.decode(record);
       return isActive(content) ? content : undefined;
-    } catch {
+    } catch (error) {
+      onUnreadable(error);
       return undefined;
     }
   }

@@ -2,7 +2,7 @@ import type { Duration } from "../util/duration.ts";
 
 /** How {@linkcode Session.renewToken} works. */
 export interface RenewalOptions {
-  /** How long the old token can still be read; by default not at all. */
+  /** How long the old token can still be read, in milliseconds, at most 60 000; by default not at all. */
   readonly grace?: Duration | undefined;
 }
 
@@ -25,6 +25,7 @@ export interface Session<Values extends object = Record<string, any>> {
   /**
    * Returns the value of a key.
    *
+   * @param key The value's name.
    * @returns The value, or `undefined` if the session has none.
    */
   get<K extends keyof Values & string>(key: K): Values[K] | undefined;
@@ -36,6 +37,8 @@ export interface Session<Values extends object = Record<string, any>> {
    * sent. If another request changes that key meanwhile, the other request's value stays. With
    * {@linkcode renewToken}, every value that is put is written.
    *
+   * @param key The value's name.
+   * @param value Anything that the manager's codec can encode. What it cannot encode makes the commit throw.
    * @throws {TypeError} If the key is not a string.
    * @throws {RangeError} If the key is `__rememberMe` or `__session`: they hold the choice of
    *   {@linkcode rememberMe}, and `id`, `createdAt` and `renewedAt`.
@@ -45,17 +48,26 @@ export interface Session<Values extends object = Record<string, any>> {
   /**
    * Returns a value and removes it: a flash message, which is shown once.
    *
+   * @param key The value's name.
    * @returns The value, or `undefined` if the session has none.
    */
   pop<K extends keyof Values & string>(key: K): Values[K] | undefined;
 
-  /** Removes a value; does nothing if there is none. */
+  /**
+   * Removes a value; does nothing if there is none.
+   *
+   * @param key The value's name.
+   */
   remove(key: keyof Values & string): void;
 
   /** Removes all values. The session itself stays, and so does the choice of {@linkcode rememberMe}. */
   clear(): void;
 
-  /** Whether the session has a value of this key, even `undefined`. */
+  /**
+   * Whether the session has a value of this key, even `undefined`.
+   *
+   * @param key The value's name.
+   */
   has(key: keyof Values & string): boolean;
 
   /** Returns the keys of all values, sorted; the choice of {@linkcode rememberMe} is not one of them. */
@@ -117,6 +129,7 @@ export interface Session<Values extends object = Record<string, any>> {
    * Decides whether the cookie outlives the browser. Before the first call, the manager's `cookie.persist`
    * decides. The choice is part of the session. The same choice again is no change.
    *
+   * @param remember `true` if the cookie outlives the browser.
    * @throws {TypeError} If `remember` is not a boolean.
    */
   rememberMe(remember: boolean): void;

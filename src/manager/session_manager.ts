@@ -74,6 +74,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /** The sessions of the requests that are being handled. */
   readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
   readonly #clients: Clients;
+  /** Called if the data of a session that no request has brought cannot be read. */
+  readonly #reportUnreadable = (error: unknown): void =>
+    this.#context.onUnreadable(error, undefined);
   readonly #ownSession: Rule<Session<Values>> = {
     text: "one of this manager's",
     hasType: (value): value is Session<Values> => this.#sessions.has(Object(value)),
@@ -82,6 +85,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /**
    * Makes a session manager. It holds no timer and no connection, and needs no closing.
    *
+   * @param options How the sessions are kept, how long they last, and what their cookie is like.
    * @throws {TypeError} If an option is unknown or has the wrong type.
    * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
    */
@@ -140,6 +144,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param handler Called with the request, its session, and whatever else the server passes.
    * @param options `lazy`: whether the session is loaded only once it is awaited; by default `false`.
+   * @returns A handler for a server. It takes the request and whatever else the server passes.
    * @throws {TypeError} If the handler is no function; and from the wrapped one, before anything is saved, if
    *   it is called with something else than a `Request`, or if the handler returns no `Response`,
    *   `Response.error()`, or one whose body was read or is locked.
@@ -238,6 +243,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param source A `Request`, its `Headers`, the text of the `Cookie` header, or whatever else has
    *   `headers.get`. Without a cookie, or with one that belongs to no session, the session is a new one.
+   * @returns The session, which may be new.
    * @throws {TypeError} If it is something else.
    * @throws What the store says when it fails.
    *
@@ -269,6 +275,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * {@linkcode LazySession}. {@linkcode commitHeaders} takes it as well.
    *
    * @param source As with {@linkcode loadRequest}.
+   * @returns The session, once it is awaited.
    * @throws {TypeError} If it is something else.
    */
   loadLazily(source: CookieSource, options: CallOptions = {}): LazySession<Values> {
@@ -278,8 +285,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /**
    * Commits a session as {@linkcode commit} does, and returns the headers that the response then needs.
    *
+   * @param session The session of the request, lazy or not.
    * @returns Names and values to be appended to what the response already has: `Vary`; and, if the cookie
-   *   changes, `Set-Cookie` and `Cache-Control`. None for a lazy session that nobody has awaited.
+   *   changes, `Set-Cookie` and `Cache-Control`. None for a lazy session that was not awaited.
    * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
    * @throws What the store says when it fails. Send {@linkcode toErrorResponse} then: a part of the session,
    *   such as a new token, may have been committed.
@@ -302,6 +310,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Returns the response to a request whose session could not be loaded or committed: calls `onError`, and
    * returns the `Response` that it gives, or else 500. `loadAndSave` calls it by itself.
    *
+   * @param error What was thrown.
    * @param about `request`: for `onError`. `session`: the one that could not be committed; if a part of it
    *   was, such as a new token, the response has its cookie.
    * @throws What `onError` throws.
@@ -327,6 +336,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param token What the client sent. If no session has it, the session is a new one, with
    *   a new token: one that a client made up is never adopted.
+   * @returns The session, which may be new.
    * @throws What the store says when it fails.
    *
    * @example A token in a header
@@ -355,11 +365,14 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Saves a session that `load`, `iterate` or `loadAndSave` gave: writes what was changed, deletes what
    * was destroyed, or records that the session was used. The session can be changed and committed again.
    *
+   * @param session The session.
    * @returns When the session expires; or `undefined` if there is none: it was destroyed, by this
    *   request or another one, or is new and without values. `session.token` is what the client has to
    *   keep.
    * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
-   * @throws {Error} Where other processes have changed the session again and again meanwhile, for seconds.
+   * @throws {ConflictError} If other processes kept changing the session for about five seconds.
+   * @throws {RenewedSessionError} If the session was changed, and was found by a token that `renewToken` with a
+   *   `grace` has replaced.
    * @throws What the store says when it fails. The changes are then still in the session, and can be
    *   committed again.
    */
@@ -373,12 +386,14 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Walks all active sessions, so that they can be changed and destroyed. {@linkcode ofOwner} walks those of one
    * user by an index.
    *
-   * It reads the whole table, page by page. Where tokens are hashed, as they are by default, the
-   * sessions have no `token`, because nobody but the client knows it.
+   * It reads the whole table, page by page. If tokens are hashed, as they are by default, the
+   * sessions have no `token`, because only the client knows it. A session that cannot be read is met as
+   * well, so that it can be destroyed: it is empty, and reported to `onError` once its values are asked for.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @returns The sessions; none if no session is active.
    * @throws {TypeError} On the first step, if the store has no `entries`.
-   * @throws {RangeError} On the first step, where `pageSize` is out of range.
+   * @throws {RangeError} On the first step, if `pageSize` is out of range.
    * @throws What the store says when it fails.
    *
    * @example Sign everybody out who is still on an old plan
@@ -408,10 +423,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
 
   /**
    * Walks the active sessions of one owner, for instance to list the devices that a user is signed in on. One
-   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`.
+   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`. A session that
+   * cannot be read is reported to `onError` and left out; {@linkcode destroyOwned} ends it with the others.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the manager has no `owner`, or the owner has the wrong type.
    * @throws {RangeError} On the first step, if the owner or `pageSize` is out of range.
    * @throws What the store says when it fails.
@@ -437,8 +454,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   ): AsyncIterableIterator<Session<Values>> {
     const { owners, name } = this.#ownersOf("find the sessions", owner);
     const met = new Set<string>();
-    for await (const record of owners.entriesOf(name, options)) {
-      if (readLink(record) !== undefined) continue;
+    for await (const record of owners.readableOf(name, options, this.#reportUnreadable)) {
       const session = this.#open({ record, token: this.#tokenOf(record) });
       // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
       if (met.size < met.add(session.id).size) yield session;
@@ -494,7 +510,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param owner What the option `owner` returns for this session. A session of somebody else does not end.
    * @param id The session's `id`.
-   * @returns Whether there was such a session.
+   * @returns Whether there was such a session. One that cannot be read has no `id`; it is reported to `onError`, and
+   *   {@linkcode destroyOwned} ends it.
    * @throws {TypeError} If the manager has no `owner`, or an argument has the wrong type.
    * @throws {RangeError} If the owner is out of range.
    * @throws What the store says when it fails.
@@ -518,7 +535,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     let isFound = false;
     // Until none is left: it may be getting a new token.
     for (;;) {
-      const records = await owners.find(name, id, options);
+      const records = await owners.find(
+        name,
+        id,
+        options,
+        isFound ? () => {} : this.#reportUnreadable,
+      );
       if (records.length === 0) return isFound;
       isFound = true;
       for (const { token } of records) await this.#committer.destroy(token, options);
@@ -526,9 +548,10 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * The `Set-Cookie` header's value that a session needs once it is committed, for authors of a
+   * Returns the `Set-Cookie` header's value that a session needs once it is committed, for authors of a
    * middleware. `loadAndSave` sends it by itself.
    *
+   * @param session The session, after its commit.
    * @returns The value, or `undefined` if the client's cookie is right as it is. A response with it
    *   must not be cached, and every response that depends on a session has to say `Vary: Cookie`.
    * @throws {TypeError} If the session is not one of this manager's.
@@ -555,6 +578,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * Returns the cookie that a session needs once it is committed, for frameworks with a cookie jar of their
    * own, such as Next.js and SvelteKit. {@linkcode toSetCookie} returns it as a header.
    *
+   * @param session The session, after its commit.
    * @param options `always`: whether the cookie is also returned if the client's is right as it is; by default
    *   `false`. It is `undefined` even then if there is no session and the cookie must stay.
    * @returns Name, value and options; or `undefined` if the client's cookie is right as it is. `maxAge` is in
@@ -667,7 +691,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   #isActive(record: SessionRecord): boolean {
     try {
       return isActive(this.#context.decode(record));
-    } catch {
+    } catch (error) {
+      this.#reportUnreadable(error);
       return false;
     }
   }

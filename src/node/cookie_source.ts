@@ -9,6 +9,7 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
  * Returns what {@linkcode SessionManager.loadRequest} has to know of a request of node:http: its cookie, and how it
  * came, by its socket and its `Host`. {@linkcode nodeSessions} does it by itself.
  *
+ * @param request The request of node:http or node:http2.
  * @example The session of a request that opens a WebSocket
  * ```ts
  * import { type Session, SessionManager } from "@scs/sequelize-store/manager";

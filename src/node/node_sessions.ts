@@ -46,6 +46,8 @@ export interface NodeSessions<S> {
   /**
    * Wraps a handler for `createServer` of node:http, whose requests then have a `session`.
    *
+   * @param handler Called with the request and its session, and the response.
+   * @returns A handler for the server.
    * @throws {TypeError} If the handler is not a function.
    */
   wrap<Request extends NodeRequest = IncomingMessage, Res extends NodeResponse = ServerResponse>(
@@ -73,7 +75,9 @@ const served = new WeakMap<object, WeakSet<object>>();
  * For an upgrade to a WebSocket, as with `io.engine.use(...)` of socket.io, the session is loaded and nothing
  * is committed, because nothing waits for it: call `commit` of the manager.
  *
+ * @param manager Whose sessions they are.
  * @param options `lazy`: whether `request.session` is loaded only once it is awaited.
+ * @returns The middleware, for `app.use`; `wrap` makes it a handler for `createServer`.
  * @throws {TypeError} If an argument has the wrong type.
  *
  * @example A server of node:http

@@ -24,7 +24,11 @@ export class Statement {
   /** How many rows the connection's last change affected; set by `run()`. */
   declare changes?: number;
 
-  /** Makes the `this` of a statement's callback. */
+  /**
+   * Makes the `this` of a statement's callback.
+   *
+   * @param sql The SQL.
+   */
   constructor(sql: string) {
     // Not enumerable: raw queries return this object, and printing it must not show the SQL's data.
     Object.defineProperty(this, "sql", { value: sql });

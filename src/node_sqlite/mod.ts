@@ -46,7 +46,17 @@ export interface NodeSqlite {
   readonly Database: typeof Database;
 }
 
-/** Sequelize's `dialectModule` for the dialect `sqlite`. */
+/**
+ * Sequelize's `dialectModule` for the dialect `sqlite`.
+ *
+ * @example A file
+ * ```ts ignore
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
+ * import { Sequelize } from "sequelize";
+ *
+ * const sequelize = new Sequelize("sqlite:app.db", { dialectModule: nodeSqlite });
+ * ```
+ */
 export const nodeSqlite: NodeSqlite = {
   OPEN_READONLY,
   OPEN_READWRITE,

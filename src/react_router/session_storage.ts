@@ -15,20 +15,43 @@ export interface RouterSession<Data, FlashData = Data> {
   readonly id: string;
   /** A copy of all values. */
   readonly data: FlashSessionData<Data, FlashData>;
-  /** Whether there is a value of this name. */
+  /**
+   * Whether there is a value of this name.
+   *
+   * @param name The value's name.
+   */
   has(name: (keyof Data | keyof FlashData) & string): boolean;
-  /** Returns a value; one that was put by `flash` is removed. */
+  /**
+   * Returns a value; one that was put by `flash` is removed.
+   *
+   * @param name The value's name.
+   * @returns The value, or `undefined` if the session has none.
+   */
   get<Key extends (keyof Data | keyof FlashData) & string>(
     name: Key,
   ):
     | (Key extends keyof Data ? Data[Key] : undefined)
     | (Key extends keyof FlashData ? FlashData[Key] : undefined)
     | undefined;
-  /** Sets a value. */
+  /**
+   * Sets a value.
+   *
+   * @param name The value's name.
+   * @param value The value.
+   */
   set<Key extends keyof Data & string>(name: Key, value: Data[Key]): void;
-  /** Sets a value that the next `get` removes. */
+  /**
+   * Sets a value that the next `get` removes.
+   *
+   * @param name The value's name.
+   * @param value The value.
+   */
   flash<Key extends keyof FlashData & string>(name: Key, value: FlashData[Key]): void;
-  /** Removes a value. */
+  /**
+   * Removes a value; does nothing if there is none.
+   *
+   * @param name The value's name.
+   */
   unset(name: keyof Data & string): void;
 }
 
@@ -39,11 +62,11 @@ export interface RenewableRouterSession<Data, FlashData = Data>
   renewToken(): void;
 }
 
-/** Attributes of one cookie, in place of the manager's. */
+/** Attributes of one cookie. By default, each is the manager's. */
 export interface RouterCookieOptions {
-  /** In seconds; the session itself then ends at that time as well. */
+  /** How long the cookie lasts, in seconds. The session itself then ends at that time as well. */
   readonly maxAge?: number | undefined;
-  /** The session itself then ends at that time as well. */
+  /** When the cookie ends. The session itself then ends at that time as well. */
   readonly expires?: Date | undefined;
   /** See {@linkcode SessionCookieOptions.domain}. */
   readonly domain?: string | undefined;
@@ -101,7 +124,26 @@ type AnySession = Session;
  * The cookie's name and attributes are those of the manager. Set `Vary: Cookie` on responses that depend on a
  * session; this function cannot.
  *
+ * @param manager Whose sessions they are.
+ * @returns `getSession`, `commitSession` and `destroySession`.
  * @throws {TypeError} If `manager` is not a `SessionManager`.
+ *
+ * @example A message that is shown once
+ * ```ts
+ * import { SessionManager } from "@scs/sequelize-store/manager";
+ * import { createSessionStorage } from "@scs/sequelize-store/react-router";
+ *
+ * const { getSession, commitSession } = createSessionStorage<object, { message: string }>(
+ *   new SessionManager(),
+ * );
+ *
+ * async function loader({ request }: { request: Request }): Promise<Response> {
+ *   const session = await getSession(request);
+ *   const message = session.get("message") ?? "Welcome";
+ *   return Response.json({ message }, { headers: { "Set-Cookie": await commitSession(session) } });
+ * }
+ * await loader({ request: new Request("http://localhost/") });
+ * ```
  *
  * @template Values The values of a session by their names.
  * @template Flash The values that `flash` takes.

@@ -46,7 +46,7 @@ export interface SequelizeStoreOptions {
    * @default {10_000}
    */
   readonly queueLimit?: number | undefined;
-  /** Stops the cleanup loop when aborted; the store itself goes on working. */
+  /** Stops the cleanup loop when aborted; the store itself goes on working. By default only `stopCleanup` stops it. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Called with the error of each failed cleanup, and awaited; the loop goes on. By default only the message
@@ -99,8 +99,8 @@ export interface SequelizeStoreOptions {
    */
   readonly standbyReads?: boolean | undefined;
   /**
-   * Gets every SQL statement, except the check whether the server is a standby. They hold tokens and data, and so are not logged by default, whatever
-   * the Sequelize instance does with its own.
+   * Gets every SQL statement, except the check whether the server is a standby. They hold tokens and data, and so
+   * are not logged by default, whatever the Sequelize instance does with its own.
    *
    * @default {false}
    */
@@ -114,8 +114,8 @@ type SequelizeTransaction = Transaction;
 export interface SequelizeCallOptions extends CallOptions {
   /**
    * A transaction for the call to be part of; it then goes out at once, in no batch, and is not retried.
-   * Without one, a call stands for itself even inside an ambient (CLS) transaction; except with SQLite
-   * in memory, where Sequelize has one connection for everything.
+   * By default there is none: a call then stands for itself even inside an ambient (CLS) transaction; except
+   * with SQLite in memory, where Sequelize has one connection for everything.
    */
   readonly transaction?: SequelizeTransaction | null | undefined;
 }

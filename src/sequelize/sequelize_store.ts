@@ -123,6 +123,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
    * Opens a store: creates its table and indexes if they are missing, and starts the cleanup loop.
    *
    * @param sequelize The application's Sequelize instance, version 6.
+   * @param options How the store is set up.
    * @returns The store, once its table is there.
    * @throws {TypeError} If an argument has the wrong type, or an option is unknown.
    * @throws {RangeError} If an option is out of range, or the dialect is not supported.
@@ -281,6 +282,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
    * goes meanwhile, at most once.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @returns The sessions; none if no session is active.
    * @throws {RangeError} On the first step, if `pageSize` is out of range.
    * @throws The database's error if it fails.
    */
@@ -299,6 +301,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the owner is not a string, or the store was opened without `owners`.
    * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
    *   range.

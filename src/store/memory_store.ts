@@ -154,6 +154,7 @@ export class MemoryStore implements OwnedSessionStore {
    * returned.
    *
    * @param options `pageSize` is checked, as in every store, and has no other effect.
+   * @returns The sessions; none if no session is active.
    * @throws {RangeError} On the first step, if `pageSize` is not an integer from 1 to 10 000.
    */
   async *entries(
@@ -174,6 +175,7 @@ export class MemoryStore implements OwnedSessionStore {
    *
    * @param owner Whom they belong to.
    * @param options `pageSize` is checked, as in every store, and has no other effect.
+   * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the owner is not a string.
    * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is not an
    *   integer from 1 to 10 000.

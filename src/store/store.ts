@@ -125,8 +125,8 @@ export interface SessionRecord {
 /** The options of every call on a store. */
 export interface CallOptions {
   /**
-   * Rejects the call with `signal.reason` when it aborts. A call that was waiting is then never sent. A call
-   * that was sent is not taken back: the database may or may not carry it out.
+   * Rejects the call with `signal.reason` when it aborts; by default, nothing does. A call that was waiting is
+   * then never sent. A call that was sent is not taken back: the database may or may not carry it out.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -235,6 +235,7 @@ export interface FullSessionStore extends SessionStore {
    * deleted during the walk is returned at most once.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @returns The sessions; none if no session is active.
    * @throws {RangeError} On the first step, if `pageSize` is out of range.
    */
   entries(
@@ -265,6 +266,7 @@ export interface OwnedSessionStore extends FullSessionStore {
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
+   * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the owner is not a string.
    * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
    *   range.

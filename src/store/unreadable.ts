@@ -21,6 +21,15 @@ export function unreadableRecord(
   };
 }
 
+/** Whether the data of a record can be read: see {@linkcode unreadableRecord}. */
+export function hasData(record: SessionRecord): boolean {
+  try {
+    return record.data !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** No store tells the expiry of a record that it cannot read. It is active, so any time to come will do. */
 const LATER = Date.UTC(9999, 0, 1);
 

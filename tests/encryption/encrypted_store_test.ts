@@ -352,10 +352,20 @@ Deno.test("the documented walk encrypts every session with the new key, and chan
   const expiry = soon();
   const tokens = ["a", "b", "c"];
   for (const token of tokens) await open([older]).commit(token, bytes(token), expiry);
+  await open([oldest]).commit("b-lost", bytes("lost"), expiry);
   const store = open([key, older]);
-  for await (const { token, data, expiry } of store.entries()) {
-    assert.equal(await store.replace(token, data, data, expiry), true);
+  for await (const { token } of store.entries()) {
+    try {
+      const session = await store.find(token);
+      if (session) {
+        assert.ok(await store.replace(token, session.data, session.data, session.expiry));
+      }
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      assert.equal(token, "b-lost");
+    }
   }
+  assert.equal(text((await open([oldest]).find("b-lost"))?.data), "lost");
   for (const token of tokens) {
     assert.deepEqual(await open([key]).find(token), { token, data: bytes(token), expiry });
   }
@@ -479,6 +489,36 @@ Deno.test("any data comes back under any key, and under no other", async () => {
     assert.equal(await failure(open([another!])), "key");
   };
   await fc.assert(fc.asyncProperty(anyKeys, fc.uint8Array({ maxLength: 500 }), property));
+});
+
+// A store keeps what it has encrypted or decrypted last, and one that has just been made keeps nothing.
+Deno.test("what a store has read and written before does not change what it writes", async () => {
+  const token = fc.constantFrom("a", "b");
+  // Few, so that they come again; and one that is too long to be kept.
+  const data = fc.constantFrom("", "1", "2", "2".repeat(5000)).map(bytes);
+  const step = fc.record({
+    verb: fc.constantFrom("commit", "replace", "find"),
+    token,
+    current: data,
+    next: data,
+    process: fc.constantFrom(0, 1, 2),
+  });
+  const keys = [[key], [key, older], [older, key]];
+  const anySteps = fc.array(step, { maxLength: 40, size: "max" });
+  await fc.assert(fc.asyncProperty(anySteps, async (steps) => {
+    const [mine, fresh] = [setUp(), setUp()];
+    const stores = keys.map((each) => mine.open(each));
+    for (const { verb, token, current, next, process } of steps) {
+      const both = [stores[process]!, fresh.open(keys[process]!)];
+      const outcomes = await Promise.all(both.map(async (each) => {
+        if (verb === "commit") return await each.commit(token, next, soon());
+        if (verb === "replace") return await each.replace(token, current, next, soon());
+        return await each.find(token).then((record) => text(record?.data), String);
+      }));
+      assert.deepEqual(outcomes[0], outcomes[1]);
+      assert.deepEqual(await mine.rows.all(), await fresh.rows.all());
+    }
+  }));
 });
 
 Deno.test("a key that is changed after the store was created changes nothing", async () => {
@@ -639,6 +679,13 @@ Deno.test("wrong options are refused with a message that holds no key", () => {
   for (const [call, message] of RANGE) assert.throws(call, { name: "RangeError", message });
 });
 
+/** Prints a value in every way that a runtime has. */
+function printed(value: unknown): string {
+  const { Deno: deno } = globalThis as { Deno?: { inspect?: typeof Deno.inspect } };
+  const options = { showHidden: true, getters: true, depth: 9, colors: false };
+  return inspect(value, options) + deno?.inspect?.(value, options) + String(value);
+}
+
 Deno.test("neither errors nor the store show a key, a token or any data", async () => {
   const { open, read, write } = setUp();
   const secret = "S3cret: 0123456789-ABCDEFGHIJKLMNOP";
@@ -651,9 +698,10 @@ Deno.test("neither errors nor the store show a key, a token or any data", async 
     errors.push(await store.find("the-token").catch((error) => error));
   }
   assert.deepEqual(new Set(errors.map((error) => (error as DecryptionError).reason)).size, 4);
+  await store.commit("the-token", bytes("the-data"), soon());
+  await store.find("the-token"); // what it keeps of a session is not shown either
   for (const shown of [store, ...errors]) {
-    const all = inspect(shown, { showHidden: true, depth: 9 }) + JSON.stringify(shown) +
-      (shown as Error).stack;
+    const all = printed(shown) + JSON.stringify(shown) + (shown as Error).stack;
     for (const hidden of ["the-token", "the-data", "S3cret", "0123456789"]) {
       assert.equal(all.includes(hidden), false, hidden);
     }

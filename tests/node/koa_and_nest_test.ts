@@ -20,7 +20,7 @@ function middlewareOf({ sessions, lazy }: Site): NodeSessions<AnySession> {
   >;
 }
 
-testAdapter("Koa", (site) => {
+testAdapter("nodeSessions() in Koa", (site) => {
   const app = new Koa();
   app.silent = true;
   const withSession = middlewareOf(site);

@@ -207,13 +207,19 @@ testInBrowser("a user signs another browser out", async () => {
     assert.equal(await one.locator("li").count(), 2);
     assert.match(
       (await one.textContent("li:last-child"))!,
-      /Chrome on Linux\s*signed in .* UTC, just now/,
+      /Chrome on Linux\s*Signed in just now/,
     );
+    assert.equal(await one.textContent("li:first-child .badge"), "This browser");
     // Each button can be told apart by its name alone.
-    const others = one.getByRole("button", { name: "Sign out all others: all other browsers" });
-    assert.equal(await others.count(), 1);
-    const own = one.getByRole("button", { name: "Chrome on Linux, this browser" });
-    assert.equal(await own.count(), 1);
+    for (
+      const name of [
+        "Sign out of browser 1: Chrome on Linux, this browser",
+        "Sign out of browser 2: Chrome on Linux",
+        "Sign out all others",
+      ]
+    ) {
+      assert.equal(await one.getByRole("button", { name, exact: true }).count(), 1, name);
+    }
     await one.click("text=Sign out all others");
     assert.equal(await one.textContent("h1"), "Hello, Ada");
     assert.equal(await one.textContent("[role=status]"), "Signed out of 1 other browser.");
@@ -222,18 +228,35 @@ testInBrowser("a user signs another browser out", async () => {
   });
 });
 
-/** Returns what axe-core finds wrong with a page, and whether it is wider than the window. */
+/** Runs in a page: lists targets of less than 44 px, and borders of less than 3:1 to the page's background. */
+const MEASURE = `(() => {
+  const channels = (color) => color.match(/[\\d.]+/g).slice(0, 3).map((value) => value / 255);
+  const luminance = (color) => {
+    const [r, g, b] = channels(color).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (one, other) => {
+    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const page = getComputedStyle(document.body).backgroundColor;
+  return [...document.querySelectorAll("a, button, input:not([type=hidden])")].flatMap((each) => {
+    const { width, height } = (each.closest("label") ?? each).getBoundingClientRect();
+    const faults = Math.min(width, height) < 44 ? [width + " x " + height + " px: " + each.outerHTML] : [];
+    if (each.tagName === "A") return faults;
+    const ratio = contrast(getComputedStyle(each).borderTopColor, page);
+    return ratio < 3 ? [...faults, "border of " + ratio + ":1: " + each.outerHTML] : faults;
+  });
+})()`;
+
+/** Returns what axe-core finds wrong with a page, whether it is wider than the window, and what is hard to see or hit. */
 async function faultsOf(page: Page): Promise<string[]> {
   await page.addScriptTag({ content: axe.source });
   const { violations } = await page.evaluate<AxeResults>("axe.run()");
   const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`);
   const width = await page.evaluate<number>("document.documentElement.scrollWidth");
   if (width > page.viewportSize()!.width) faults.push(`${width} px wide`);
-  const small = await page.evaluate<string[]>(`
-    [...document.querySelectorAll("button, input[name=name], label.check")]
-      .filter((each) => each.getBoundingClientRect().height < 44).map((each) => each.outerHTML)
-  `);
-  return [...faults, ...small.map((target) => `less than 44 px high: ${target}`)];
+  return [...faults, ...await page.evaluate<string[]>(MEASURE)];
 }
 
 // 40 characters between which no line can break, and letters that are among the widest.

@@ -6,7 +6,9 @@ import { getRequestListener } from "@hono/node-server";
 import { H3, toResponse } from "h3";
 import { toNodeHandler } from "h3/node";
 import { Hono } from "hono";
+import Koa from "koa";
 import { createServer } from "node:http";
+import { Readable } from "node:stream";
 import {
   type LazySession,
   MemoryStore,
@@ -162,6 +164,24 @@ testAdapter("loadAndSave() in h3", (site) => {
   });
   return listen(createServer(toNodeHandler(app)));
 });
+
+testAdapter("loadRequest() and commitHeaders() in Koa", ({ sessions, lazy, respond }) => {
+  const app = new Koa<{ session: AnySession }>();
+  app.silent = true;
+  app.use(async (ctx, next) => {
+    const session = lazy ? sessions.loadLazily(ctx) : await sessions.loadRequest(ctx);
+    ctx.state.session = session;
+    await next();
+    for (const [name, value] of await sessions.commitHeaders(session)) ctx.append(name, value);
+  });
+  app.use(async (ctx) => {
+    const { status, headers, body } = await respond(ctx.path, ctx.state.session);
+    ctx.status = status;
+    for (const [name, value] of headers) ctx.append(name, value);
+    ctx.body = body.length < 2 ? body[0] ?? null : Readable.from(body);
+  });
+  return listen(createServer(app.callback()));
+}, { answersErrors: "framework" });
 
 /** Either kind of handler. */
 function handlerOf({ sessions, lazy, respond }: Site): (request: Request) => Promise<Response> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { drawArchitecture, drawRequest } from "../../scripts/pictures.ts";
+import { drawArchitecture } from "../../scripts/pictures/architecture.ts";
+import { drawRequest } from "../../scripts/pictures/request.ts";
 
 /** Without the layout, which `deno fmt` changes. */
 function words(svg: string): string {

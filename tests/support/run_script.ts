@@ -90,7 +90,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-async function untilServing(port: number): Promise<void> {
+/** Waits until a server answers on a port. */
+export async function untilServing(port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     const response = await fetch(`http://127.0.0.1:${port}`).catch(() => undefined);
     if (response) return await response.body?.cancel();

@@ -13,7 +13,7 @@ import { within } from "./within.ts";
 /** How {@linkcode primaryOf} asks. */
 export interface PrimaryOfOptions {
   /**
-   * How long a host may take to answer. Less than a second is written as `{ milliseconds: 500 }`.
+   * How long a host may take to answer, in milliseconds. Less than a second is written as `{ milliseconds: 500 }`.
    *
    * @default {2000}
    */

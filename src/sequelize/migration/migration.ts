@@ -31,8 +31,8 @@ export interface MigrationOptions {
    */
   readonly owners?: boolean | undefined;
   /**
-   * A transaction for the migration to be part of. On MySQL and MariaDB such statements are never part of one:
-   * they commit what the transaction has done before.
+   * A transaction for the migration to be part of; by default there is none. On MySQL and MariaDB such
+   * statements are never part of one: they commit what the transaction has done before.
    */
   readonly transaction?: SequelizeTransaction | null | undefined;
   /**
@@ -60,6 +60,7 @@ const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTI
  * `sync` is `false`.
  *
  * @param queryInterface What umzug and sequelize-cli pass to a migration.
+ * @param options The table, and the transaction.
  * @throws {TypeError} If an argument or option has the wrong type.
  * @throws {RangeError} If a name is out of range or the dialect is not supported.
  * @throws {Error} If there is a table of that name that is not a sessions table.
@@ -95,9 +96,25 @@ export async function up(
  * Drops the sessions table, and with it all sessions; does nothing if there is none.
  *
  * @param queryInterface What umzug and sequelize-cli pass to a migration.
+ * @param options The table, and the transaction.
  * @throws {TypeError} If an argument or option has the wrong type.
  * @throws {RangeError} If a name is out of range or the dialect is not supported.
  * @throws The database's error if the table cannot be dropped.
+ *
+ * @example The way back
+ * ```ts
+ * import { down } from "@scs/sequelize-store/migration";
+ * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
+ * import { Sequelize } from "sequelize";
+ *
+ * const sequelize = new Sequelize({
+ *   dialect: "sqlite",
+ *   storage: ":memory:",
+ *   dialectModule: nodeSqlite,
+ *   logging: false,
+ * });
+ * await down(sequelize.getQueryInterface());
+ * ```
  */
 export async function down(
   queryInterface: SequelizeQueryInterface,
