@@ -22,7 +22,7 @@ export interface UnderlyingStore<Options extends CallOptions>
 }
 
 /**
- * Encrypts the data of the sessions in any other store with AES-256-GCM. Whoever reads the database, or
+ * Encrypts the data of the sessions in any other store with AES-256-GCM. Anyone who reads the database, or
  * a backup of it, cannot read what the sessions hold; and data that was altered, or copied from another
  * session, is refused.
  *
@@ -30,7 +30,7 @@ export interface UnderlyingStore<Options extends CallOptions>
  * expiries and the options of each call go to the other store as they are.
  *
  * The same data of the same session is always encrypted to the same bytes, because `replace` compares
- * them. Whoever reads the database can therefore see when a session has the same data as before, and how
+ * them. Anyone who reads the database can therefore see when a session has the same data as before, and how
  * many bytes it has, but not whether two sessions have the same data.
  *
  * @example Under a SessionManager
@@ -74,7 +74,7 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
 
   /**
    * Creates a store that encrypts. It holds no timer and no connection, and needs no closing; the other
-   * store is still to be closed by whoever has opened it.
+   * store is still to be closed by the code that has opened it.
    *
    * @param store Where the sessions are kept.
    * @param options `keys`, and `allowPlaintext`.

@@ -16,7 +16,7 @@ export interface EncryptionOptions {
   readonly keys: readonly (Uint8Array | string)[];
   /**
    * Whether sessions that are not encrypted are read as they are; the next write of each encrypts it.
-   * Set it while a table that has sessions already goes over, and no longer: until then, whoever can
+   * Set it while a table that has sessions already goes over, and no longer: until then, anyone who can
    * write to the table can make up sessions.
    *
    * @default {false}

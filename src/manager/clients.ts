@@ -14,7 +14,7 @@ export interface Client {
   hasCookie: boolean;
 }
 
-/** What is told if browsers drop the cookie. */
+/** The warning that browsers drop the cookie. */
 function lostCookie(): Error {
   return new Error(
     "Cannot keep the session: browsers drop its cookie, which is Secure, because the request came by plain HTTP: " +

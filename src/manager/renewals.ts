@@ -234,7 +234,7 @@ export class Renewals {
 
   /**
    * Finds what a record held before it got another token, if the session is active under that one; with the
-   * new key. What was put along with the new token is not in it: whoever shares the old one must not get it.
+   * new key. What was put along with the new token is not in it: a client that shares the old one must not get it.
    */
   async #findRenewed(
     seen: SessionRecord,

@@ -117,7 +117,7 @@ export interface Session<Values extends object = Record<string, any>> {
    * it before it ends are also taken over, even if it gets a new token in this process meanwhile, except for
    * keys that were set here after the merge. If they remove a value, this session keeps its own, if it had one.
    *
-   * @param token The other session's token. Whoever presents it gets the values of that session, so take it
+   * @param token The other session's token. The values of that session are taken over, so take it
    *   only from the visitor whose session it is.
    * @returns Whether there was such a session: `false` also if it has reached its deadline, for this session's
    *   own token, and if `destroy` or `discard` was called meanwhile.

@@ -508,7 +508,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /**
    * Ends one session of an owner, by its public name.
    *
-   * @param owner What the option `owner` returns for this session. A session of somebody else does not end.
+   * @param owner What the option `owner` returns for this session. Sessions of other owners do not end.
    * @param id The session's `id`.
    * @returns Whether there was such a session. One that cannot be read has no `id`; it is reported to `onError`, and
    *   {@linkcode destroyOwned} ends it.

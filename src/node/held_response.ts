@@ -59,9 +59,9 @@ export class HeldResponse {
   readonly #inner: Pick<Target, Sending>;
   #state: "open" | "held" | "released" | "replaced" = "open";
   #calls: [Sending, unknown[]][] = [];
-  /** Whether `write` has returned `false`, so that somebody waits for `drain`. */
+  /** Whether `write` has returned `false`, and so a writer waits for `drain`. */
   #needsDrain = false;
-  /** Those who wait for `drain`; compression would have them wait for that of its own stream. */
+  /** The listeners of `drain`: compression would let them wait for its own stream. */
   readonly #drainListeners = new Set<() => void>();
   #ended = false;
   /** Makes the response look as before. */
@@ -191,7 +191,7 @@ export class HeldResponse {
     this.#drainListeners.clear();
   }
 
-  /** Tells whoever got `false` from `write` to go on. */
+  /** Lets writers that got `false` from `write` go on. */
   #drain(): void {
     if (!this.#needsDrain || this.#ended) return;
     const told = this.#response.rawListeners("drain");
@@ -277,7 +277,7 @@ function addHeader(response: Target, header: Header): void {
   if (!isSaid(header, text)) response.setHeader(name, text === "" ? value : `${text}, ${value}`);
 }
 
-/** What Node throws, too. */
+/** The error that Node throws as well. */
 function headersSentError(): Error {
   const error = new Error("Cannot set headers after they are sent to the client");
   return Object.assign(error, { code: "ERR_HTTP_HEADERS_SENT" });

@@ -194,7 +194,7 @@ export function nodeSessions<Values extends object>(
   return Object.assign(middleware, { wrap }) as unknown as NodeSessions<Session<Values>>;
 }
 
-/** Whether a response sends its head when it is told to; what stands for it in an upgrade does not. */
+/** Whether a response can send a head: what an upgrade has in its place cannot. */
 function canWait(response: NodeResponse): boolean {
   return hasMethods(response, [
     "writeHead",

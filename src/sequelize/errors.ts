@@ -11,7 +11,7 @@ import type { Fault } from "../batching/delivery.ts";
  * - `read-only`: the server takes no writes, or is a standby whose rows may be old: the statement was not carried
  *   out, and may succeed on another connection.
  * - `no-table`, `no-column`: there is no such table or column.
- * - `system`: every other statement would fail, too.
+ * - `system`: every other statement would fail as well.
  * - `either`: the statement's own rows are the reason, or the database as a whole.
  * - `operation`: the statement's own rows are the reason.
  */

@@ -115,7 +115,7 @@ export interface SequelizeCallOptions extends CallOptions {
   /**
    * A transaction for the call to be part of; it then goes out at once, in no batch, and is not retried.
    * By default there is none: a call then stands for itself even inside an ambient (CLS) transaction; except
-   * with SQLite in memory, where Sequelize has one connection for everything.
+   * with SQLite in memory, for which Sequelize has one connection.
    */
   readonly transaction?: SequelizeTransaction | null | undefined;
 }

@@ -41,7 +41,7 @@ export const postgres: Dialect = {
     return isCockroach ? { token: "VARCHAR(255)", owner: "VARCHAR(255)" } : {};
   },
   errors: {
-    "40001": "transient", // serialization failure; CockroachDB's, too
+    "40001": "transient", // serialization failure, also of CockroachDB
     "40P01": "transient", // deadlock detected
     "42P01": "no-table",
     "42703": "no-column",

@@ -106,7 +106,7 @@ export class GenericDriver implements Driver {
     // Without parameters, a `$` in the text is part of a literal.
     if (parameters.length === 0) return { sql: text };
     if (literal === undefined) {
-      // Sequelize looks for parameters in quoted names, too, unless their `$` is doubled.
+      // Sequelize also looks for parameters in quoted names, unless their `$` is doubled.
       const sql = text.replace(QUOTED, (name) => name.replace(/\B\$/g, "$$$$"));
       return { sql, bind: [...parameters] };
     }
