@@ -177,8 +177,9 @@ export class Committer {
   async #carryOut(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<boolean> {
     if (changes.destroyed) {
       const { key, successor } = session;
+      const seen = successor === undefined ? session.record : undefined;
       // What was done after `destroy` begins another session.
-      if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options);
+      if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options, seen);
       if (successor !== undefined) {
         const destroy = (key: string): Promise<void> => this.destroy(key, options);
         await destroyLinked(this.#store, successor, destroy, options);

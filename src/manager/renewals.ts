@@ -1,11 +1,13 @@
 import { encodeLink, type Link } from "./grace.ts";
 import type { ConditionalStore } from "../store/conditional_store.ts";
+import { ConflictError } from "../store/conflict_error.ts";
 import {
   type NextRecord,
   type OptimisticWriter,
   untilWritten,
 } from "../store/optimistic_writer.ts";
 import type { CallOptions, SessionRecord } from "../store/store.ts";
+import { hasData } from "../store/unreadable.ts";
 import { RecentKeys } from "../util/recent_keys.ts";
 
 /** What has taken the place of a record that is gone. */
@@ -83,8 +85,11 @@ export class Renewals {
   ): Promise<Renewed | undefined> {
     let key: string | undefined;
     let renewed: Renewed | undefined;
-    const find = async (): Promise<SessionRecord | undefined> =>
-      await this.#store.find(seen.token, options) ?? await this.#findRenewed(seen, options);
+    let isOver = false;
+    const find = async (): Promise<SessionRecord | undefined> => {
+      if (isOver) return undefined;
+      return await this.#store.find(seen.token, options) ?? await this.#findRenewed(seen, options);
+    };
     const write = async (current: SessionRecord): Promise<Renewed | undefined> => {
       const next = make(current);
       key = next.token;
@@ -92,9 +97,12 @@ export class Renewals {
       if (current.token === seen.token) {
         return await this.#succeed(current, record, grace, options);
       }
-      // If another request was faster, as on a double click, each gets a session of its own, so that
-      // whichever cookie comes last is good; unless all of the owner's sessions have ended meanwhile.
-      return await this.#store.find(current.token, options) && { record };
+      // If another request was faster, as on a double click, each gets its own session, so the cookie that comes
+      // last is good. Unless all of the owner's sessions have ended meanwhile: the other one must still be there,
+      // and be the owner's, because one that was signed out or handed over does not end with them.
+      const twin = await this.#store.find(current.token, options);
+      isOver = twin === undefined || record.owner !== undefined && record.owner !== twin.owner;
+      return isOver ? undefined : { record };
     };
     try {
       return renewed = await this.#writer.inTurn(
@@ -111,14 +119,47 @@ export class Renewals {
    * Deletes a record, and what it has become under another token since the session was loaded.
    *
    * @param replaced Whether the client gets another session in the place of this one.
+   * @param seen The record as the session was loaded, if it was.
    */
-  async destroy(oldKey: string, replaced: boolean, options: CallOptions): Promise<void> {
-    if (replaced && !this.isSucceeded(oldKey)) {
-      this.#successions.set(oldKey, { renewedTo: undefined });
-    }
+  async destroy(
+    oldKey: string,
+    replaced: boolean,
+    options: CallOptions,
+    seen?: SessionRecord,
+  ): Promise<void> {
     for (let key: string | undefined = oldKey; key !== undefined;) {
+      await this.#overtake(key, key === oldKey ? seen : undefined, options);
+      if (replaced && key === oldKey && !this.isSucceeded(key)) {
+        this.#successions.set(key, { renewedTo: undefined });
+      }
       await this.#writer.delete(key, options);
       key = this.#successions.get(key)?.renewedTo;
+    }
+  }
+
+  /**
+   * Makes a record inactive, whatever others have made of it, before it is deleted: a renewal in another process may
+   * put a link in its place at any time, which must be read because it leads to the session.
+   */
+  async #overtake(
+    key: string,
+    seen: SessionRecord | undefined,
+    options: CallOptions,
+  ): Promise<void> {
+    const find = (): Promise<SessionRecord | undefined> => this.#store.find(key, options);
+    const first = seen ?? await find();
+    if (first === undefined) return;
+    try {
+      await untilWritten(first, find, async (current) => {
+        // Without its data, it can only be deleted.
+        if (!hasData(current)) return true;
+        const { data } = current;
+        const end = (): Promise<boolean> => this.#store.replace(key, data, data, LONG_AGO, options);
+        return await this.#writer.inTurn(key, end, options) || undefined;
+      });
+    } catch (error) {
+      // Others keep changing it. It is deleted nevertheless.
+      if (!(error instanceof ConflictError)) throw error;
     }
   }
 

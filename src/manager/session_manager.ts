@@ -367,8 +367,8 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param session The session.
    * @returns When the session expires; or `undefined` if there is none: it was destroyed, by this
-   *   request or another one, or is new and without values. `session.token` is what the client has to
-   *   keep.
+   *   request or another one, or is new and without values. Also `undefined` if the session has got another token
+   *   with a grace, which the client has already. Otherwise `session.token` is what the client has to keep.
    * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
    * @throws {ConflictError} If other processes kept changing the session for about five seconds.
    * @throws {RenewedSessionError} If the session was changed, and was found by a token that `renewToken` with a
@@ -379,7 +379,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   async commit(session: Session<Values>, options: CallOptions = {}): Promise<Date | undefined> {
     const state = this.#own("commit the session", session);
     await this.#committer.commit(state, options);
-    return state.record && new Date(state.record.expiry);
+    return state.successor === undefined && state.record
+      ? new Date(state.record.expiry)
+      : undefined;
   }
 
   /**
@@ -685,7 +687,16 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const successor = await followLink((key) => this.#store.find(key, options), link);
     if (successor === undefined || !this.#isActive(successor)) return undefined;
     const record = { token: key, data: link.data, expiry: new Date(link.until) };
+    // The session may have been handed to another owner, or to none, without a new token.
+    if (this.#isActive(record) && this.#ownerOf(record) !== this.#ownerOf(successor)) {
+      return undefined;
+    }
     return { record, successor: successor.token };
+  }
+
+  /** Returns whom a session belongs to by its values; `undefined` if the manager does not keep that. */
+  #ownerOf(record: SessionRecord): string | null | undefined {
+    return this.#owners?.ownerOf(this.#context.decode(record).values);
   }
 
   #isActive(record: SessionRecord): boolean {

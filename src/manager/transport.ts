@@ -44,7 +44,8 @@ export function transportOf(source: CookieSource): Transport {
   const forwarded = get("x-forwarded-proto")?.split(",")[0]?.trim() ??
     /\bproto="?(\w+)/i.exec(get("forwarded") ?? "")?.[1];
   const isProxied = OF_PROXIES.some((name) => get(name) !== undefined);
-  const said = forwarded?.toLowerCase() ?? (isProxied ? "unknown" : scheme?.toLowerCase());
+  const said = forwarded?.toLowerCase().replace(/^ws/, "http") ??
+    (isProxied ? "unknown" : scheme?.toLowerCase());
   // A server behind a proxy may see a name of its own, and the browser's name only in a header.
   const hosts = [host, get("host"), get("x-forwarded-host")?.split(",")[0]?.trim()]
     .filter((each) => each !== undefined && each !== "") as string[];

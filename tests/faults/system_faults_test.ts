@@ -109,6 +109,8 @@ testOnServers(
       await SequelizeStore.open(open(url), { ...DRIVER, cleanupInterval: 0 });
       const grant = `GRANT ${rights} ON sessions TO ${user}`;
       await ask(url, isPostgres ? "CREATE ROLE app LOGIN" : `CREATE USER ${user}`, grant);
+      // Without any other right, MariaDB would refuse new connections of the pool, with another message.
+      if (!isPostgres) await ask(url, `GRANT CREATE TEMPORARY TABLES ON test.* TO ${user}`);
       const statements: string[] = [];
       const sequelize = open(url.replace(/(postgres|root)@/, "app@"));
       try {

@@ -471,3 +471,21 @@ testOn(
     });
   },
 );
+
+// A request that renews a token after another one did gets a session of its own, as long as the other one is there.
+for (const userId of [null, 2]) {
+  Deno.test(`a slow renewal does not survive destroyOwned() beside a session that is now ${userId}'s`, async () => {
+    const sessions = newManager();
+    const session = await begin(sessions, { userId: 1 });
+    const [fast, slow] = [await sessions.load(session.token), await sessions.load(session.token)];
+    fast.put("userId", userId);
+    fast.renewToken();
+    await sessions.commit(fast);
+    await sessions.destroyOwned(1);
+    slow.renewToken();
+    await sessions.commit(slow);
+    assert.equal(slow.token, undefined);
+    assert.deepEqual(await idsOf(sessions, 1), []);
+    for await (const each of sessions.iterate()) assert.equal(each.get("userId"), userId);
+  });
+}

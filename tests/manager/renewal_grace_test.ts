@@ -530,3 +530,72 @@ Deno.test("a link is told from data by its first bytes, and holds what it was ma
     assert.equal(readLink({ token: "t", data: other, expiry }), undefined);
   }
 });
+
+for (const calls of [ALL_CALLS, MINIMAL]) {
+  const kind = calls === MINIMAL ? "minimal" : "full";
+  Deno.test(`destroy() ends a session that another process has renewed meanwhile, on a ${kind} store`, async () => {
+    for (const isRefused of [false, true]) {
+      const inner = new MemoryStore();
+      const { here, there, token, rotate } = await begin(
+        withCalls(inner, calls) as FullSessionStore,
+      );
+      const slow = await there.load(token);
+      const second = await rotate(token);
+      const third = await rotate(second);
+      if (isRefused) {
+        slow.put("count", 2);
+        await assert.rejects(there.commit(slow), REFUSED);
+      }
+      slow.destroy();
+      await there.commit(slow);
+      for (const each of [token, second, third]) assert.equal(await isFound(here, each), false);
+      assert.equal((await inner.all()).size, 0);
+    }
+  });
+}
+
+Deno.test("destroy() ends a session that is renewed between its look and its deletion", async () => {
+  const inner = new MemoryStore();
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  const store = withCalls(inner, ALL_CALLS, async (name, make) => {
+    if (name === "replace" || name === "delete") {
+      const first = meanwhile;
+      meanwhile = undefined;
+      await first?.();
+    }
+    return await make();
+  });
+  const { here, token, rotate } = await begin(inner);
+  const there = new SessionManager<Values>({ store });
+  const slow = await there.load(token);
+  slow.destroy();
+  let renewed = "";
+  meanwhile = async () => renewed = await rotate(token);
+  await there.commit(slow);
+  assert.equal(await isFound(here, renewed), false);
+  assert.equal((await inner.all()).size, 0);
+});
+
+Deno.test("an old token reads nothing once the session belongs to another owner", async () => {
+  const store = new MemoryStore();
+  const { here, there, token, rotate } = await begin(store, {
+    owner: ({ user }) => user as string,
+  });
+  await commitAfter(here, token, (session) => session.put("user", "Ada"));
+  const second = await rotate(token);
+  assert.equal((await there.load(token)).get("user"), "Ada");
+  await commitAfter(here, second, (session) => session.remove("user"));
+  assert.equal((await there.load(token)).get("user"), undefined);
+  await commitAfter(here, second, (session) => session.put("user", "Bob"));
+  assert.equal((await there.load(token)).get("user"), undefined);
+});
+
+Deno.test("commit() returns no expiry for an old token, so a client keeps its new one", async () => {
+  const { there, token, rotate } = await begin(new MemoryStore());
+  const during = await there.load(token);
+  assert.ok(await there.commit(during) instanceof Date);
+  await rotate(token);
+  const session = await there.load(token);
+  assert.equal(session.get("count"), 1);
+  assert.equal(await there.commit(session), undefined);
+});

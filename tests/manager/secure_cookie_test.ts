@@ -103,6 +103,8 @@ Deno.test("headers of a proxy, and other names of the host, say how a request ca
     ["other", here, { "x-forwarded-proto": "https" }],
     ["other", here, { "x-forwarded-proto": "HTTPS, http" }],
     ["loopback", here, { "x-forwarded-proto": "http", "x-forwarded-for": "::1" }],
+    ["loopback", here, { "x-forwarded-proto": "ws", "x-forwarded-for": "::1" }],
+    ["other", here, { "x-forwarded-proto": "wss", "x-forwarded-for": "::1" }],
     ["other", here, { forwarded: "for=192.0.2.1; proto=https; host=example.com" }],
     ["loopback", here, { forwarded: 'for="[::1]";proto="http"' }],
     ["other", here, { "x-forwarded-for": "192.0.2.1" }],

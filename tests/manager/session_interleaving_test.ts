@@ -251,6 +251,8 @@ class Model {
       let linked = this.#readOnly.get(request)?.to;
       this.#readOnly.delete(request);
       const successor = `${manager} ${key}`;
+      // A link that another manager has put there meanwhile leads to the session.
+      if (key !== undefined) this.#learn(manager, key);
       if (rest.length > 0 && !this.#successors.has(successor)) {
         this.#successors.set(successor, undefined);
       }
@@ -313,6 +315,7 @@ class Model {
 
   #destroy(request: number, manager: number, record: string | undefined): void {
     for (let key = record; key !== undefined; key = this.#successors.get(`${manager} ${key}`)) {
+      this.#learn(manager, key);
       this.#records.delete(key);
       this.#links.delete(key);
     }

@@ -802,7 +802,7 @@ Deno.test("signals and page sizes reach the store", async () => {
   idle.destroy();
   await sessions.commit(idle, { signal });
   await sessions.iterate({ signal, pageSize: 7 }).next();
-  const names = ["commit", "replace", "find", "touch", "delete"];
+  const names = ["commit", "replace", "find", "touch", "replace", "delete"];
   assert.deepEqual(got, [...names.map((name) => [name, { signal }]), ["entries", {
     signal,
     pageSize: 7,
