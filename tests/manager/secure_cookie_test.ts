@@ -250,7 +250,7 @@ Deno.test("a browser on the same machine keeps its session with hostPrefix", asy
   assert.deepEqual([...visitor.cookies], []);
 });
 
-Deno.test("onError is told once if browsers on a private network drop the cookie", async () => {
+Deno.test("onError is called once if browsers on a private network drop the cookie", async () => {
   const told: [unknown, Request | undefined][] = [];
   const sessions = new SessionManager<Values>({
     onError: (...args) => {
