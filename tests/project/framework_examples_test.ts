@@ -129,3 +129,35 @@ Deno.test({
       assert.equal(await closed, 4401);
     }),
 });
+
+Deno.test({
+  name: `${FOLDER}/passport.ts signs in with the right password only, and out again${reason}`,
+  ignore: !isDeno,
+  fn: () =>
+    withVisitor("passport.ts", async (address, visitor) => {
+      const signIn = async (password: string): Promise<number> => {
+        const response = await visitor.fetch("/sign-in", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ name: "Ada", password }),
+        });
+        await response.body?.cancel();
+        return response.status;
+      };
+      const before = visitor.clone();
+      assert.equal(await signIn("wrong"), 401);
+      assert.equal(await visitor.text("/user"), "nobody\n");
+      assert.equal(await signIn("correct horse"), 302);
+      assert.notEqual(visitor.cookies.get("session"), before.cookies.get("session"));
+      assert.equal(await visitor.text("/user"), "Ada\n");
+      // What the visitor had stays, under the new token alone.
+      assert.equal(await visitor.text("/"), "View 2\n");
+      assert.equal(await before.text("/user"), "nobody\n");
+      assert.equal(await new Visitor(fetchFrom(address)).text("/user"), "nobody\n");
+
+      const signedIn = visitor.clone();
+      await (await visitor.fetch("/sign-out", { method: "POST" })).body?.cancel();
+      assert.equal(await visitor.text("/user"), "nobody\n");
+      assert.equal(await signedIn.text("/user"), "nobody\n");
+    }),
+});
