@@ -106,6 +106,32 @@ testOnServers(
   },
 );
 
+testOnServers(
+  [ownPostgres],
+  "primaryOf() asks no host any more once it has the primary",
+  async () => {
+    await withServer(ownPostgres, async ({ url, port }) => {
+      await withReplica(port, async (standby) => {
+        await withPrimaryOf([standby, url], async (sequelize) => {
+          const manager = sequelize.connectionManager as unknown as {
+            connect(config: object): Promise<object>;
+          };
+          const connect = manager.connect.bind(manager);
+          let connections = 0;
+          manager.connect = (config) => {
+            connections++;
+            return connect(config);
+          };
+          assert.equal(await isOnStandby(sequelize), false);
+          const before = connections;
+          await setTimeout(1000);
+          assert.equal(connections, before);
+        });
+      });
+    });
+  },
+);
+
 testOnServers([ownPostgres], "primaryOf() leaves the replicas of `replication` alone", async () => {
   await withServer(ownPostgres, async ({ url, port }) => {
     await withReplica(port, async (standby) => {

@@ -123,7 +123,10 @@ class Search {
     const untilAllAnswered = async (host: Host, answer: Promise<Host>): Promise<Host> => {
       for (;; answer = ask(host)) {
         try {
-          return await answer;
+          const found = await answer;
+          // The search is over, also for the others.
+          silent.clear();
+          return found;
         } catch (error) {
           silent.delete(host);
           if (silent.size > 0) await setTimeout(HEAD_START_MS);
