@@ -28,7 +28,7 @@ const REASONS: Readonly<Record<DecryptionFailure, string>> = {
  *
  * function describe(error: unknown): string {
  *   if (!(error instanceof DecryptionError)) return "The store has failed";
- *   return error.reason === "key" ? "A key is missing" : "Somebody has changed a session";
+ *   return error.reason === "key" ? "A key is missing" : "A session was changed";
  * }
  * console.log(describe(new DecryptionError("key"))); // A key is missing
  * ```

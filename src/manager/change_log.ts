@@ -73,7 +73,7 @@ export class ChangeLog {
   /** Whether all of it counts, whatever the session holds. */
   get isWhole(): boolean {
     // After a failure it is not known what the store holds. A session with a new token must hold what was put
-    // along with it, whoever shared the old one.
+    // along with it, whichever client shared the old one.
     return this.#cleared || this.destroyed || this.uncertain || this.token !== undefined;
   }
 

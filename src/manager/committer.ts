@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { ChangeLog, IsSame, Merged } from "./change_log.ts";
 import { type Content, isActive } from "./encoding.ts";
 import type { Owners } from "./owners.ts";
-import { destroyLinked, readLink, withoutLinks } from "./grace.ts";
+import { readLink, withoutLinks } from "./grace.ts";
 import { Renewals } from "./renewals.ts";
 import { RenewedSessionError } from "./renewed_session_error.ts";
 import type { TrackedSession } from "./tracked_session.ts";
@@ -146,7 +146,7 @@ export class Committer {
     this.#vanish(session, other.record.token);
   }
 
-  /** Whether these changes have made a record somebody's, and only by the values of the session taken over. */
+  /** Whether these changes have given a record an owner, and only by the values of the session taken over. */
   #isOwnedThrough(other: Merged, record: SessionRecord, { newOwner }: ChangeLog): boolean {
     const { owners, decode } = this.#settings;
     if (owners === undefined || newOwner === undefined || record.owner !== newOwner) return false;
@@ -180,10 +180,7 @@ export class Committer {
       const seen = successor === undefined ? session.record : undefined;
       // What was done after `destroy` begins another session.
       if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options, seen);
-      if (successor !== undefined) {
-        const destroy = (key: string): Promise<void> => this.destroy(key, options);
-        await destroyLinked(this.#store, successor, destroy, options);
-      }
+      if (successor !== undefined) await this.destroy(successor, options);
       session.deleted();
     }
     const { record } = session;

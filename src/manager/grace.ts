@@ -5,7 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import type { ConditionalStore } from "../store/conditional_store.ts";
-import type { CallOptions, SessionRecord } from "../store/store.ts";
+import type { SessionRecord } from "../store/store.ts";
 import { type Duration, isDuration, toMilliseconds } from "../util/duration.ts";
 import type { Rule } from "../util/check.ts";
 
@@ -98,19 +98,4 @@ export async function followLink(
     key = next.to;
   }
   return undefined;
-}
-
-/** Ends a session by the key of a link's successor, over further links. */
-export async function destroyLinked(
-  store: Pick<ConditionalStore, "find">,
-  first: string,
-  destroy: (key: string) => Promise<void>,
-  options: CallOptions,
-): Promise<void> {
-  let key: string | undefined = first;
-  for (let count = 0; count < MAX_LINKS && key !== undefined; count++) {
-    const record: SessionRecord | undefined = await store.find(key, options);
-    await destroy(key);
-    key = record && readLink(record)?.to;
-  }
 }

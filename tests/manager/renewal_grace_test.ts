@@ -599,3 +599,15 @@ Deno.test("commit() returns no expiry for an old token, so a client keeps its ne
   assert.equal(session.get("count"), 1);
   assert.equal(await there.commit(session), undefined);
 });
+
+Deno.test("destroy() by an old token ends the session even if the link is gone by then", async () => {
+  const store = new MemoryStore();
+  const { here, there, token, rotate } = await begin(store, { hashToken: false });
+  const renewed = await rotate(token);
+  const slow = await there.load(token);
+  assert.equal(slow.get("count"), 1);
+  await store.delete(token);
+  slow.destroy();
+  await there.commit(slow);
+  assert.equal(await isFound(here, renewed), false);
+});
