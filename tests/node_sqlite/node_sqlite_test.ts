@@ -110,17 +110,23 @@ testNodeSqlite(
 testNodeSqlite("parallel transactions on one file all succeed", () =>
   // Not so with sqlite3 on Node: the waiting transactions occupy all threads, and none can go on.
   withFolder(async (folder) => {
+    /** Sequelize opens a connection for each transaction; a slow disk must not use up its second. */
+    class PatientDatabase extends nodeSqlite.Database {
+      constructor(...args: ConstructorParameters<typeof nodeSqlite.Database>) {
+        super(...args);
+        this.run("PRAGMA busy_timeout = 60000");
+      }
+    }
     const sequelize = new Sequelize({
       dialect: "sqlite",
       storage: join(folder, "file.sqlite"),
-      dialectModule: nodeSqlite,
+      dialectModule: { ...nodeSqlite, Database: PatientDatabase },
       logging: false,
       retry: { max: 1 },
     });
     await sequelize.query("PRAGMA journal_mode = WAL");
     await sequelize.query("CREATE TABLE t (a)");
     await sequelize.query("INSERT INTO t VALUES (1)");
-    await sequelize.query("PRAGMA busy_timeout = 60000");
     await Promise.all(Array.from({ length: 20 }, async () => {
       const type = Transaction.TYPES.IMMEDIATE;
       await sequelize.transaction({ type }, async (transaction) => {
