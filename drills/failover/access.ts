@@ -25,7 +25,7 @@ export interface OpenAccess {
 /** How long a statement may take, in milliseconds. */
 export const QUERY_TIMEOUT_MS = 5000;
 
-/** What docs/operations.md advises. */
+/** What docs/failover.md advises. */
 const OPTIONS: Options = {
   dialectModule: listeningPg,
   dialectOptions: { query_timeout: QUERY_TIMEOUT_MS, connectionTimeoutMillis: 5000 },

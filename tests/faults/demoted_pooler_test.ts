@@ -14,7 +14,7 @@ import { withSwitch } from "./switch.ts";
 
 const ignored = ownPostgres.ignored ?? withoutPooler;
 
-/** As docs/operations.md advises: pgbouncer itself ends a connection to a standby before it lends it. */
+/** As docs/failover.md advises: pgbouncer itself ends a connection to a standby before it lends it. */
 const LEAVES_STANDBYS = [
   "server_check_query = SELECT pg_terminate_backend(pg_backend_pid()) WHERE pg_is_in_recovery()",
   "server_check_delay = 0",

@@ -12,8 +12,8 @@ const SHOWN = [
   ["docs/express.md", "express.ts"],
   ["docs/express.md", "fastify.ts"],
   ["docs/from-connect.md", "carry_over.ts"],
-  ["docs/operations.md", "prometheus.ts"],
-  ["docs/operations.md", "opentelemetry.ts"],
+  ["docs/monitoring.md", "prometheus.ts"],
+  ["docs/monitoring.md", "opentelemetry.ts"],
 ] as const;
 
 for (const [document, example] of SHOWN) {

@@ -1,4 +1,4 @@
-// Watches a store by the examples that docs/operations.md shows.
+// Watches a store by the examples that docs/monitoring.md shows.
 
 import assert from "node:assert/strict";
 import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
