@@ -34,18 +34,16 @@ function lineOf(start: string): string {
   return line.replace(/ +#.*/, "");
 }
 
-/** Returns the code that follows a comment of the README. */
-function codeAfter(comment: string): string {
-  const code = README.split(`<!-- ${comment} -->\n\n\`\`\`ts ignore\n`)[1]?.split("```")[0];
-  if (code === undefined) {
-    throw new Error(`Cannot follow the README: it has no code for ${comment}`);
-  }
+/** Returns the code that follows a line of the README. */
+function codeAfter(line: string): string {
+  const code = README.split(`\n${line}\n\n\`\`\`ts ignore\n`)[1]?.split("```")[0];
+  if (code === undefined) throw new Error(`Cannot follow the README: no code follows ${line}`);
   return code;
 }
 
 /** Returns the end of the README's program for a runtime, and the command that has to come before. */
 function endFor({ command }: Runtime): { code: string; install: string | undefined } {
-  const ends = codeAfter("The last line on other runtimes").split(/^\/\/ /m);
+  const ends = codeAfter("On Bun and Node, replace the last line:").split(/^\/\/ /m);
   const [heading, ...lines] = ends.find((end) => end.startsWith(NAMES[command]!))?.split("\n") ??
     [];
   if (heading === undefined) throw new Error(`Cannot follow the README: no end for ${command}`);
@@ -54,7 +52,7 @@ function endFor({ command }: Runtime): { code: string; install: string | undefin
 
 /** Returns the README's program for a runtime. */
 function programFor(runtime: Runtime): string {
-  const program = codeAfter("examples/hello.ts");
+  const program = codeAfter("## Example");
   if (runtime.command === "deno") return program;
   const start = program.lastIndexOf("Deno.serve(");
   if (start === -1) throw new Error("Cannot follow the README: no last line to replace");
