@@ -514,7 +514,7 @@ Deno.test("a grace is a duration of at most a minute", async () => {
   session.renewToken({ grace: undefined });
 });
 
-Deno.test("a link is told from data by its first bytes, and holds what it was made of", () => {
+Deno.test("the first bytes distinguish a link from data, and a link contains what it was made of", () => {
   const expiry = new Date();
   const link = {
     to: "k".repeat(43),

@@ -145,7 +145,7 @@ Deno.test("faultOf() knows what no session's statement can get past", () => {
   expect(everybodys, [false, false, "system"]);
 });
 
-Deno.test("a server that takes no writes is told apart, and fails every call", () => {
+Deno.test("a server that refuses writes is recognized, and every call fails", () => {
   expect(readOnly, [false, false, "system"]);
   for (const [description, error] of Object.entries(readOnly)) {
     assert.equal(classify(error, tableFor(description)), "read-only", description);
