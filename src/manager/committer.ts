@@ -212,12 +212,15 @@ export class Committer {
     changes: ChangeLog,
     options: CallOptions,
   ): Promise<boolean> {
-    const { token, takesOver } = changes;
+    const { token, takesOver, grace } = changes;
+    const { owners } = this.#settings;
     const key = token === undefined ? seen.token : this.#settings.toKey(token);
+    let base!: Content;
     let content!: Content;
     const make = ({ data, expiry }: SessionRecord): NextRecord => {
       // By the token that was seen, even if the session has got another one meanwhile: it has the same name.
-      content = this.#next(changes, this.#settings.decode({ token: seen.token, data, expiry }));
+      base = this.#settings.decode({ token: seen.token, data, expiry });
+      content = this.#next(changes, base);
       const record = this.#encode(key, content);
       if (!takesOver || Buffer.compare(record.data, data) !== 0) return record;
       // Two sessions may take over each other. Each must see that the other one has, or both would end: so
@@ -231,7 +234,13 @@ export class Committer {
       session.committed(record, content);
       return true;
     }
-    const renewed = await this.#renewals.renew(seen, make, changes.grace, options);
+    // An owner that comes from the old record must be the other session's as well: one that was signed out or
+    // handed over does not end with all sessions of that owner. A new sign-in goes on in any case.
+    const goesWith = (other: SessionRecord): boolean => {
+      const owner = owners?.ownerOf(content.values) ?? undefined;
+      return owner === undefined || owner === other.owner || owner !== owners!.ownerOf(base.values);
+    };
+    const renewed = await this.#renewals.renew(seen, make, { grace, goesWith }, options);
     if (renewed === undefined) return this.#gone(session, seen.token, changes);
     session.committed(renewed.record, content, token);
     if (renewed.failure === undefined) return true;

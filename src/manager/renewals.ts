@@ -74,13 +74,18 @@ export class Renewals {
    * `make` makes. The new record is written first: a failure in between must not lose the session.
    *
    * @param grace How long the old key can still be read, in milliseconds, if at all.
+   * @param goesWith Called if another request has renewed the session first, with the record that it has written:
+   *   whether both sessions may go on.
    * @returns What was written, or `undefined` if the old record is gone.
    * @throws {ConflictError} If others keep changing it.
    */
   async renew(
     seen: SessionRecord,
     make: (current: SessionRecord) => NextRecord,
-    grace: number | undefined,
+    { grace, goesWith }: {
+      readonly grace: number | undefined;
+      goesWith(other: SessionRecord): boolean;
+    },
     options: CallOptions,
   ): Promise<Renewed | undefined> {
     let key: string | undefined;
@@ -98,10 +103,9 @@ export class Renewals {
         return await this.#succeed(current, record, grace, options);
       }
       // If another request was faster, as on a double click, each gets its own session, so the cookie that comes
-      // last is good. Unless all of the owner's sessions have ended meanwhile: the other one must still be there,
-      // and be the owner's, because one that was signed out or handed over does not end with them.
+      // last is good. Unless the other session has ended meanwhile, perhaps with all sessions of its owner.
       const twin = await this.#store.find(current.token, options);
-      isOver = twin === undefined || record.owner !== undefined && record.owner !== twin.owner;
+      isOver = twin === undefined || !goesWith(twin);
       return isOver ? undefined : { record };
     };
     try {

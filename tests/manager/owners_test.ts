@@ -489,3 +489,24 @@ for (const userId of [null, 2]) {
     for await (const each of sessions.iterate()) assert.equal(each.get("userId"), userId);
   });
 }
+
+for (
+  const [from, { fastUser, slowUser }] of Object.entries({
+    nobody: { fastUser: undefined, slowUser: 1 },
+    "another user": { fastUser: null, slowUser: 2 },
+  })
+) {
+  Deno.test(`a sign-in from a session of ${from} goes on beside a faster renewal`, async () => {
+    const sessions = newManager();
+    const session = await begin(sessions, fastUser === null ? { userId: 1 } : { cart: "full" });
+    const [fast, slow] = [await sessions.load(session.token), await sessions.load(session.token)];
+    if (fastUser !== undefined) fast.put("userId", fastUser);
+    fast.renewToken();
+    await sessions.commit(fast);
+    slow.put("userId", slowUser);
+    slow.renewToken();
+    await sessions.commit(slow);
+    assert.ok(await isThere(sessions, slow));
+    assert.deepEqual(await idsOf(sessions, slowUser), [slow.id]);
+  });
+}

@@ -80,7 +80,7 @@ interface Commit extends Span {
 /** What happens at one moment: the whole of a commit, or a step of one that merges. */
 interface Step extends Span {
   readonly commit: Commit;
-  readonly do: "look" | "write" | "again" | "end" | "destroyOwned";
+  readonly do: "look" | "destroy" | "write" | "again" | "end" | "destroyOwned";
 }
 
 function anyPlans({ kinds = [], managers = 2 }: Options): fc.Arbitrary<Plan[]> {
@@ -201,10 +201,15 @@ class Model {
   /** By requests whose sessions only read: the successors, and whether a change was refused. */
   readonly #readOnly = new Map<number, { readonly to: string; readonly isChanged: boolean }>();
   readonly #refused = new Set<Commit>();
+  /** The commits whose `destroy` has happened. */
+  readonly #destroyed = new Set<Commit>();
   /** What the merge of a commit has seen, while it is still to be ended. */
   readonly #seen = new Map<Commit, { key: string; record: HeldRecord; own: Values }>();
 
-  constructor(plans: readonly Plan[]) {
+  readonly #hasOwners: boolean;
+
+  constructor(plans: readonly Plan[], { kinds = [] }: Options) {
+    this.#hasOwners = kinds.includes("destroyOwned");
     for (const [request, { on }] of plans.entries()) {
       this.#rowOf.set(request, on);
       this.#bases.set(request, FIRST[on]);
@@ -215,7 +220,8 @@ class Model {
   step({ do: what, commit }: Step): boolean {
     if (what === "look") return this.#look(commit);
     if (what === "destroyOwned") return this.#destroyOwned();
-    if (what === "write") this.#write(commit);
+    if (what === "destroy") this.#destroyFirst(commit);
+    else if (what === "write") this.#write(commit);
     else this.#mergeAgain(commit, what === "end");
     return true;
   }
@@ -240,31 +246,36 @@ class Model {
     return commit.look!.found === (record !== undefined);
   }
 
+  /** The part of a commit up to its last `destroy`. */
+  #destroyFirst(commit: Commit): void {
+    const { request, manager } = commit;
+    // A session that has vanished may live on under another token.
+    const key = this.#rowOf.get(request) ?? this.#vanished.get(request);
+    let linked = this.#readOnly.get(request)?.to;
+    this.#readOnly.delete(request);
+    const successor = `${manager} ${key}`;
+    // A link that another manager has put there meanwhile leads to the session.
+    if (key !== undefined) this.#learn(manager, key);
+    if (afterDestroy(commit).length > 0 && !this.#successors.has(successor)) {
+      this.#successors.set(successor, undefined);
+    }
+    this.#destroy(request, manager, key);
+    while (linked !== undefined) {
+      const next: string | undefined = this.#links.get(linked)?.to;
+      this.#destroy(request, manager, linked);
+      linked = next;
+    }
+    this.#destroyed.add(commit);
+  }
+
   #write(commit: Commit): void {
     const { request, manager, operations } = commit;
-    const last = operations.findLastIndex((operation) => operation.do === "destroy");
-    const rest = operations.slice(last + 1);
+    const rest = afterDestroy(commit);
+    const destroys = rest.length < operations.length;
     const before = this.#rowOf.get(request);
-    if (last >= 0) {
-      // A session that has vanished may live on under another token.
-      const key = before ?? this.#vanished.get(request);
-      let linked = this.#readOnly.get(request)?.to;
-      this.#readOnly.delete(request);
-      const successor = `${manager} ${key}`;
-      // A link that another manager has put there meanwhile leads to the session.
-      if (key !== undefined) this.#learn(manager, key);
-      if (rest.length > 0 && !this.#successors.has(successor)) {
-        this.#successors.set(successor, undefined);
-      }
-      this.#destroy(request, manager, key);
-      while (linked !== undefined) {
-        const next: string | undefined = this.#links.get(linked)?.to;
-        this.#destroy(request, manager, linked);
-        linked = next;
-      }
-    }
+    if (destroys && !this.#destroyed.has(commit)) this.#destroyFirst(commit);
     const change = toChange(rest, this.#seen.get(commit)?.record.values ?? {});
-    if (last >= 0 || before === undefined) {
+    if (destroys || before === undefined) {
       if (this.#vanished.has(request)) this.#seen.delete(commit);
       else this.#insert(request, apply(change, {}));
     } else if (!this.#update(request, manager, before, change, commit)) this.#seen.delete(commit);
@@ -274,7 +285,7 @@ class Model {
   #mergeAgain(commit: Commit, isEnd: boolean): void {
     const seen = this.#seen.get(commit);
     if (seen === undefined) return;
-    const { request, manager, operations } = commit;
+    const { request, manager } = commit;
     let key: string | undefined = seen.key;
     while (key !== undefined && !this.#records.has(key)) {
       this.#learn(manager, key);
@@ -282,8 +293,7 @@ class Model {
     }
     if (key === undefined || key === this.#rowOf.get(request)) return;
     const { values, merges } = this.#records.get(key)!;
-    const last = operations.findLastIndex((operation) => operation.do === "destroy");
-    const { overridden } = toChange(operations.slice(last + 1), {});
+    const { overridden } = toChange(afterDestroy(commit), {});
     const changed = difference(seen.record.values, values);
     const isSame = key === seen.key && changed.size === 0 && merges === seen.record.merges;
     if (!isSame && overridden) {
@@ -375,9 +385,10 @@ class Model {
     if (readOnly !== undefined) return this.#refuse(request, readOnly.to, isWritten, commit);
     if (!cleared && values.size === 0 && !renews && !merges) return true;
     const successor = `${manager} ${record}`;
-    const isTwin = renews && !this.#linked.has(successor) &&
-      this.#records.has(this.#successors.get(successor) ?? "");
-    const before = this.#records.get(record) ?? (isTwin ? this.#before.get(record) : undefined);
+    const twin = renews && !this.#linked.has(successor)
+      ? this.#records.get(this.#successors.get(successor) ?? "")
+      : undefined;
+    const before = this.#records.get(record) ?? (twin && this.#before.get(record));
     if (before === undefined) {
       this.#learn(manager, record);
       const to = this.#linked.has(successor) ? this.#successors.get(successor) : undefined;
@@ -393,7 +404,13 @@ class Model {
       this.#set(request, record, next);
       return true;
     }
-    if (!isTwin) this.#before.set(record, before);
+    // The other request has signed the session out: this one does not go on signed in.
+    const staysOwned = OWNED in before.values && OWNED in next.values;
+    if (this.#hasOwners && twin && staysOwned && !(OWNED in twin.values)) {
+      this.#vanish(request, manager, record);
+      return false;
+    }
+    if (!twin) this.#before.set(record, before);
     const key = `new record ${this.#made++}`;
     if (this.#records.delete(record)) {
       this.#successors.set(successor, key);
@@ -439,13 +456,23 @@ class Model {
   }
 }
 
+/** What a commit does after its last `destroy`. */
+function afterDestroy({ operations }: Commit): Operation[] {
+  return operations.slice(
+    operations.findLastIndex((operation) => operation.do === "destroy") + 1,
+  );
+}
+
 /** The steps of a commit, in their order; if it merges, it may do so again so many times. */
-function stepsOf(commit: Commit, again: number): Step[] {
+function stepsOf(commit: Commit, again: number, { kinds = [] }: Options): Step[] {
   const { begin, end, look, operations } = commit;
   if (operations[0]?.do === "destroyOwned") {
     return Array<Step>(1 + again).fill({ commit, do: "destroyOwned", begin, end });
   }
   const write: Step = { commit, do: "write", begin, end };
+  // What begins another session happens later: all sessions of the owner may end in between.
+  const destroys = operations.some((operation) => operation.do === "destroy");
+  if (destroys && kinds.includes("destroyOwned")) return [{ ...write, do: "destroy" }, write];
   if (look === undefined) return [write];
   const steps: Step[] = [{ commit, do: "look", begin: look.begin, end: look.end }, write];
   if (!look.found) return steps;
@@ -465,13 +492,17 @@ function* ordersOf(commits: readonly (readonly Step[])[]): Generator<Step[]> {
 }
 
 /** The results of all orders of the commits, the simple ones first. */
-function* resultsOf(plans: readonly Plan[], commits: readonly Commit[]): Generator<string> {
+function* resultsOf(
+  plans: readonly Plan[],
+  commits: readonly Commit[],
+  options: Options,
+): Generator<string> {
   const repeats = commits.some(({ look, operations }) =>
     look?.found || operations[0]?.do === "destroyOwned"
   );
   for (let again = 0; again <= (repeats ? MAX_AGAIN : 0); again++) {
-    for (const order of ordersOf(commits.map((commit) => stepsOf(commit, again)))) {
-      const model = new Model(plans);
+    for (const order of ordersOf(commits.map((commit) => stepsOf(commit, again, options)))) {
+      const model = new Model(plans, options);
       if (order.every((step) => model.step(step))) yield* model.results(plans.length);
     }
   }
@@ -670,7 +701,7 @@ function testInterleavings(name: string, options: Options): void {
   const testName = `parallel requests ${name} leave what they would one after another`;
   testPlans(testName, options, (plans, { result, commits }) => {
     const possible = new Set<string>();
-    for (const one of resultsOf(plans, commits)) {
+    for (const one of resultsOf(plans, commits, options)) {
       if (one === result) return;
       possible.add(one);
     }
