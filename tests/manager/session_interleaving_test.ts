@@ -178,6 +178,14 @@ interface HeldRecord {
   readonly merges: number;
 }
 
+/** What a session that only reads leads to, and what it has tried to do. */
+interface ReadOnly {
+  readonly to: string;
+  readonly isChanged: boolean;
+  /** Whether its last new token, if it was to get any, was one without a grace. */
+  readonly renews: boolean;
+}
+
 /** What two managers do, if each step happens at one moment. */
 class Model {
   readonly #records = new Map<string, HeldRecord>(
@@ -198,8 +206,8 @@ class Model {
   readonly #links = new Map<string, { readonly to: string; readonly values: Values }>();
   /** The successors that are known to have left a link. */
   readonly #linked = new Set<string>();
-  /** By requests whose sessions only read: the successors, and whether a change was refused. */
-  readonly #readOnly = new Map<number, { readonly to: string; readonly isChanged: boolean }>();
+  /** By requests whose sessions only read: the successors, and what is refused. */
+  readonly #readOnly = new Map<number, ReadOnly>();
   readonly #refused = new Set<Commit>();
   /** The commits whose `destroy` has happened. */
   readonly #destroyed = new Set<Commit>();
@@ -358,11 +366,23 @@ class Model {
   }
 
   /** A session that only reads: returns `false` if the commit was refused. */
-  #refuse(request: number, to: string, isChange: boolean, commit: Commit): boolean {
-    const isChanged = isChange || this.#readOnly.get(request)?.isChanged === true;
-    this.#readOnly.set(request, { to, isChanged });
-    if (isChanged) this.#refused.add(commit);
-    return !isChanged;
+  #refuse(
+    request: number,
+    to: string,
+    isChange: boolean,
+    { renews, hasGrace }: Change,
+    commit: Commit,
+  ): boolean {
+    const before = this.#readOnly.get(request);
+    const next = {
+      to,
+      isChanged: isChange || before?.isChanged === true,
+      renews: renews ? !hasGrace : before?.renews === true,
+    };
+    this.#readOnly.set(request, next);
+    const isRefused = next.isChanged || next.renews;
+    if (isRefused) this.#refused.add(commit);
+    return !isRefused;
   }
 
   /** Returns `false` if the record is gone, or nothing was written because the session only reads. */
@@ -380,9 +400,11 @@ class Model {
       cleared || renews || base[key] !== value;
     const values = new Map([...change.values].filter(isChange));
     const merges = overridden !== undefined;
-    const isWritten = cleared || merges || values.size > 0 || renews && !hasGrace;
+    const isWritten = cleared || merges || values.size > 0;
     const readOnly = this.#readOnly.get(request);
-    if (readOnly !== undefined) return this.#refuse(request, readOnly.to, isWritten, commit);
+    if (readOnly !== undefined) {
+      return this.#refuse(request, readOnly.to, isWritten, change, commit);
+    }
     if (!cleared && values.size === 0 && !renews && !merges) return true;
     const successor = `${manager} ${record}`;
     const twin = renews && !this.#linked.has(successor)
@@ -392,7 +414,7 @@ class Model {
     if (before === undefined) {
       this.#learn(manager, record);
       const to = this.#linked.has(successor) ? this.#successors.get(successor) : undefined;
-      if (to !== undefined) return this.#refuse(request, to, isWritten, commit);
+      if (to !== undefined) return this.#refuse(request, to, isWritten, change, commit);
       this.#vanish(request, manager, record);
       return false;
     }
