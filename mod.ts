@@ -1,5 +1,5 @@
 /**
- * Sessions for the web in any SQL database that Sequelize speaks: see {@linkcode SequelizeStore}.
+ * Sessions for the web in any SQL database that Sequelize supports: see {@linkcode SequelizeStore}.
  *
  * @example
  * ```ts

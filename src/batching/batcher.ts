@@ -7,9 +7,9 @@ import { CallQueue, type CallQueueOptions, type QueuedCall } from "./call_queue.
 import { type BatchEntry, deliver, type DeliveryOptions } from "./delivery.ts";
 import { QueueFullError } from "./queue_full_error.ts";
 
-/** What a {@linkcode Batcher} counts, or several together. */
+/** What a {@linkcode Batcher}, or several that share the counters, count. */
 export interface BatchCounters {
-  /** The calls that were sent, each once. */
+  /** The calls that were sent, each counted once. */
   calls: number;
   /** The calls that were refused. */
   refused: number;
@@ -30,7 +30,7 @@ export interface BatcherOptions<Operation, Result>
   readonly maxOperations: number;
   /** The most calls that may wait; further calls are refused unless they can be sent at once. */
   readonly queueLimit: number;
-  /** Where it counts. */
+  /** The counters that it increments. */
   readonly counters: BatchCounters;
 }
 
@@ -60,7 +60,7 @@ export class Batcher<Operation, Result> {
    * Sends an operation at once, or as soon as a lane is free.
    *
    * @param signal Rejects the call when it aborts; an operation that still waits is then never sent.
-   * @param onSettled Called once the operation is no longer waiting or in flight: after an abort, only then.
+   * @param onSettled Called once the operation is no longer waiting or in flight, even if the call was aborted.
    * @returns The operation's result.
    * @throws {QueueFullError} If it cannot be sent at once and `queueLimit` calls are already waiting.
    */
@@ -156,8 +156,8 @@ export class Batcher<Operation, Result> {
   }
 
   /**
-   * Sets a timer for the next batch that begins to count as stuck. It is set only while a call waits: with
-   * one call at a time, it would take a tenth of the call's time.
+   * Sets a timer for the next batch that begins to count as stuck. It is set only while a call waits: if there is one
+   * call at a time, a timer would take a tenth of the call's time.
    *
    * @param now The moment at which no lane was free: batches that were stuck by then need no timer.
    */
@@ -170,7 +170,7 @@ export class Batcher<Operation, Result> {
     }
   }
 
-  /** Returns after how many milliseconds a batch counts as stuck; 0 or less if it does already. */
+  /** Returns after how many milliseconds a batch counts as stuck; 0 or less if it is already stuck. */
   #untilStuck(sentAt: number, now: number): number {
     return sentAt + this.#options.stuckAfter - now;
   }

@@ -1,9 +1,9 @@
-// The calls that wait to be sent. Adding, removing or taking a call costs the same however many there are.
+// The calls that wait to be sent. The time to add, remove or take a call does not depend on how many there are.
 
 import type { BatchEntry, Call } from "./delivery.ts";
 import { type Linked, LinkedList } from "../util/linked_list.ts";
 
-/** What a {@linkcode CallQueue} needs to know of its operations. */
+/** What a {@linkcode CallQueue} needs to know about its operations. */
 export interface CallQueueOptions<Operation> {
   /** The most weight in one batch; an operation that weighs more is sent alone. */
   readonly maxWeight: number;

@@ -4,8 +4,8 @@
  * - `"plaintext"`: it is not encrypted, and `allowPlaintext` is not set;
  * - `"version"`: it was encrypted in a format that this version of the package does not know;
  * - `"key"`: it was encrypted with a key that is not among the `keys`;
- * - `"altered"`: it is not what was encrypted for this session: it was changed, shortened, or copied
- *   from another one.
+ * - `"altered"`: it is not what was encrypted for this session: it was changed, shortened, or copied from another
+ *   one.
  */
 export type DecryptionFailure = "plaintext" | "version" | "key" | "altered";
 
@@ -17,10 +17,10 @@ const REASONS: Readonly<Record<DecryptionFailure, string>> = {
 };
 
 /**
- * Thrown when a session is there and its data cannot be decrypted.
+ * Thrown if a session exists but its data cannot be decrypted.
  *
- * It holds neither the token nor any of the data or the keys. The session itself is kept, so that it
- * can be read again once a missing key is back.
+ * The error contains neither the token nor any of the data or the keys. The session itself is kept, so it can be read
+ * again once a missing key is available again.
  *
  * @example Tell a lost key from a session that was tampered with
  * ```ts

@@ -17,21 +17,20 @@ import { KeyRing } from "./key_ring.ts";
 /** A store whose calls may take more options than the contract names, such as a transaction. */
 export interface UnderlyingStore<Options extends CallOptions>
   extends FullSessionStore, Partial<Omit<OwnedSessionStore, keyof FullSessionStore>> {
-  /** Finds the active session of a token: see {@linkcode FullSessionStore.find}. */
+  /** Finds the active session of a token: see {@linkcode SessionStore SessionStore.find}. */
   find(token: string, options?: Options): Promise<SessionRecord | undefined>;
 }
 
 /**
- * Encrypts the data of the sessions in any other store with AES-256-GCM. Anyone who reads the database, or
- * a backup of it, cannot read what the sessions hold; and data that was altered, or copied from another
- * session, is refused.
+ * Encrypts the data of the sessions in any other store with AES-256-GCM. Anyone who reads the database, or a backup
+ * of it, cannot read what the sessions hold. Data that was altered, or copied from another session, is refused.
  *
- * It is itself a store: for a `SessionManager`, for an `ExpressStore`, or for code of your own. Tokens,
- * expiries and the options of each call go to the other store as they are.
+ * It is itself a store, for a `SessionManager`, for an `ExpressStore`, or for your own code. Tokens, expiries and the
+ * options of each call are passed to the other store as they are.
  *
- * The same data of the same session is always encrypted to the same bytes, because `replace` compares
- * them. Anyone who reads the database can therefore see when a session has the same data as before, and how
- * many bytes it has, but not whether two sessions have the same data.
+ * The same data of the same session is always encrypted to the same bytes, because `replace` compares them. So anyone
+ * who reads the database can see when a session has the same data as before, and how many bytes it has, but not
+ * whether two sessions have the same data.
  *
  * @example Under a SessionManager
  * ```ts
@@ -73,11 +72,11 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
   readonly #keys: KeyRing;
 
   /**
-   * Creates a store that encrypts. It holds no timer and no connection, and needs no closing; the other
-   * store is still to be closed by the code that has opened it.
+   * Creates a store that encrypts. It holds no timer and no connection, and need not be closed. The code that has
+   * opened the other store still has to close it.
    *
    * @param store Where the sessions are kept.
-   * @param options `keys`, and `allowPlaintext`.
+   * @param options The keys, and whether plaintext is allowed.
    * @throws {TypeError} If an argument has the wrong type, or the store lacks a method.
    * @throws {RangeError} If there is no key, a key is too short or too weak, or a key is given twice.
    */
@@ -86,22 +85,22 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
     this.#store = store;
   }
 
-  /** Whether the other store can tell whose session is whose: see {@linkcode OwnedSessionStore.owners}. */
+  /** Whether the other store keeps owners: see `owners` of `OwnedSessionStore`. */
   get owners(): boolean {
     return OWNED_STORE.hasType(this.#store);
   }
 
   /**
-   * Finds the active session of a token: see {@linkcode SessionStore.find}.
+   * Finds the active session of a token: see {@linkcode SessionStore SessionStore.find}.
    *
-   * @throws {DecryptionError} If the session is there and its data cannot be decrypted.
+   * @throws {DecryptionError} If the session exists but its data cannot be decrypted.
    */
   async find(token: string, options?: Options): Promise<SessionRecord | undefined> {
     const record = await this.#store.find(token, options);
     return record && { ...record, data: this.#keys.decrypt(token, record.data) };
   }
 
-  /** Inserts or overwrites a session: see {@linkcode SessionStore.commit}. */
+  /** Inserts or overwrites a session: see {@linkcode SessionStore SessionStore.commit}. */
   async commit(
     token: string,
     data: Uint8Array,
@@ -113,11 +112,11 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
   }
 
   /**
-   * Compare-and-swap of an active session's data: see {@linkcode FullSessionStore.replace}.
+   * Compare-and-swap of an active session's data: see {@linkcode FullSessionStore FullSessionStore.replace}.
    *
-   * It takes one call of the other store if the session is encrypted with the newest key, and otherwise
-   * one more for each key until the session's own. `false` does not always mean that the data has changed:
-   * another process may have encrypted it anew, with another key, in between.
+   * If the session is encrypted with the newest key, it takes one call of the other store. Otherwise it takes one
+   * more for each key until the session's own. `false` does not always mean that the data has changed: another
+   * process may have encrypted it again, with another key, in between.
    */
   async replace(
     token: string,
@@ -131,7 +130,7 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
     // The caller may change both while the calls are under way.
     const [seen, until] = [new Uint8Array(current), new Date(expiry)];
     const candidates = this.#keys.candidates(token, seen);
-    // The current data first: it mostly is what was encrypted or decrypted last, and is still at hand.
+    // The current data is encrypted first: it usually is what was encrypted or decrypted last, and is still cached.
     let candidate = candidates.next();
     const encrypted = this.#keys.encrypt(token, next);
     for (; !candidate.done; candidate = candidates.next()) {
@@ -140,21 +139,20 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
     return false;
   }
 
-  /** Moves the expiry of an active session: see {@linkcode FullSessionStore.touch}. */
+  /** Changes the expiry of an active session: see {@linkcode FullSessionStore FullSessionStore.touch}. */
   async touch(token: string, expiry: Date, options?: Options): Promise<boolean> {
     return await this.#store.touch(token, expiry, options);
   }
 
-  /** Removes a session: see {@linkcode SessionStore.delete}. */
+  /** Removes a session: see {@linkcode SessionStore SessionStore.delete}. */
   async delete(token: string, options?: Options): Promise<void> {
     await this.#store.delete(token, options);
   }
 
   /**
-   * Reads the data of all active sessions: see {@linkcode FullSessionStore.all}.
+   * Reads the data of all active sessions: see {@linkcode FullSessionStore FullSessionStore.all}.
    *
-   * @throws {DecryptionError} If the data of one of them cannot be decrypted; {@linkcode entries} gives
-   *   the others.
+   * @throws {DecryptionError} If the data of one of them cannot be decrypted; `entries` returns the others.
    */
   async all(options?: Options): Promise<Map<string, Uint8Array>> {
     const all = await this.#store.all(options);
@@ -163,10 +161,10 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
   }
 
   /**
-   * Walks the active sessions: see {@linkcode FullSessionStore.entries}.
+   * Walks the active sessions: see {@linkcode FullSessionStore FullSessionStore.entries}.
    *
-   * A session whose data cannot be decrypted is met like the others, so that it can be counted and
-   * deleted; reading its `data` throws a {@linkcode DecryptionError}.
+   * A session whose data cannot be decrypted is also returned, so that it can be counted and deleted. Reading its
+   * `data` throws a {@linkcode DecryptionError}.
    *
    * @example Delete the sessions that cannot be decrypted
    * ```ts
@@ -192,10 +190,11 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
   }
 
   /**
-   * Walks the active sessions of one owner, as {@linkcode entries} does: see
-   * {@linkcode OwnedSessionStore.entriesOf}.
+   * Walks the active sessions of one owner, as `entries` does: see `entriesOf` of `OwnedSessionStore`.
    *
-   * @throws {TypeError} On the first step, if the other store cannot tell whose session is whose.
+   * @param owner Whom they belong to.
+   * @returns The sessions; none if the owner has no active session.
+   * @throws {TypeError} On the first step, if the other store does not keep owners.
    */
   async *entriesOf(
     owner: string,
@@ -206,10 +205,11 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
   }
 
   /**
-   * Deletes the sessions of one owner, also those whose data cannot be decrypted: see
-   * {@linkcode OwnedSessionStore.deleteOwned}.
+   * Deletes the sessions of one owner, also those that cannot be decrypted: see `deleteOwned` of `OwnedSessionStore`.
    *
-   * @throws {TypeError} If the other store cannot tell whose session is whose.
+   * @param owner Whom they belong to.
+   * @returns How many active sessions were deleted.
+   * @throws {TypeError} If the other store does not keep owners.
    */
   async deleteOwned(
     owner: string,
@@ -218,14 +218,14 @@ export class EncryptedStore<Options extends CallOptions = CallOptions>
     return await this.#ownedStore("delete the sessions").deleteOwned(owner, options);
   }
 
-  /** Deletes the sessions that have expired: see {@linkcode FullSessionStore.deleteExpired}. */
+  /** Deletes the sessions that have expired: see {@linkcode FullSessionStore FullSessionStore.deleteExpired}. */
   async deleteExpired(
     options?: Options & { readonly limit?: number | undefined },
   ): Promise<number> {
     return await this.#store.deleteExpired(options);
   }
 
-  /** A record with its data, or with an error in its place. */
+  /** Returns a record with its decrypted data, or with an error in its place. */
   #decrypted(record: SessionRecord): SessionRecord {
     try {
       return { ...record, data: this.#keys.decrypt(record.token, record.data) };

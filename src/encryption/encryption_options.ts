@@ -7,17 +7,16 @@ import { deriveKey, Key, KEY_BYTES } from "./key.ts";
 /** How an {@linkcode EncryptedStore} is set up. */
 export interface EncryptionOptions {
   /**
-   * The keys. The first one encrypts; all of them decrypt, so that a new key can be put in front while
-   * sessions are still encrypted with the older ones.
+   * The keys. The first one encrypts, and all of them decrypt. So a new key can be put in front while sessions are
+   * still encrypted with the older ones.
    *
-   * A key is 32 random bytes, or a secret of 32 characters or more that nobody can guess, from which a
-   * key is derived with HKDF-SHA256. A password is not a secret of this kind: the derivation is fast.
+   * A key is 32 random bytes, or a secret of 32 characters or more that nobody can guess. A secret is turned into a
+   * key with HKDF-SHA256. A password is not such a secret, because the derivation is fast.
    */
   readonly keys: readonly (Uint8Array | string)[];
   /**
-   * Whether sessions that are not encrypted are read as they are; the next write of each encrypts it.
-   * Set it while a table that has sessions already goes over, and no longer: until then, anyone who can
-   * write to the table can make up sessions.
+   * Whether sessions that are not encrypted are read as they are; the next write of each encrypts it. Set it only
+   * while an existing table is being migrated: meanwhile, anyone who can write to the table can forge sessions.
    *
    * @default {false}
    */
@@ -58,8 +57,8 @@ const KEYS: Rule<EncryptionOptions["keys"]> = {
 const MIN_SECRET_LENGTH = 32;
 
 /**
- * How many different bytes or characters a key has at least. A forgotten `new Uint8Array(32)` and a
- * repeated word have fewer; of 30 million random secrets of 32 hexadecimal digits, about one does.
+ * The fewest different bytes or characters of a key. A forgotten `new Uint8Array(32)` and a repeated word have fewer.
+ * Of 30 million random secrets of 32 hexadecimal digits, about one has fewer as well.
  */
 const MIN_VARIETY = 8;
 
@@ -91,7 +90,7 @@ const ENCRYPTION_OPTIONS = {
 };
 
 /**
- * Checks what an `EncryptedStore` was given, and derives the keys.
+ * Checks the arguments of an `EncryptedStore`, and derives the keys.
  *
  * @throws {TypeError} If an argument has the wrong type.
  * @throws {RangeError} If a key is too short or too weak, or two keys are the same.
@@ -102,9 +101,9 @@ export function checkEncryptionOptions(
 ): EncryptionSettings {
   check(ACTION, "store", store, FULL_STORE);
   const { keys: given, allowPlaintext } = readOptions(ACTION, options, ENCRYPTION_OPTIONS);
-  // Without keys, too: there is no default.
+  // Also checked if it is missing, because there is no default.
   check(ACTION, "keys", given, KEYS);
-  // With Array.from, because the values of a sparse array leave its holes out.
+  // Array.from, because the values of a sparse array leave out its holes.
   const keys = Array.from(given, (key, i) => {
     check(ACTION, `keys[${i}]`, key, KEY);
     return new Key(typeof key === "string" ? deriveKey(key) : key);

@@ -5,9 +5,8 @@
 // The first eight bytes are the header, which is authenticated together with the token.
 
 /**
- * How every envelope begins. No text begins with 0xC1, because the byte does not occur in UTF-8, so
- * neither devalue nor JSON can write it. MessagePack never uses it, and no value of Go's gob begins
- * with it.
+ * How every envelope begins. No text begins with 0xC1, because the byte does not occur in UTF-8, so neither devalue
+ * nor JSON can write it. MessagePack never uses it, and no value of Go's gob begins with it.
  */
 const MAGIC = [0xc1, 0x53, 0x45] as const;
 
@@ -24,7 +23,6 @@ const NONCE_AT = KEY_ID_AT + KEY_ID_BYTES;
 const TAG_AT = NONCE_AT + NONCE_BYTES;
 const CIPHERTEXT_AT = TAG_AT + TAG_BYTES;
 
-/** What an envelope holds. */
 export interface Envelope {
   readonly header: Uint8Array;
   readonly nonce: Uint8Array;
@@ -37,7 +35,7 @@ export function createHeader(keyId: Uint8Array): Uint8Array {
   return Uint8Array.of(...MAGIC, VERSION, ...keyId);
 }
 
-/** Whether data is encrypted, in whatever version. */
+/** Whether data is encrypted, in any version of the format. */
 export function isEnvelope(data: Uint8Array): boolean {
   return MAGIC.every((byte, i) => data[i] === byte);
 }
@@ -47,13 +45,14 @@ export function hasKnownVersion(data: Uint8Array): boolean {
   return data[VERSION_AT] === VERSION;
 }
 
-/** The id of the key that an envelope was encrypted with, as a number; `undefined` if it is cut off. */
+/**
+ * Returns the id of the key that an envelope was encrypted with, as a number; `undefined` if the envelope is cut off.
+ */
 export function keyIdIn(data: Uint8Array): number | undefined {
   if (data.length < NONCE_AT) return undefined;
   return new DataView(data.buffer, data.byteOffset).getUint32(KEY_ID_AT);
 }
 
-/** Joins the parts of an envelope. */
 export function join({ header, nonce, tag, ciphertext }: Envelope): Uint8Array {
   const data = new Uint8Array(CIPHERTEXT_AT + ciphertext.length);
   data.set(header);
@@ -63,7 +62,7 @@ export function join({ header, nonce, tag, ciphertext }: Envelope): Uint8Array {
   return data;
 }
 
-/** Splits an envelope into its parts; `undefined` if it is cut off. */
+/** Splits an envelope into its parts; returns `undefined` if it is cut off. */
 export function split(data: Uint8Array): Envelope | undefined {
   if (data.length < CIPHERTEXT_AT) return undefined;
   return {

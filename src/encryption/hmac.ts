@@ -7,12 +7,14 @@ const BLOCK_BYTES = { sha256: 64, sha512: 128 };
 const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
 
-/** Room for the padded key and the data behind it: to allocate some for each call takes longer than to hash it. */
+/**
+ * Room for the padded key and the data behind it, because a new allocation for each call takes longer than the hash.
+ */
 const ROOM = new Uint8Array(8192);
 
 /**
- * HMAC (RFC 2104) with one key. It takes two calls of `hash`, which cost about half of what one `createHmac` does,
- * which makes a stream each time.
+ * HMAC (RFC 2104) with one key. It calls `hash` twice, which costs about half as much as one `createHmac`, because
+ * that makes a stream each time.
  */
 export class Hmac {
   readonly #algorithm: "sha256" | "sha512";

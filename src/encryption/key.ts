@@ -1,11 +1,10 @@
 // One key: what is derived from it, and what is encrypted with that.
 //
-// The nonce is synthetic, as in SIV (RFC 5297): a MAC of the data. The same data under the same token and
-// key therefore gives the same bytes, which a compare-and-swap in the store needs. GCM must never use one
-// nonce for two different texts under one key. Here that takes a collision of 96-bit MACs under the keys
-// of one and the same token, since every token has keys of its own: with 2^32 different contents of one
-// session, the chance is 2^-33, and collisions between sessions do no harm. What remains visible is that
-// a session has the same content at two times.
+// The nonce is synthetic, as in SIV (RFC 5297): a MAC of the data. So the same data under the same token and key
+// gives the same bytes, which a compare-and-swap in the store needs. GCM must never use one nonce for two different
+// texts under one key. Here, that happens only if 96-bit MACs under the keys of the same token collide, because every
+// token has its own keys. With 2^32 different contents of one session, the chance is 2^-33, and collisions between
+// sessions do no harm. What remains visible is that a session has the same content at two times.
 
 import { Buffer } from "node:buffer";
 import {
@@ -29,7 +28,7 @@ import { Hmac } from "./hmac.ts";
 const CIPHER = "aes-256-gcm";
 export const KEY_BYTES = 32;
 
-/** What tells the uses of one key apart. A new version of the envelope needs new ones. */
+/** What distinguishes the uses of one key. A new version of the envelope needs new values. */
 const INFO = {
   secret: "@scs/sequelize-store encryption v1: key from secret",
   root: "@scs/sequelize-store encryption v1: root of token keys",
@@ -39,17 +38,17 @@ const INFO = {
 /** How many tokens' keys are kept, so that a request derives them once for its reads and writes. */
 const MAX_TOKEN_KEYS = 1000;
 
-/** The most bytes of an envelope that are kept with a token's keys: 4 MiB of all of them. */
+/** The most bytes of an envelope that are kept with a token's keys: 4 MiB for all tokens together. */
 const MAX_KEPT_BYTES = 4096;
 
-/** What is kept of one token. */
+/** What is kept for one token. */
 interface TokenKeys {
-  /** A key object, because `node:crypto` converts bytes anew at each call. */
+  /** A key object, because `node:crypto` converts bytes again at each call. */
   readonly encryption: KeyObject;
   readonly nonce: Hmac;
   /** What is authenticated along with the data: the header and the token. */
   readonly associated: Uint8Array;
-  /** The envelope that was read or made last: `replace` needs it next, as what it replaces. */
+  /** The envelope that was read or made last. `replace` needs it next, as the value that it replaces. */
   latest: Uint8Array | undefined;
 }
 
@@ -60,7 +59,7 @@ export function deriveKey(secret: string): Uint8Array {
 
 /** Encrypts and decrypts with one key. */
 export class Key {
-  /** Tells this key from others in an envelope, and reveals nothing about it. */
+  /** Distinguishes this key from others in an envelope, and reveals nothing about it. */
   readonly id: number;
   readonly #root: Hmac;
   readonly #header: Uint8Array;
@@ -74,13 +73,13 @@ export class Key {
     this.#header = createHeader(id);
   }
 
-  /** Encrypts data, which always gives the same envelope for the same token. */
+  /** Encrypts data. The same data and token always give the same envelope. */
   encrypt(token: string, data: Uint8Array): Uint8Array {
-    // Memory that a worker shares might change between the MAC and the encryption.
+    // Memory that is shared with a worker might change between the MAC and the encryption.
     const text = data.buffer instanceof ArrayBuffer ? data : new Uint8Array(data);
     const keys = this.#keysOf(token);
     const nonce = Buffer.from(keys.nonce.hexOf(text).slice(0, NONCE_BYTES * 2), "hex");
-    // The same nonce means the same data: a nonce that two contents share would be the end of GCM anyway.
+    // The same nonce means the same data. If two contents had the same nonce, GCM would be broken anyway.
     if (keys.latest !== undefined && hasNonce(keys.latest, nonce)) return keys.latest;
     const cipher = createCipheriv(CIPHER, keys.encryption, nonce, { authTagLength: TAG_BYTES });
     cipher.setAAD(keys.associated);
@@ -91,7 +90,7 @@ export class Key {
     return envelope;
   }
 
-  /** Decrypts an envelope; `undefined` if it is not one that was made for this token and key. */
+  /** Decrypts an envelope; returns `undefined` if it was not made for this token and key. */
   decrypt(token: string, data: Uint8Array): Uint8Array | undefined {
     const envelope = split(data);
     if (envelope === undefined) return undefined;
@@ -106,7 +105,7 @@ export class Key {
     } catch {
       return undefined;
     }
-    // A copy, because a driver's own may be a part of a large buffer.
+    // A copy, because the driver's array may be a part of a large buffer.
     if (data.length <= MAX_KEPT_BYTES) keys.latest = new Uint8Array(data);
     return new Uint8Array(text); // not a Buffer, which is also a Uint8Array, but prints otherwise
   }

@@ -20,10 +20,12 @@ export class KeyRing {
     return this.#newest.encrypt(token, data);
   }
 
-  /** All that a session with this data may hold in the store, the newest key's first. */
+  /**
+   * Yields everything that a session with this data may hold in the store, beginning with the newest key's envelope.
+   */
   *candidates(token: string, data: Uint8Array): Generator<Uint8Array, void> {
     for (const key of this.#keys.values()) yield key.encrypt(token, data);
-    // A row that looks like an envelope is never read as plaintext, and so is none to write over.
+    // A row that looks like an envelope is never read as plaintext, so it must not be overwritten as such either.
     if (this.#allowPlaintext && !isEnvelope(data)) yield data;
   }
 

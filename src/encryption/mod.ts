@@ -1,5 +1,5 @@
 /**
- * Encrypted sessions, in any store: see {@linkcode EncryptedStore}.
+ * Encrypts the sessions in any store: see {@linkcode EncryptedStore}.
  *
  * @example
  * ```ts

@@ -6,11 +6,11 @@ import { isFunction } from "../util/check.ts";
 export type Callback<T> = (error: any, value?: T) => void;
 
 /**
- * Also passes a promise's outcome to a callback, if there is one. The callback is called once and outside of
- * the promise's chain, so an error that it throws is not taken for a failure of the promise.
+ * Also passes a promise's outcome to a callback, if there is one. The callback is called once and outside of the
+ * promise's chain, so an error that it throws does not count as a failure of the promise.
  *
- * @returns The promise. Its rejection may stay unhandled: `req.session.destroy()` of express-session passes
- *   no callback and drops the promise, and a database that is down must not end the process.
+ * @returns The promise. Its rejection may stay unhandled: `req.session.destroy()` of express-session passes no
+ *   callback and drops the promise, and a database that is down must not end the process.
  */
 export function settle<T>(promise: Promise<T>, callback: Callback<T> | undefined): Promise<T> {
   if (!isFunction(callback)) {
@@ -19,7 +19,7 @@ export function settle<T>(promise: Promise<T>, callback: Callback<T> | undefined
   }
   promise.then(
     (value) => process.nextTick(callback, null, value),
-    // A middleware would take a failure without an error for success.
+    // A middleware would treat a failure without an error as success.
     (error) => process.nextTick(callback, error || new Error("The store failed without an error")),
   );
   return promise;

@@ -29,12 +29,12 @@ const CLEARED_AT_ONCE = 100;
  * [@fastify/session](https://github.com/fastify/session) over any {@linkcode SessionStore}.
  *
  * A session that a middleware has loaded is never inserted again: if another request has destroyed it in the
- * meantime, a later save is dropped. If other requests have changed it, a save writes only the
- * top-level values that its own request has changed. A save that changes nothing is a touch.
+ * meantime, a later save is dropped. If other requests have changed it, a save writes only the top-level values that
+ * its own request has changed. A save that changes nothing is a touch.
  *
- * Every method that reads or writes sessions takes a callback, as the middlewares require, and also returns
- * a promise, except `load` and `regenerate`. An error always means that the store has failed, never that
- * there is no session. Without a callback, a rejected promise that is not awaited goes unnoticed.
+ * Every method that reads or writes sessions takes a callback, as the middlewares require, and also returns a
+ * promise, except `load` and `regenerate`. An error always means that the store has failed, never that there is no
+ * session. Without a callback, a rejected promise that is not awaited goes unnoticed.
  *
  * @example With express-session
  * ```ts ignore
@@ -93,9 +93,9 @@ export class ExpressStore extends EventEmitter {
    *
    * @param sid The session's id.
    * @param callback Called with an error, or with `null` and what the promise resolves to.
-   * @returns The session, or `undefined` if the id has no active one, or one that an `EncryptedStore` cannot
-   *   decrypt: that one is reported to `onError` and stays in the store, and the middleware begins a new one
-   *   with another id.
+   * @returns The session, or `undefined` if the id has no active session. Also `undefined` if an `EncryptedStore`
+   *   cannot decrypt the session: it is reported to `onError` and stays in the store, and the middleware begins a new
+   *   one with another id.
    * @throws The store's error, or an error if the data has another format.
    */
   get(
@@ -186,8 +186,8 @@ export class ExpressStore extends EventEmitter {
   }
 
   /**
-   * Reads the active sessions of one owner into memory, for instance to list where a user is signed in. The
-   * sessions have no id: put a name into each if you need one.
+   * Reads the active sessions of one owner into memory, for instance to list where a user is signed in. The sessions
+   * have no id: if you need one, save a name in each session.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param callback Called with an error, or with `null` and the sessions.
@@ -258,8 +258,7 @@ export class ExpressStore extends EventEmitter {
    * Finds a session outside of a request, for instance for a WebSocket, as an object with methods.
    *
    * @param sid The session's id.
-   * @param callback Called with an error, with `undefined` and the session, or with `undefined` alone if
-   *   there is no session.
+   * @param callback Called with an error, with `undefined` and the session, or with `undefined` if there is none.
    */
   // deno-lint-ignore no-explicit-any -- the middleware's own class, with the application's own values
   load(sid: string, callback: (error?: any, session?: any) => void): void {
@@ -401,7 +400,7 @@ function isQueueFull(error: unknown): boolean {
   return (error as { name?: unknown } | undefined)?.name === "QueueFullError";
 }
 
-/** Removes the code of a missing database socket, which both middlewares take for "no session". */
+/** Removes the code of a missing database socket, which both middlewares treat as "no session". */
 function withoutCode(error: unknown): unknown {
   if ((error as { code?: unknown } | undefined)?.code !== "ENOENT") return error;
   const [message] = String((error as Error).message).split("\n");

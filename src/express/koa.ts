@@ -1,5 +1,5 @@
 /**
- * The store behind koa-session: see {@linkcode KoaStore}.
+ * A store for koa-session: see {@linkcode KoaStore}.
  *
  * @example
  * ```ts

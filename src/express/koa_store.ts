@@ -37,11 +37,11 @@ const NO_VALUE: Rule<undefined> = {
 
 /**
  * A store for [koa-session](https://github.com/koajs/session) over any `SessionStore`, with the guarantees of
- * `ExpressStore`: parallel requests write only the top-level values that they have changed, a destroyed session
- * does not come back, and a save that changes nothing is a touch.
+ * `ExpressStore`: parallel requests write only the top-level values that they have changed, a destroyed session does
+ * not come back, and a save that changes nothing is a touch.
  *
- * koa-session also saves a session if the request has failed. For new applications, a `SessionManager` and ten
- * lines of middleware are the better choice: see the guide to frameworks.
+ * koa-session also saves a session if the request has failed. For new applications, a `SessionManager` and ten lines
+ * of middleware are the better choice: see the guide to frameworks.
  *
  * @example With koa-session
  * ```ts ignore
@@ -63,11 +63,11 @@ export class KoaStore {
   /**
    * Finds a session.
    *
-   * @returns The session, or `undefined` if there is no active one, or one that an `EncryptedStore` cannot
-   *   decrypt: that one is reported to `onError`, and koa-session begins a new one under another key.
+   * @returns The session, or `undefined` if there is no active one. Also `undefined` if an `EncryptedStore` cannot
+   *   decrypt the session: it is reported to `onError`, and koa-session begins a new one under another key.
    * @throws The store's error, or an error if the data has another format.
    */
-  // A property, as the others are, because koa-session calls it without the store.
+  // All methods are properties, because koa-session calls them without the store.
   readonly get: (
     key: string,
     maxAge?: unknown,
@@ -75,9 +75,9 @@ export class KoaStore {
   ) => Promise<KoaSession | undefined>;
 
   /**
-   * Saves a session: inserts it, or changes the one that the same request has loaded if it still exists.
+   * Saves a session: inserts it, or changes the session that the same request has loaded, if it still exists.
    *
-   * @param maxAge In milliseconds; anything else if the session ends with the browser.
+   * @param maxAge In milliseconds; any other value if the session ends with the browser.
    * @throws {TypeError} If an argument has the wrong type, or the session has a value under `cookie`.
    * @throws The store's error.
    */
@@ -107,7 +107,7 @@ export class KoaStore {
     const resolved = resolveStore("create the Koa store", store, settings.hasOwners);
     const writer = new SessionWriter(toConditional(resolved), settings);
     const toKey = (key: string): string => settings.hashToken ? hashToken(key) : key;
-    // The writer knows a session by its cookie, and koa-session keeps only the context.
+    // The writer recognizes a session by its cookie, but koa-session keeps only the context.
     const cookies = new WeakMap<object, Map<string, StoredCookie>>();
 
     function remember(key: string, cookie: StoredCookie, { ctx }: KoaCall): void {

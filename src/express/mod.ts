@@ -1,5 +1,5 @@
 /**
- * The store behind express-session and @fastify/session: see {@linkcode ExpressStore}.
+ * A store for express-session and @fastify/session: see {@linkcode ExpressStore}.
  *
  * @example
  * ```ts

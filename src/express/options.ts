@@ -31,9 +31,9 @@ export interface Serializer {
 /** How an {@linkcode ExpressStore} is set up. */
 export interface ExpressStoreOptions {
   /**
-   * How long an unused session lasts if its cookie has no expiry and so ends with the browser, in
-   * milliseconds, up to 100 years. A number below 1000 is refused, because it is probably meant in
-   * seconds; a test can write `{ milliseconds: 5 }`.
+   * How long an unused session lasts if its cookie has no expiry and so ends with the browser, in milliseconds, up to
+   * 100 years. A number below 1000 is refused, because it is probably meant in seconds; a test can write
+   * `{ milliseconds: 5 }`.
    *
    * @default {86_400_000}
    */
@@ -46,17 +46,17 @@ export interface ExpressStoreOptions {
    */
   readonly hashToken?: boolean | undefined;
   /**
-   * How long after a recorded use of a session further uses are not recorded and cost no write, in
-   * milliseconds; 0 records every use. A use is always recorded once half of the session's time is over.
+   * For how long after a recorded use of a session further uses are not recorded and cost no write, in milliseconds;
+   * 0 records every use. A use is always recorded once half of the session's time is over.
    *
    * @default {60_000}
    */
   readonly touchInterval?: Duration | undefined;
   /**
-   * Returns whom a session belongs to, such as its user's id: `(session) => session.passport?.user`; `undefined`
-   * or `null`: no owner, as by default. It is called with the session's values at each save, must change
-   * nothing, and must return the same for the same values. The store then finds the sessions of one owner: see
-   * `ofOwner` and `destroyOwned`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with
+   * Returns whom a session belongs to, such as its user's id: `(session) => session.passport?.user`; `undefined` or
+   * `null` means no owner. By default sessions have no owner. It is called with the session's values at each save,
+   * must change nothing, and must return the same for the same values. The store then finds the sessions of one
+   * owner: see `ofOwner` and `destroyOwned`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with
    * `owners: true`.
    *
    * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
@@ -70,8 +70,8 @@ export interface ExpressStoreOptions {
    */
   readonly serializer?: Serializer | undefined;
   /**
-   * Called with the error if a session is there and cannot be decrypted, by each call that leaves it out. The
-   * error holds nothing of the session. By default it is printed.
+   * Called with the error if a session exists but cannot be decrypted, by each call that leaves it out. The error
+   * contains nothing of the session. By default it is printed.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -83,7 +83,7 @@ export interface ExpressSettings {
   readonly touchInterval: number;
   readonly serializer: Serializer;
   readonly onError: (error: unknown) => void;
-  /** Whether the store is to know whom each session belongs to. */
+  /** Whether the store has to keep owners. */
   readonly hasOwners: boolean;
   /** Returns whom a session belongs to; `null`: no owner; `undefined`: the store does not keep owners. */
   ownerOf(session: object): string | null | undefined;

@@ -34,8 +34,8 @@ export class RecordTracker {
 
   /**
    * Remembers the record of a loaded session, and of the session objects that a middleware makes from it.
-   * `@fastify/session` does so without calling the store; from 11.1.2 on, it copies what the cookie's
-   * `toJSON` returns, symbols included, and keeps the copy with the session.
+   * `@fastify/session` makes them without calling the store; since 11.1.2, it copies what the cookie's `toJSON`
+   * returns, symbols included, and keeps the copy with the session.
    */
   trackLoaded(session: StoredSession, record: TrackedRecord): void {
     this.track(session, record);

@@ -66,19 +66,19 @@ const EXPIRES: Rule<unknown> = {
 
 const MAX_AGE: Rule<unknown> = { text: "a number of milliseconds", hasType: isNumber };
 
-/** The range of stored expiries: earlier ones are long over, and later ones mean "never". */
+/** The range of stored expiries: earlier ones have long passed, and later ones mean "never". */
 const MIN_TIME = Date.UTC(1971, 0, 1);
 const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /**
  * Makes the content of a session's record.
  *
- * The cookie's expiry is only in `expiry`: a touch leaves no outdated copy of it behind, and a session whose
+ * The cookie's expiry is only in `expiry`. So a touch leaves no outdated copy of it behind, and a session whose
  * values have not changed has the same bytes.
  *
  * @param maxAge The session object's earlier values of `originalMaxAge`, if they are known.
- * @throws {TypeError} If the cookie is not an object, its expiry has the wrong type, or the serializer does
- *   not return a string.
+ * @throws {TypeError} If the cookie is not an object, its expiry has the wrong type, or the serializer does not
+ *   return a string.
  */
 export function toContent(
   action: string,
@@ -107,7 +107,7 @@ export function toContent(
 }
 
 /**
- * Makes a session from its record. If the store cannot read the data, it is reported, and there is none.
+ * Makes a session from its record. If the store cannot read the data, reports the error, and returns no session.
  *
  * @throws {Error} If the data has another format; the message holds none of it.
  */
@@ -131,8 +131,8 @@ function toSession({ data, expiry }: SessionRecord, serializer: Serializer): Sto
 }
 
 /**
- * Returns the attributes alone: the middlewares' cookies are instances with other fields and accessors, and
- * those that were loaded have a symbol, which some serializers refuse.
+ * Returns only the attributes. The middlewares' cookies are instances with other fields and accessors, and the
+ * cookies that were loaded have a symbol, which some serializers refuse.
  */
 function plainCookie(cookie: SavableCookie): Record<string, unknown> {
   const { toJSON } = cookie as { toJSON?: () => object };
@@ -177,7 +177,7 @@ export function parseSession(data: Uint8Array, serializer: Serializer): StoredSe
     const session = serializer.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
     if (isSession(session)) return session;
   } catch (error) {
-    // Neither the message nor a cause: a parser's message quotes the data.
+    // Neither the message nor a cause, because the message of a parser quotes the data.
     reason = errorName(error);
   }
   throw new Error(`Cannot parse the session's data: ${reason}`);

@@ -77,7 +77,7 @@ export class SessionWriter {
     return this.#inTurn(record.token, () => this.#writer.insert(record, {}));
   }
 
-  /** Runs a write after the writes of its key that came before: a store may do some in several steps. */
+  /** Runs a write after the earlier writes of its key, because a store may need several steps for some. */
   #inTurn<T>(key: string, write: () => Promise<T>): Promise<T> {
     return this.#writer.inTurn(key, write, {});
   }
@@ -94,7 +94,7 @@ export class SessionWriter {
     return { record, content: toContent(action, session, this.#settings, record?.maxAge) };
   }
 
-  /** Tracks a middleware's new session, but no plain data: a caller may insert that again. */
+  /** Tracks a middleware's new session, but not plain data, which a caller may insert again. */
   #trackNew(key: string, session: SavableSession, { data }: Content): TrackedRecord | undefined {
     if (!hasMethods(session, ["save"])) return undefined;
     const maxAge = new SteadyMaxAge(session.cookie?.originalMaxAge);
@@ -129,7 +129,7 @@ export class SessionWriter {
       const owner = data === content.data
         ? content.owner
         : this.#settings.ownerOf(parseSession(data, this.#settings.serializer));
-      // The store may not know it yet: the session may be older than the option.
+      // The store may not know the owner yet, because the session may be older than the option.
       const isMoved = owner !== undefined && owner !== (current.owner ?? null);
       // The request that has changed the cookie has chosen how long the session lasts.
       const expiry = hasOthersCookie ? current.expiry : content.expiry;

@@ -4,9 +4,9 @@ import { isNumber } from "../util/check.ts";
 const MAX_DRIFT_MS = 10;
 
 /**
- * Keeps a cookie's `originalMaxAge` free of drift. `touch()` of express-session sets it to the difference
- * between the new expiry and the clock, and the clock may have moved on: the value is a millisecond smaller
- * now and then, although the application has not changed it.
+ * Keeps a cookie's `originalMaxAge` free of drift. `touch()` of express-session sets it to the difference between the
+ * new expiry and the clock. The clock may have moved on, so the value is sometimes a millisecond smaller, although
+ * the application has not changed it.
  */
 export class SteadyMaxAge {
   #last: unknown;

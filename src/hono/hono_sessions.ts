@@ -6,10 +6,10 @@ import { checkResponse } from "../manager/response_rule.ts";
 import { check, FLAG } from "../util/check.ts";
 import { readOptions, withDefault } from "../util/options.ts";
 
-/** How {@linkcode honoSessions} works. */
+/** The options of {@linkcode honoSessions}. */
 export interface HonoSessionsOptions {
   /**
-   * Whether `c.var.session` is a {@linkcode LazySession}, which is loaded once it is awaited: a request that
+   * Whether `c.var.session` is a {@linkcode LazySession}, which is loaded when it is first awaited. A request that
    * does not await it costs no query, and its response does not get `Vary: Cookie`.
    *
    * @default {false}
@@ -18,8 +18,8 @@ export interface HonoSessionsOptions {
 }
 
 /**
- * What the middleware adds to an app's `Env`: for `new Hono<SessionEnv<Session<Values>>>()`, if the type
- * is not inferred from `use`.
+ * What the middleware adds to an app's `Env`: for `new Hono<SessionEnv<Session<Values>>>()`, if the type is not
+ * inferred from `use`.
  *
  * @template S What `c.var.session` is.
  */
@@ -44,19 +44,19 @@ export type SessionMiddleware<S> = HonoMiddleware<S>;
 const OPTIONS = { lazy: withDefault(FLAG, false) };
 
 /**
- * Makes a middleware for Hono. It puts the session into `c.var.session`, and commits it once the handlers
- * have returned, before the response goes out. What a streaming body changes after that is saved only by
- * {@linkcode SessionManager.commit}.
+ * Makes a middleware for Hono. It puts the session into `c.var.session`, and commits it after the handlers have
+ * returned and before the response is sent. Later changes by a streaming body are saved only by `commit` of the
+ * {@linkcode SessionManager}.
  *
- * A handler must return a response that can be sent: `Response.error()`, or one whose body was read, is an
+ * A handler must return a response that can be sent. `Response.error()`, or a response whose body was read, causes an
  * error before anything is saved.
  *
- * If a handler throws, nothing is saved, whatever `app.onError` answers. If the store fails, `onError` of the
- * manager is called, and the answer is what it returns, or else 500; headers of other middlewares that do not
- * describe the page, such as those of CORS, stay.
+ * If a handler throws, nothing is saved, whatever `app.onError` returns. If the store fails, the manager's `onError`
+ * is called, and the response is what it returns, or else a 500 response. Headers of other middlewares stay if they
+ * do not describe the page, such as CORS headers.
  *
- * @param manager Whose sessions they are.
- * @param options `lazy`: whether `c.var.session` is loaded only once it is awaited.
+ * @param manager The manager of the sessions.
+ * @param options `lazy`: whether `c.var.session` is loaded only when it is awaited.
  * @returns The middleware, for `app.use`.
  * @throws {TypeError} If an argument has the wrong type.
  *
@@ -94,7 +94,7 @@ export function honoSessions<Values extends object>(
   const action = "create the middleware";
   check(action, "manager", manager, MANAGER);
   const { lazy } = readOptions(action, options, OPTIONS);
-  /** The requests that have a session already: the middleware may be mounted twice. */
+  /** The requests that already have a session: the middleware may be mounted twice. */
   const requests = served.get(manager) ?? new WeakSet();
   served.set(manager, requests);
 
@@ -111,7 +111,7 @@ export function honoSessions<Values extends object>(
     await next();
     checkResponse(c.res);
     try {
-      // Hono has caught it, and `app.onError` has answered.
+      // Hono has caught the error, and `app.onError` has made the response.
       if (c.error !== undefined) await discard(session, c.error);
       const headers = await manager.commitHeaders(session);
       if (headers.length > 0) replaceResponse(c, addHeaders(c.res, headers));
@@ -127,13 +127,13 @@ export function honoSessions<Values extends object>(
   };
 }
 
-/** By their managers, because two middlewares of one manager are one. */
+/** By manager, because two middlewares of one manager count as one. */
 const served = new WeakMap<object, WeakSet<Context>>();
 
 /**
  * Drops what a failed request has done to its session.
  *
- * @throws The error if it is that the session could not be loaded.
+ * @throws The error, if it is that the session could not be loaded.
  */
 async function discard<Values extends object>(
   session: LazySession<Values>,
@@ -145,7 +145,7 @@ async function discard<Values extends object>(
   });
 }
 
-/** Without the reset, Hono puts the headers of the response before over those of this one. */
+/** Without the reset, Hono overwrites the headers of this response with those of the previous one. */
 function replaceResponse(c: Context, response: Response): void {
   if (response === c.res) return;
   c.res = undefined;

@@ -1,5 +1,5 @@
-// What a session's data says about the session itself. It is a value under a key of its own, because that is what
-// every codec keeps, and what another language's session manager hands on.
+// What a session's data says about the session itself. It is stored as a value under a reserved key, because every
+// codec keeps values, and session managers in other languages pass them on.
 
 import { createHash, randomUUID } from "node:crypto";
 import { isNumber, isObject, isString } from "../util/check.ts";
@@ -7,14 +7,14 @@ import { isNumber, isObject, isString } from "../util/check.ts";
 /** The key of the value. */
 export const ABOUT = "__session";
 
-/** What is known of a session besides its values; the times are in milliseconds since 1970. */
+/** What is known about a session besides its values. The times are in milliseconds since 1970. */
 export interface About {
   /** A public name, which the session keeps when it gets a new token. */
   readonly id: string;
   readonly createdAt: number;
   /** When the session got its token. */
   readonly renewedAt: number;
-  /** When the session got its present owner, if it has one. */
+  /** When the session got its current owner, if it has one. */
   readonly ownedAt: number;
   /** Whether the session was ever renewed with a grace. */
   readonly hasGrace?: true | undefined;
@@ -27,10 +27,10 @@ export function aboutNew(): About {
 }
 
 /**
- * Reads the value of the key. A session that was stored without it, by another language or an earlier version,
- * has a name that is derived from its key in the store.
+ * Reads the value of the key. A session that was stored without it, by another language or an earlier version, gets a
+ * name that is derived from its key in the store.
  *
- * @param began The best guess at when such a session began, in milliseconds since 1970.
+ * @param began An estimate of when such a session began, in milliseconds since 1970.
  */
 export function readAbout(value: unknown, key: string, began: number): About {
   const { id, createdAt, renewedAt, ownedAt, hasGrace } = isObject(value)
@@ -48,7 +48,7 @@ export function readAbout(value: unknown, key: string, began: number): About {
   };
 }
 
-/** Makes the value of the key; it leaves out what {@linkcode readAbout} can tell. */
+/** Makes the value of the key. It leaves out what {@linkcode readAbout} can derive. */
 export function writeAbout({ id, createdAt, renewedAt, ownedAt, hasGrace }: About): object {
   return {
     id,
@@ -63,7 +63,7 @@ function aboutOnce(time: number): Omit<About, "id"> {
   return { createdAt: time, renewedAt: time, ownedAt: time };
 }
 
-/** The prefix tells the hash from that of a token, which opens a session if the store is asked for it. */
+/** The prefix makes this differ from the hash of a token, because a store finds a session by that hash. */
 function nameOf(key: string): string {
   return createHash("sha256").update(`name of ${key}`).digest("base64url").slice(0, 22);
 }

@@ -6,7 +6,7 @@ import type { SessionRecord } from "../store/store.ts";
 /** Stands in the log for a value that was removed. */
 const REMOVED = Symbol("removed");
 
-/** Whether two values of a key are encoded alike. */
+/** Whether two values of a key have the same encoding. */
 export type IsSame = (key: string, one: unknown, other: unknown) => boolean;
 
 /** What a session holds, as a copy that can be changed. */
@@ -16,30 +16,30 @@ export interface MutableContent {
   readonly values: Map<string, unknown>;
 }
 
-/** Another session whose values this one has taken over, and which then has to end. */
+/** Another session whose values this one has taken over. It has to end afterwards. */
 export interface Merged {
   /** The other session as it was when its values were taken over. */
   record: SessionRecord;
   /** Whether the store has acknowledged these values as part of this session. */
   written: boolean;
-  /** Whether this session was destroyed after that: the other one then ends, whatever it holds. */
+  /** Whether this session was destroyed after that. The other one then ends in any case. */
   dropped: boolean;
-  /** What the request has set after that: values of these keys, all values, the deadline. */
+  /** What the request has set after the merge: values of these keys, all values, the deadline. */
   readonly overridden: { readonly keys: Set<string>; all: boolean; deadline: boolean };
-  /** The values that this session had itself before. */
+  /** The values that this session itself had before the merge. */
   readonly own: ReadonlyMap<string, unknown>;
-  /** What of this the store has acknowledged last: what a discard goes back to. It never changes. */
+  /** The state that the store has acknowledged last. `discard` goes back to it. It is never changed. */
   acknowledged: Merged | undefined;
 }
 
 /**
- * The log of what was done to a session. It can be carried out on whatever the store holds by then, so
- * that the changes of two requests both count if they change different keys of one session.
+ * The log of the changes to a session. It can be applied to whatever the store holds by then. So if two requests
+ * change different keys of one session, both changes count.
  */
 export class ChangeLog {
-  /** Whether the session was destroyed; all else in the log came after that. */
+  /** Whether the session was destroyed. Everything else in the log came later. */
   destroyed = false;
-  /** Whether all values were removed; those in the log came after that. */
+  /** Whether all values were removed. The values in the log came later. */
   #cleared = false;
   #values = new Map<string, unknown>();
   #deadline: Date | undefined;
@@ -47,37 +47,39 @@ export class ChangeLog {
   token: string | undefined;
   /** When the session got the new token, in milliseconds since 1970. */
   #renewedAt = 0;
-  /** How long the old token can still be read, in milliseconds; `undefined`: not at all. */
+  /** How long the old token can still read the session, in milliseconds; `undefined`: not at all. */
   grace: number | undefined;
   /** The deadline that came with the new token. */
   #deadlineOfRenewal: Date | undefined;
-  /** Whom the session was written to belong to, if it did not belong to that one before. */
+  /** The owner that a write gave to the session, if the session did not have that owner before. */
   newOwner: string | undefined;
-  /** The token under which a record was inserted; or may have been, if the store's reply was lost. */
+  /** The token of the record that was inserted, or may have been inserted if the store's reply was lost. */
   firstToken: string | undefined;
-  /** The keys of records that are useless: they are to be deleted once the session is written. */
+  /** The keys of useless records. They are deleted once the session is written. */
   readonly obsolete = new Set<string>();
-  /** The sessions that were taken over, in this order. */
+  /** The sessions that were taken over, in order. */
   merged: readonly Merged[] = [];
-  /** Whether a commit of it has failed, so that it is not known how much of it the store holds. */
+  /** Whether a commit of this log has failed. It is then unknown how much of it the store holds. */
   uncertain = false;
   /** Whether the changes were discarded while they were being carried out. */
   discarded = false;
 
-  /** Whether nothing was done, except perhaps that the session was destroyed. */
+  /** Whether the log has no changes, except perhaps that the session was destroyed. */
   get empty(): boolean {
     return !this.#cleared && this.#values.size === 0 && this.#deadline === undefined &&
       !this.token && !this.takesOver;
   }
 
-  /** Whether all of it counts, whatever the session holds. */
+  /** Whether every change counts, even one that leaves the session as it is. */
   get isWhole(): boolean {
-    // After a failure it is not known what the store holds. A session with a new token must hold what was put
-    // along with it, whichever client shared the old one.
+    // After a failure, it is unknown what the store holds. A session with a new token must hold what was put along
+    // with the token, even if another client shares the old one.
     return this.#cleared || this.destroyed || this.uncertain || this.token !== undefined;
   }
 
-  /** Whether this session has to take over another one's values, even if it has the same ones already. */
+  /**
+   * Whether values of another session still have to be written to this one, even if it already has the same values.
+   */
   get takesOver(): boolean {
     return this.merged.some(({ written, dropped }) => !written && !dropped);
   }
@@ -92,7 +94,7 @@ export class ChangeLog {
     for (const { overridden } of this.merged) overridden.deadline = true;
   }
 
-  /** Whether all that was done is to give the session a new token, with a grace. */
+  /** Whether the only change is a new token with a grace. */
   get onlyRenews(): boolean {
     return this.token !== undefined && this.grace !== undefined && !this.destroyed &&
       !this.#cleared && this.#values.size === 0 && !this.takesOver &&
@@ -126,7 +128,7 @@ export class ChangeLog {
     for (const { overridden } of this.merged) overridden.all = true;
   }
 
-  /** Ends the session, and with it the sessions that it has taken over before. */
+  /** Ends the session, and the sessions that it has taken over before. */
   destroy(): void {
     this.clear();
     this.#cleared = false;
@@ -157,7 +159,7 @@ export class ChangeLog {
   }
 
   /**
-   * Takes over what others have made of a merged session meanwhile, except what was set after the merge.
+   * Takes over what other requests have changed in a merged session, except what was set here after the merge.
    *
    * @param deadline This session's own deadline.
    */
@@ -192,7 +194,7 @@ export class ChangeLog {
     this.merged = this.merged.filter((each) => other !== undefined && each !== other);
   }
 
-  /** What a session that held `base` holds after the changes; a copy, which shares the values. */
+  /** Returns what a session that held `base` holds after the changes. It is a copy that shares the values. */
   applyTo(base: Content): MutableContent {
     const values = new Map(this.#cleared || this.destroyed ? [] : base.values);
     for (const [key, value] of this.#values) {
@@ -210,7 +212,7 @@ export class ChangeLog {
     };
   }
 
-  /** These changes without those that leave a session that holds `base` as it is. */
+  /** Returns these changes without the ones that do not change a session that holds `base`. */
   without(base: SessionContent, isSame: IsSame): ChangeLog {
     if (this.isWhole) return this;
     const rest = this.#copy();
@@ -224,13 +226,13 @@ export class ChangeLog {
     return rest;
   }
 
-  /** Called once the store is known to hold what this log leads to, whatever earlier attempts have left. */
+  /** Called once the store is known to hold the result of this log, whatever earlier attempts have written. */
   confirm(): void {
     this.uncertain = false;
     this.firstToken = undefined;
   }
 
-  /** Forgets what is carried out: what is left is to end what is obsolete or was taken over. */
+  /** Forgets what has been carried out. What remains is to end the sessions that are obsolete or were taken over. */
   reduce(): void {
     this.#cleared = this.destroyed = false;
     this.#values.clear();
@@ -241,7 +243,7 @@ export class ChangeLog {
     }
   }
 
-  /** A log without the changes, which keeps what has to be done because of earlier writes. */
+  /** Returns a log without the changes. It keeps what has to be done because of earlier writes. */
   discard(): ChangeLog {
     const rest = new ChangeLog();
     // With these two, the next commit overwrites what may have been written.
@@ -255,7 +257,7 @@ export class ChangeLog {
     return rest;
   }
 
-  /** These changes and then the later ones, as one log. */
+  /** Returns these changes, followed by the later ones, as one log. */
   followedBy(later: ChangeLog): ChangeLog {
     const both = this.#copy();
     if (later.destroyed) both.destroy();

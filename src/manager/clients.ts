@@ -2,19 +2,18 @@ import type { ClientCookie, CookieToSet, SessionCookie } from "./cookie.ts";
 import { cookieHeaderOf, type CookieSource, isRequest } from "./cookie_header.ts";
 import { type Transport, transportOf } from "./transport.ts";
 
-/** The client of one request. */
 export interface Client {
   /** The session cookie in the form that the client gets. */
   readonly cookie: ClientCookie;
   readonly transport: Transport;
   readonly request: Request | undefined;
-  /** The tokens that the request has brought. */
+  /** The tokens that the request has sent. */
   readonly tokens: readonly string[];
   /** Whether there is a cookie to clear. */
   hasCookie: boolean;
 }
 
-/** The warning that browsers drop the cookie. */
+/** Makes the warning that browsers drop the cookie. */
 function lostCookie(): Error {
   return new Error(
     "Cannot keep the session: browsers drop its cookie, which is Secure, because the request came by plain HTTP: " +
@@ -30,16 +29,16 @@ export class Clients {
   readonly #clients = new WeakMap<object, Client>();
   #hasWarned = false;
 
-  /** @param warn Called once, if browsers drop the cookie. */
+  /** @param warn Called at most once: if browsers drop the cookie. */
   constructor(cookie: SessionCookie, warn: (error: Error, request: Request | undefined) => void) {
     this.#cookie = cookie;
     this.#warn = warn;
   }
 
   /**
-   * Reads what a request says of its client.
+   * Reads what a request says about its client.
    *
-   * @throws {TypeError} If the source is of another kind.
+   * @throws {TypeError} If `source` is not a cookie source.
    */
   read(source: CookieSource): Client {
     const header = cookieHeaderOf(source);
@@ -50,7 +49,7 @@ export class Clients {
     return { cookie, transport, request, tokens: cookie.read(header), hasCookie };
   }
 
-  /** Called once a session was loaded for a client. */
+  /** Remembers the client that a session was loaded for. */
   remember(session: object, client: Client): void {
     this.#clients.set(session, client);
   }
@@ -65,7 +64,7 @@ export class Clients {
     return this.#clients.get(session)?.hasCookie !== false;
   }
 
-  /** Called if a session's client gets a cookie, which a later commit may have to clear. */
+  /** Remembers that a session's client gets a cookie, which a later commit may have to clear. */
   gets({ value }: CookieToSet, session: object): void {
     const client = this.#clients.get(session);
     if (client === undefined || value === "") return;

@@ -2,7 +2,7 @@ import { defaultStringifyOperations, parse, stringify } from "devalue";
 
 /** A session's data, decoded. */
 export interface SessionContent {
-  /** The moment at which the session ends, however much it is used. */
+  /** The moment at which the session ends, even if it is in use. */
   readonly deadline: Date;
   /** The session's values by their keys. */
   readonly values: ReadonlyMap<string, unknown>;
@@ -15,8 +15,8 @@ export interface Codec {
    *
    * @param content The deadline and the values.
    * @returns What the store keeps.
-   * @throws Anything if a value cannot be encoded, because it would be lost otherwise. The manager then
-   *   throws a `TypeError` with the path to the value, such as `user.settings.theme`.
+   * @throws Any error if a value cannot be encoded: otherwise the value would be lost. The manager then throws a
+   *   `TypeError` with the path to the value, such as `user.settings.theme`.
    */
   encode(content: SessionContent): Uint8Array;
   /**
@@ -24,15 +24,15 @@ export interface Codec {
    *
    * @param data What the store has kept.
    * @returns The deadline and the values.
-   * @throws Anything if the data is not in this format.
+   * @throws Any error if the data is not in this format.
    */
   decode(data: Uint8Array): SessionContent;
 }
 
 /**
- * The default format: text of [devalue](https://github.com/sveltejs/devalue), which keeps dates, maps,
- * sets, bytes, bigints, URLs, `undefined`, and repeated or circular references, nested at will. Instances
- * of your own classes and functions cannot be encoded.
+ * The default format: text of [devalue](https://github.com/sveltejs/devalue). It keeps dates, maps, sets, bytes,
+ * bigints, URLs, `undefined`, and repeated or circular references, nested to any depth. It cannot encode functions or
+ * instances of your own classes.
  *
  * @example What it keeps
  * ```ts
@@ -51,10 +51,10 @@ export const devalueCodec: Codec = {
 };
 
 /**
- * JSON for tables that other languages share: `{"deadline": "2030-01-02T03:04:05.678Z", "values":
- * {...}}`. Values are null, booleans, finite numbers, strings, arrays and plain objects of them. Other
- * values are refused, because JSON turns a `Date` into a string, a `Map` into `{}`, and drops an
- * `undefined`. -0 becomes 0.
+ * JSON, for tables that programs in other languages share:
+ * `{"deadline": "2030-01-02T03:04:05.678Z", "values": {...}}`. Values can be null, booleans, finite numbers, strings,
+ * and arrays and plain objects of them. Other values are refused, because JSON turns a `Date` into a string, a `Map`
+ * into `{}`, and drops an `undefined`. -0 becomes 0.
  *
  * @example A table that other programs read
  * ```ts

@@ -22,11 +22,11 @@ export interface CommitterSettings {
   encode(content: Content): Uint8Array;
   decode(record: SessionRecord): Content;
   readonly isSame: IsSame;
-  /** Whom each session belongs to, if the manager keeps that. */
+  /** Knows whom each session belongs to, if the manager keeps owners. */
   readonly owners: Owners | undefined;
 }
 
-/** What does not depend on the type of a session's values. */
+/** The part of a session that does not depend on the type of its values. */
 type AnySession = Pick<
   TrackedSession<object>,
   | "record"
@@ -47,18 +47,18 @@ type AnySession = Pick<
   | "vanished"
 >;
 
-/** The expiry of a session that is only used is moved once this part of the idle timeout has passed. */
+/** If a session is only used, its expiry is moved once this part of the idle timeout has passed. */
 const TOUCH_AFTER = 0.1;
 
-/** Carries out in the store what was done to sessions. */
+/** Writes the changes of sessions to the store. */
 export class Committer {
   readonly #store: ConditionalStore;
   readonly #writer: OptimisticWriter;
   readonly #renewals: Renewals;
   readonly #settings: CommitterSettings;
-  /** The commits of one request's session are queued, because each goes on from the one before. */
+  /** The commits of one request's session are queued, because each continues from the one before. */
   readonly #commits = new KeyedQueue<AnySession>();
-  /** The commits that take over sessions are queued as well, by the sessions' keys. */
+  /** The commits that take over sessions are also queued, by the keys of these sessions. */
   readonly #merges = new KeyedQueue<string>();
 
   constructor(store: ConditionalStore, settings: CommitterSettings) {
@@ -69,7 +69,7 @@ export class Committer {
     this.#settings = settings;
   }
 
-  /** Ends a session, and what it has become under another token. */
+  /** Ends a session, and its successor under another token if there is one. */
   async destroy(key: string, options: CallOptions): Promise<void> {
     await this.#renewals.destroy(key, false, options);
   }
@@ -77,8 +77,7 @@ export class Committer {
   /**
    * Commits a session: writes what was changed, deletes what was destroyed, or moves the expiry.
    *
-   * @throws The store's error if it fails; what was not carried out then stays in the session, to be
-   *   committed again.
+   * @throws The store's error if it fails. What was not carried out stays in the session, and can be committed again.
    */
   commit(session: AnySession, options: CallOptions): Promise<void> {
     return this.#commits.run(session, async () => {
@@ -101,7 +100,7 @@ export class Committer {
     }, options.signal);
   }
 
-  /** Runs a task while no other one takes over any of the sessions: two may take over each other. */
+  /** Runs a task while no other commit takes over any of these sessions: two sessions may take over each other. */
   async #inMergeOrder(
     [key, ...others]: readonly string[],
     task: () => Promise<void>,
@@ -115,7 +114,7 @@ export class Committer {
     );
   }
 
-  /** Carries the changes out. If the session is gone, the sessions that it was to take over go on. */
+  /** Carries the changes out. If the session is gone, the sessions that it should have taken over stay. */
   async #write(session: AnySession, changes: ChangeLog, options: CallOptions): Promise<void> {
     if (!await this.#carryOut(session, changes, options)) changes.release();
     changes.reduce();
@@ -139,14 +138,17 @@ export class Committer {
     }, options);
     changes.release(other);
     const { record } = session;
-    // Others have ended it, perhaps because its owner is being signed out everywhere: this session must not be
-    // signed in with its values.
+    // Another request has ended the other session, perhaps to sign its owner out everywhere. This session must not
+    // stay signed in with its values.
     if (isDone || record === undefined || !this.#isOwnedThrough(other, record, changes)) return;
     await this.#renewals.destroy(record.token, false, options);
     this.#vanish(session, other.record.token);
   }
 
-  /** Whether these changes have given a record an owner, and only by the values of the session taken over. */
+  /**
+   * Whether these changes have given a record its owner, and only values of the session that was taken over name that
+   * owner.
+   */
   #isOwnedThrough(other: Merged, record: SessionRecord, { newOwner }: ChangeLog): boolean {
     const { owners, decode } = this.#settings;
     if (owners === undefined || newOwner === undefined || record.owner !== newOwner) return false;
@@ -162,7 +164,7 @@ export class Committer {
   async #limit(session: AnySession, owner: string, options: CallOptions): Promise<void> {
     const surplus = await this.#settings.owners?.surplusOf(owner, options) ?? [];
     for (const old of surplus) {
-      // Without its data, it can only be deleted, as `destroy` does.
+      // If its data cannot be read, it can only be deleted, as `destroy` does.
       if (!hasData(old)) await this.#renewals.destroy(old.token, false, options);
       else {
         const isTheirs = (current: SessionRecord): Promise<boolean> =>
@@ -178,7 +180,7 @@ export class Committer {
     if (changes.destroyed) {
       const { key, successor } = session;
       const seen = successor === undefined ? session.record : undefined;
-      // What was done after `destroy` begins another session.
+      // Changes after `destroy` begin another session.
       if (key !== undefined) await this.#renewals.destroy(key, !changes.empty, options, seen);
       if (successor !== undefined) await this.destroy(successor, options);
       session.deleted();
@@ -198,14 +200,14 @@ export class Committer {
     const content = this.#next(changes, { about, deadline, values: new Map() });
     // Empty sessions are not stored.
     if (content.values.size === 0) return true;
-    // Kept in the log, so that another attempt after a lost reply inserts no second record.
+    // Kept in the log, so that another attempt after a lost reply does not insert a second record.
     const token = changes.firstToken ??= changes.token ?? generateToken();
     const next = this.#encode(this.#settings.toKey(token), content);
     session.committed(await this.#writer.insert(next, options), content, token);
     return true;
   }
 
-  /** Writes the changes over what the record holds by then; under the new token, if there is one. */
+  /** Applies the changes to what the record holds by then. Writes the result under the new token if there is one. */
   async #update(
     session: AnySession,
     seen: SessionRecord,
@@ -218,13 +220,13 @@ export class Committer {
     let base!: Content;
     let content!: Content;
     const make = ({ data, expiry }: SessionRecord): NextRecord => {
-      // By the token that was seen, even if the session has got another one meanwhile: it has the same name.
+      // With the token that was seen, even if the session has got another one meanwhile: its name must stay the same.
       base = this.#settings.decode({ token: seen.token, data, expiry });
       content = this.#next(changes, base);
       const record = this.#encode(key, content);
       if (!takesOver || Buffer.compare(record.data, data) !== 0) return record;
-      // Two sessions may take over each other. Each must see that the other one has, or both would end: so
-      // this record has to change, even if it has all the values already.
+      // Two sessions may take over each other. Each must see that the other one has done so, or both would end. So
+      // this record has to change, even if it already has all the values.
       content = { ...content, deadline: new Date(content.deadline.getTime() - 1) };
       return this.#encode(key, content);
     };
@@ -234,8 +236,9 @@ export class Committer {
       session.committed(record, content);
       return true;
     }
-    // An owner that comes from the old record must be the other session's as well: one that was signed out or
-    // handed over does not end with all sessions of that owner. A new sign-in goes on in any case.
+    // If the owner comes from the old record, the other session must still have that owner. Otherwise that session
+    // does not end with all sessions of the owner, and shows nothing about this one. A new sign-in goes on in any
+    // case.
     const goesWith = (other: SessionRecord): boolean => {
       const owner = owners?.ownerOf(content.values) ?? undefined;
       return owner === undefined || owner === other.owner || owner !== owners!.ownerOf(base.values);
@@ -251,8 +254,8 @@ export class Committer {
   }
 
   /**
-   * Tells the store whom a session belongs to if it has another answer, as for sessions that are older than the
-   * option. Returns `false` if the session is gone.
+   * Corrects a session's owner in the store if it is not the one that the values name, for instance if the session is
+   * older than the option. Returns `false` if the session is gone.
    */
   async #move(
     session: AnySession,
@@ -283,7 +286,7 @@ export class Committer {
       if (isLinked() || !this.#isDue(session, current)) return undefined;
       return this.#toExpiry(session.deadline);
     }, options);
-    // A touch cannot tell a link from a session. Only sessions that were renewed with a grace pay for the look.
+    // A touch cannot distinguish a link from a session. Only sessions that were renewed with a grace need this read.
     const mayBeLinked = session.about.hasGrace || this.#renewals.isSucceeded(seen.token);
     if (record !== undefined && mayBeLinked) {
       const now = await this.#store.find(seen.token, options);
@@ -303,9 +306,9 @@ export class Committer {
     return checkReadOnly(changes);
   }
 
-  /** Called if others have ended the session meanwhile: what this request did to it is dropped. */
+  /** Called if another request has ended the session: the changes of this request are dropped. */
   #vanish(session: AnySession, key: string): false {
-    // If the client has got a newer cookie, that one must stay.
+    // If the client has got a newer cookie, that cookie must stay.
     session.vanished(this.#renewals.isSucceeded(key) ? undefined : { kind: "clear" });
     return false;
   }
@@ -326,7 +329,7 @@ export class Committer {
     return new Date(Math.min(deadline.getTime(), Date.now() + idleTimeout));
   }
 
-  /** What a session that held `base` holds after the changes. */
+  /** Returns what a session that held `base` holds after the changes. */
   #next(changes: ChangeLog, base: Content): Content {
     const content = changes.applyTo(base);
     const { owners } = this.#settings;
@@ -355,17 +358,17 @@ export class Committer {
 }
 
 /**
- * Whether the commit of a session that only reads is done.
+ * Checks the commit of a session that can only be read. Returns `true` if there is nothing to write.
  *
- * @throws {RenewedSessionError} If it has to change something. That the session gets a new token is no change: it
- *   has one.
+ * @throws {RenewedSessionError} If there is a change to write. A new token with a grace is not a change: the session
+ *   already has one.
  */
 function checkReadOnly(changes: ChangeLog): true {
   if (changes.empty || changes.onlyRenews) return true;
   throw new RenewedSessionError();
 }
 
-/** The keys of the sessions of a merge; sorted, so that two commits never wait for each other. */
+/** Returns the keys of the sessions of a merge. They are sorted, so that two commits never wait for each other. */
 function keysOf({ record }: AnySession, { merged }: ChangeLog): string[] {
   if (merged.length === 0) return [];
   const keys = new Set(merged.map((other) => other.record.token));

@@ -3,7 +3,10 @@ import { checkCookieOptions, type SessionCookieOptions } from "./cookie_options.
 import type { Transport } from "./transport.ts";
 import { isGenerated } from "../store/token.ts";
 
-/** A cookie as a framework's own cookie jar takes it, such as `(await cookies()).set(name, value, options)`. */
+/**
+ * A cookie in the form that a framework's own cookie jar takes, such as
+ * `(await cookies()).set(name, value, options)`.
+ */
 export interface CookieToSet {
   /** The cookie's name. */
   readonly name: string;
@@ -19,17 +22,17 @@ export interface CookieToSetOptions {
   domain?: string;
   /** The path below which the cookie is sent. */
   path: string;
-  /** Whether scripts in the page are kept from reading the cookie. */
+  /** Whether the cookie is hidden from scripts in the page. */
   httpOnly: boolean;
-  /** Whether the cookie is sent over HTTPS alone. */
+  /** Whether the cookie is sent only over HTTPS. */
   secure: boolean;
   /** Whether the cookie is sent with requests that other sites cause. */
   sameSite: "lax" | "strict" | "none";
-  /** Whether each embedding site has a cookie of its own; missing if not. */
+  /** Whether the browser keeps a separate cookie for each embedding site; missing if not. */
   partitioned?: boolean;
-  /** How long the browser keeps the cookie, in seconds; missing if it ends with the browser. */
+  /** How long the browser keeps the cookie, in seconds; missing if the cookie ends with the browser. */
   maxAge?: number;
-  /** When the browser drops the cookie; missing if it ends with the browser. */
+  /** When the browser drops the cookie; missing if the cookie ends with the browser. */
   expires?: Date;
 }
 
@@ -66,12 +69,14 @@ export class SessionCookie {
     this.#onLoopback = make(secure ?? false);
   }
 
-  /** Returns the cookie of a client whose requests come in this way. */
+  /** Returns the cookie of clients with this transport. */
   for(transport: Transport): ClientCookie {
     return transport === "loopback" ? this.#onLoopback : this.#elsewhere;
   }
 
-  /** Whether browsers drop the cookie of such a client, and the application has not asked for that. */
+  /**
+   * Whether browsers drop the cookie of clients with this transport, although the application has not set `secure`.
+   */
   isLost(transport: Transport): boolean {
     return transport === "lan" && !this.#isSecureGiven;
   }
@@ -99,11 +104,11 @@ export class ClientCookie {
 
   #values(header: string | undefined): (string | undefined)[] {
     const pairs = header?.split(";") ?? [];
-    // Each by itself: of two cookies of one name, parseCookie would give only the first.
+    // Parsed one by one: if two cookies have one name, parseCookie returns only the first.
     return pairs.map((pair) => parseCookie(pair)[this.#name]);
   }
 
-  /** Returns the cookie that makes the browser keep a token, until it is closed or until expiry. */
+  /** Returns the cookie that makes the browser keep a token, until the browser is closed or until the expiry. */
   toKeep(token: string, expiry: Date, persist: boolean): CookieToSet {
     const options = { ...this.#attributes, ...(persist && untilExpiry(expiry)) };
     return { name: this.#name, value: token, options };

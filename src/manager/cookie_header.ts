@@ -1,6 +1,6 @@
 import { hasMethods, isObject, isString } from "../util/check.ts";
 
-/** Headers as far as a session needs them: `Headers`, or a class of a framework's own. */
+/** The part of `Headers` that a session needs. A framework may have its own class. */
 export interface HeadersLike {
   /**
    * Returns a header's value.
@@ -12,12 +12,13 @@ export interface HeadersLike {
 }
 
 /**
- * What brings a session's cookie: a `Request`, its `Headers`, or the text of the `Cookie` header, such as
+ * Where a session's cookie is read from: a `Request`, its `Headers`, or the text of the `Cookie` header, such as
  * `request.headers.cookie` of node:http; `null` and `undefined` if there is none.
  *
- * It also decides whether the cookie is `Secure`, if the option `cookie.secure` does not: see
- * {@linkcode SessionCookieOptions.secure}. A `Request` says by its URL how it came, headers by `Host` and
- * `X-Forwarded-Proto`. The text of the `Cookie` header says nothing: the cookie is then `Secure`.
+ * If the option `cookie.secure` is not set, the source also decides whether the cookie is `Secure`: see
+ * {@linkcode SessionCookieOptions.secure}. The URL of a `Request` shows whether it came by HTTPS; with headers,
+ * `Host` and `X-Forwarded-Proto` show it. The text of the `Cookie` header does not show it: the cookie is then
+ * `Secure`.
  */
 export type CookieSource =
   | string
@@ -29,7 +30,7 @@ export type CookieSource =
 /**
  * Returns the text of the `Cookie` header.
  *
- * @throws {TypeError} If the source is of another kind.
+ * @throws {TypeError} If `source` is none of these.
  */
 export function cookieHeaderOf(source: CookieSource): string | undefined {
   if (source == null || isString(source)) return source ?? undefined;
@@ -39,15 +40,15 @@ export function cookieHeaderOf(source: CookieSource): string | undefined {
 }
 
 /**
- * Throws if a handler is called with something else than a `Request`, as happens behind node:http.
+ * Throws if a handler is called with something other than a `Request`, as happens behind node:http.
  *
- * @throws {TypeError} If it is.
+ * @throws {TypeError} If `request` is not a `Request`.
  */
 export function checkRequest(request: unknown): asserts request is Request {
   if (!isRequest(request)) throw refuse("'request' must be a Request", request);
 }
 
-/** By its shape: a framework may bring a class of its own. */
+/** Whether a value is a `Request`, by its shape: a framework may have its own class. */
 export function isRequest(value: unknown): value is Request {
   return hasMethods((value as Partial<Request> | null | undefined)?.headers, ["get"]);
 }

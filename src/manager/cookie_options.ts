@@ -5,8 +5,8 @@ import { optional, readOptions, withDefault } from "../util/options.ts";
 /** The session cookie's attributes. */
 export interface SessionCookieOptions {
   /**
-   * The cookie's name: a token of RFC 9110. If it begins with `__Host-` or `__Secure-`, the cookie is always
-   * `Secure`, and the other options must meet the conditions of that prefix, or browsers drop the cookie.
+   * The cookie's name: a token as RFC 9110 defines it. If it begins with `__Host-` or `__Secure-`, the cookie is
+   * always `Secure`, and the other options must meet the conditions of that prefix, or browsers drop the cookie.
    *
    * @default {"session"}
    */
@@ -26,51 +26,50 @@ export interface SessionCookieOptions {
    */
   readonly httpOnly?: boolean | undefined;
   /**
-   * Whether the cookie is sent only over HTTPS. By default it is, except in the answer to a request that came by
-   * plain HTTP to a loopback host (`localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`), so that first steps work.
-   * A proxy that ends TLS changes nothing: only a loopback `Host` without `X-Forwarded-Proto: https` is an
-   * exception. `true` makes no exception. With `sameSite: "none"`, `partitioned` and names with a prefix, there is
-   * none either.
+   * Whether the cookie is sent only over HTTPS. By default it is, with one exception, so that first steps work: the
+   * response to a request that came by plain HTTP to a loopback host (`localhost`, `*.localhost`, `127.0.0.0/8`,
+   * `[::1]`). A proxy that ends TLS does not cause the exception: only a loopback `Host` without
+   * `X-Forwarded-Proto: https` does. With `true`, there is no exception. There is also none with `sameSite: "none"`,
+   * `partitioned`, or a name with a prefix.
    *
-   * Over plain HTTP, browsers drop such a cookie: for a network that you trust, set `false`.
+   * Browsers drop a `Secure` cookie that comes by plain HTTP. For a network that you trust, set `false`.
    *
    * @default {true, except for plain HTTP to a loopback host}
    */
   readonly secure?: boolean | undefined;
   /**
-   * Whether the name gets the prefix `__Host-`, so that no other subdomain can put a cookie of its own in the
-   * place of this one. It demands that the cookie is `Secure`, `path` is `/`, and there is no `domain`. If the
-   * cookie is not `Secure`, for plain HTTP to a loopback host, the name has no prefix, because some browsers drop
-   * such a cookie. Only the name in force is read.
+   * Whether the name gets the prefix `__Host-`, so that no other subdomain can replace this cookie with its own. It
+   * requires that the cookie is `Secure`, `path` is `/`, and there is no `domain`. If the cookie is not `Secure`, for
+   * plain HTTP to a loopback host, the name has no prefix, because some browsers drop such a cookie. Only the name
+   * that is in use is read.
    *
    * @default {false}
    */
   readonly hostPrefix?: boolean | undefined;
   /**
-   * Whether the cookie comes along with requests that other sites cause: `"strict"`: never; `"lax"`: if a
-   * link is followed; `"none"`: always, which needs `Secure`.
+   * Whether the cookie is sent with requests that other sites cause: `"strict"`: never; `"lax"`: if a link is
+   * followed; `"none"`: always, which needs `Secure`.
    *
    * @default {"lax"}
    */
   readonly sameSite?: "lax" | "strict" | "none" | undefined;
   /**
-   * Whether a page that is embedded in other sites has a cookie of its own for each of them (CHIPS); needs
-   * `Secure`.
+   * Whether a page that is embedded in other sites has a separate cookie for each of them (CHIPS). Needs `Secure`.
    *
    * @default {false}
    */
   readonly partitioned?: boolean | undefined;
   /**
-   * Whether the cookie outlives the browser, until the session expires, unless
-   * {@linkcode Session.rememberMe} says otherwise. Browsers keep no cookie longer than 400 days.
+   * Whether the browser keeps the cookie after it is closed, until the session expires.
+   * {@linkcode Session.rememberMe rememberMe} overrides this for one session. Browsers keep a cookie for at most 400
+   * days.
    *
    * @default {true}
    */
   readonly persist?: boolean | undefined;
 }
 
-// A token of RFC 9110, which RFC 6265 asks a name to be; the length leaves room for the value in the
-// 4096 bytes that browsers keep.
+// RFC 6265 requires a token of RFC 9110. The length leaves room for the value in the 4096 bytes that browsers keep.
 const COOKIE_NAME: Rule<string> = {
   text: "1 to 255 characters of those that HTTP allows in a token",
   hasType: isString,
@@ -119,7 +118,7 @@ const COOKIE_HINTS = { maxAge: EXPIRY_HINT, expires: EXPIRY_HINT };
 
 const ACTION = "create the session manager";
 
-/** The beginnings of names to which browsers give a meaning: RFC 6265bis, section 4.1.3, and the newer `__Http-`. */
+/** Prefixes of names that have a meaning for browsers: RFC 6265bis, section 4.1.3, and the newer `__Http-`. */
 const PREFIX = /^__(?:host-http|host|http|secure)-/i;
 
 const UNPREFIXED: Rule<string> = {
@@ -134,9 +133,9 @@ export interface CookieSettings {
   /** Without the prefix of `hostPrefix`. */
   readonly name: string;
   readonly hostPrefix: boolean;
-  /** `undefined`: except for plain HTTP to a loopback host. */
+  /** `undefined`: `true`, except for plain HTTP to a loopback host. */
   readonly secure: boolean | undefined;
-  /** Whether the application has decided on `secure` itself. */
+  /** Whether the application has set `secure`. */
   readonly isSecureGiven: boolean;
   readonly persist: boolean;
   readonly attributes: Attributes;

@@ -9,7 +9,7 @@ import { check, isString } from "../util/check.ts";
 import { errorName } from "../util/error_name.ts";
 import { findUnencodable } from "./unencodable.ts";
 
-/** A session's data, decoded; what it says about the session is apart from the values. */
+/** A session's data, decoded. What it says about the session itself is separate from the values. */
 export interface Content extends SessionContent {
   readonly about: About;
 }
@@ -17,7 +17,7 @@ export interface Content extends SessionContent {
 /**
  * Encodes a session.
  *
- * @throws {TypeError} If the codec cannot encode a value; the message holds the path to the value. The cause
+ * @throws {TypeError} If the codec cannot encode a value: the message contains the path to the value, and the cause
  *   is the codec's error without the value. Also if the codec does not return bytes.
  */
 export function encodeWith(codec: Codec, { deadline, values, about }: Content): Uint8Array {
@@ -41,7 +41,7 @@ export function encodeWith(codec: Codec, { deadline, values, about }: Content): 
   return data;
 }
 
-/** Whether a codec encodes two values of a key alike. */
+/** Whether a codec encodes two values of a key to the same bytes. */
 export function encodesAlike(codec: Codec, key: string, one: unknown, other: unknown): boolean {
   try {
     return Buffer.compare(encodeValue(codec, key, one), encodeValue(codec, key, other)) === 0;
@@ -58,10 +58,10 @@ function encodeValue(codec: Codec, key: string, value: unknown): Uint8Array {
   });
 }
 
-/** A codec's error without what may hold the value: its message, its fields and its stack. */
+/** Returns a codec's error without what may contain the value: its message, its fields and its stack. */
 function withoutValue(error: unknown): Error {
   const isDevalue = error instanceof DevalueError;
-  // devalue's own messages say what kind of value it was.
+  // devalue's own messages name only the kind of the value.
   const message = isDevalue
     ? error.message
     : "The codec's message is left out: it may hold the value";
@@ -73,7 +73,7 @@ function withoutValue(error: unknown): Error {
  * Decodes a session.
  *
  * @param lifetime How long a session lasts from its beginning, in milliseconds.
- * @throws {Error} If the codec cannot decode the data; its message holds none of the data.
+ * @throws {Error} If the codec cannot decode the data; its message contains none of the data.
  */
 export function decodeWith(
   codec: Codec,
@@ -93,7 +93,7 @@ function decodeContent(codec: Codec, data: Uint8Array): SessionContent {
     const content = codec.decode(data);
     if (isContent(content)) return content;
   } catch (error) {
-    // Only the name, and no cause: a parser's message quotes what it failed on.
+    // Only the name, and no cause: the message of a parser quotes the data that it failed on.
     reason = errorName(error);
   }
   throw new Error(`Cannot decode the session's data: ${reason}`);

@@ -1,7 +1,7 @@
-// What is left under an old token for some seconds after `renewToken({ grace })`: a link, in the place of the old
-// record. It is written by the compare-and-swap that ends the old record, so that there is no moment between, and
-// no request that saw the old record can write to it. It holds the values of that moment, and counts only while
-// its successor is active: whatever ends the session ends both. Loaded, it is a session that only reads.
+// After `renewToken({ grace })`, a link replaces the record of the old token for some seconds. The compare-and-swap
+// that ends the old record writes the link, so there is no gap in between, and no request that saw the old record can
+// write to it. The link holds the values of that moment. It counts only while its successor is active: whatever ends
+// the session ends both. A session that is loaded from a link can only be read.
 
 import { Buffer } from "node:buffer";
 import type { ConditionalStore } from "../store/conditional_store.ts";
@@ -9,7 +9,7 @@ import type { SessionRecord } from "../store/store.ts";
 import { type Duration, isDuration, toMilliseconds } from "../util/duration.ts";
 import type { Rule } from "../util/check.ts";
 
-/** What stands in the place of a record that was renewed. */
+/** What replaces a record that was renewed. */
 export interface Link {
   /** The key of the same session under its new token. */
   readonly to: string;
@@ -19,10 +19,10 @@ export interface Link {
   readonly data: Uint8Array;
 }
 
-/** The most that an old token outlives its renewal, in milliseconds. */
+/** The longest time that an old token can still read the session, in milliseconds. */
 const MAX_GRACE_MS = 60_000;
 
-/** How long an old token can still be read. */
+/** How long an old token can still read the session. */
 export const GRACE: Rule<Duration> = {
   text: "a number of milliseconds, more than 0 and at most 60 000; or { milliseconds: 5 }",
   hasType: isDuration,
@@ -30,16 +30,17 @@ export const GRACE: Rule<Duration> = {
   describe: (value) => String(toMilliseconds(value)),
 };
 
-/** No text begins like this, as C1 does not occur in UTF-8. */
+/** No text begins like this, because the byte 0xC1 does not occur in UTF-8. */
 const MAGIC = Buffer.from("\xc1SCSlink", "latin1");
 const UNTIL_AT = MAGIC.length;
 const LENGTH_AT = UNTIL_AT + 8;
 const KEY_AT = LENGTH_AT + 1;
 
-/** The renewals that are followed from one link to the next; each of them took place within its grace. */
+/**
+ * The most links that are followed, one after another; each renewal took place within the grace of the one before.
+ */
 const MAX_LINKS = 10;
 
-/** Encodes a link. */
 export function encodeLink({ to, until, data }: Link): Uint8Array {
   const head = Buffer.alloc(KEY_AT);
   MAGIC.copy(head);
@@ -63,7 +64,7 @@ export function readLink(record: SessionRecord): Link | undefined {
   return { to, until: bytes.readDoubleBE(UNTIL_AT), data: bytes.subarray(end) };
 }
 
-/** Returns a store whose `find` takes links for records that are gone, and reports each. */
+/** Returns a store whose `find` treats a link like a record that is gone, and reports each link. */
 export function withoutLinks(
   store: ConditionalStore,
   onLink: (key: string, link: Link) => void,
@@ -81,9 +82,9 @@ export function withoutLinks(
 }
 
 /**
- * Finds the record that a link leads to, over further links.
+ * Finds the record that a link leads to, through further links if there are any.
  *
- * @returns The record; or `undefined` if the link or the session has ended.
+ * @returns The record, or `undefined` if the link or the session has ended.
  */
 export async function followLink(
   find: (key: string) => Promise<SessionRecord | undefined>,

@@ -1,22 +1,22 @@
 import type { Session } from "./session.ts";
 
 /**
- * A session that is loaded once it is first awaited: `const session = await lazySession`. Every `await` gives
- * the same {@linkcode Session}. If it is never awaited, the store is not asked, and the response does not
- * depend on the cookie.
+ * A session that is loaded when it is first awaited: `const session = await lazySession`. Each `await` returns the
+ * same {@linkcode Session}. Without an `await`, the store is not called, and the response does not depend on the
+ * cookie.
  *
- * An `await` rejects with what the store says when it fails.
+ * An `await` rejects with the store's error if the store fails.
  *
  * @template Values The type of each value by its key.
  */
 // deno-lint-ignore no-explicit-any -- as with Session
 export interface LazySession<Values extends object = Record<string, any>>
   extends PromiseLike<Session<Values>> {
-  /** Whether the session was asked for. */
+  /** Whether the session was awaited. */
   readonly used: boolean;
 }
 
-/** Loads a session when it is first asked for, and only once. */
+/** Loads a session when it is first awaited, and only once. */
 export class OnDemand<Values extends object, State extends Session<Values>>
   implements LazySession<Values> {
   readonly #load: () => Promise<State>;
@@ -36,7 +36,7 @@ export class OnDemand<Values extends object, State extends Session<Values>>
     return this.#outcome && "state" in this.#outcome ? this.#outcome.state : undefined;
   }
 
-  /** Whether the session could not be loaded, and this is why. */
+  /** Whether the session could not be loaded because of this error. */
   hasFailedWith(error: unknown): boolean {
     return this.#outcome !== undefined && "error" in this.#outcome &&
       this.#outcome.error === error;

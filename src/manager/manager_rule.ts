@@ -1,7 +1,7 @@
 import { hasMethods, type Rule } from "../util/check.ts";
 import type { SessionManager } from "./session_manager.ts";
 
-/** What an adapter is made for; by its shape, because the application may have a copy of its own. */
+/** The manager of an adapter, checked by its shape, because the application may have its own copy of the class. */
 // deno-lint-ignore no-explicit-any -- sessions of any values
 export const MANAGER: Rule<SessionManager<any>> = {
   text: "a SessionManager",

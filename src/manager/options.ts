@@ -19,40 +19,39 @@ import type { OwnedSessionStore, SessionStore } from "../store/store.ts";
 export interface SessionManagerOptions<Values extends object = any> {
   /**
    * Where the sessions are kept: by default in a {@linkcode MemoryStore}, whose sessions end with the process.
-   * `find`, `commit` and `delete` are enough. If a store has no `replace` and `touch`, the last of several
-   * processes that write one session at the same time wins, and a session may come back that another process
-   * has just destroyed.
+   * `find`, `commit` and `delete` are enough. Without `replace` and `touch`, if several processes write one session
+   * at the same time, the last one wins, and a session that another process has just destroyed may come back.
    *
-   * It may be a promise, such as `SequelizeStore.open(sequelize)`: calls then wait for it. If it rejects, each
-   * of them rejects with its error.
+   * It may be a promise, such as `SequelizeStore.open(sequelize)`: calls then wait for it. If it rejects, each call
+   * rejects with its error.
    */
   readonly store?: StoreSource | undefined;
   /**
-   * How long a session lasts from its beginning, or from its last `renewToken` on, in milliseconds, up to
-   * 100 years. A number below 1000 is refused, because it is most likely meant in seconds; a test writes
-   * `{ milliseconds: 5 }`.
+   * How long a session lasts from its beginning or its last `renewToken`, in milliseconds, up to 100 years. A number
+   * below 1000 is refused, because it is probably meant in seconds; a test can write `{ milliseconds: 5 }`.
    *
    * @default {86_400_000}
    */
   readonly lifetime?: Duration | undefined;
   /**
-   * How long a session lasts without being used, in milliseconds; by default there is no such limit. A use
-   * is recorded only if a tenth of the time has passed since the last recorded one, so that a session may
-   * end up to a tenth early.
+   * How long a session lasts without being used, in milliseconds; by default there is no such limit. A use is
+   * recorded only if a tenth of the time has passed since the last recorded one, so a session may end up to a tenth
+   * early.
    */
   readonly idleTimeout?: Duration | undefined;
   /**
-   * Returns whom a session belongs to, such as its user's id; `undefined` or `null`: nobody. By default sessions
-   * have no owner. It is called with the session's values at each commit, must change nothing, and must return the
-   * same for the same values. The store then finds the sessions of one owner: see `ofOwner`, `destroyOwned` and
-   * `destroyById`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with `owners: true`.
+   * Returns whom a session belongs to, such as its user's id; `undefined` or `null` means no owner. By default
+   * sessions have no owner. It is called with the session's values at each commit, must change nothing, and must
+   * return the same for the same values. The store then finds the sessions of one owner: see `ofOwner`,
+   * `destroyOwned` and `destroyById`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with
+   * `owners: true`.
    *
    * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
    */
   readonly owner?: ((values: Partial<Values>) => Owner | null | undefined) | undefined;
   /**
-   * How many sessions an owner can have; by default any number. If one more is committed, the one that has been
-   * the owner's the longest ends. Needs `owner`.
+   * How many sessions an owner can have; by default any number. If one more is committed, the session that has
+   * belonged to the owner for the longest time ends. Needs `owner`.
    */
   readonly maxPerOwner?: number | undefined;
   /** The session cookie's name and attributes; by default, a cookie `session` for the whole host. */
@@ -64,20 +63,20 @@ export interface SessionManagerOptions<Values extends object = any> {
    */
   readonly codec?: Codec | undefined;
   /**
-   * Whether the store gets the SHA-256 of each token instead of the token, so that data that leaks from the
-   * database opens no session. Changing it ends all sessions. Delete them all before it becomes `false`,
-   * because from then on the old hashes themselves are tokens.
+   * Whether the store gets the SHA-256 of each token instead of the token, so that nobody can open a session with
+   * data that leaks from the database. Changing this option ends all sessions. Delete them all before you set it to
+   * `false`, because from then on the old hashes are tokens themselves.
    *
    * @default {true}
    */
   readonly hashToken?: boolean | undefined;
   /**
-   * Called if the store fails, or if a session cannot be loaded or committed. `loadAndSave` answers with the
-   * `Response` that it returns, or else with 500; what it throws passes on. It is also called if a session's
-   * data cannot be decoded: what it returns is then ignored, and there is no request if the session comes
-   * from `load` or `iterate`. And it is called, once, if browsers drop the cookie because it is `Secure` and the
-   * request came by plain HTTP from a private network. By default the first line of the message goes to
-   * `console.error`: the errors of other stores may hold a statement, and with it the session's data.
+   * Called if the store fails, or if a session cannot be loaded or committed. `loadAndSave` then sends the `Response`
+   * that it returns, or else a 500 response; an error that it throws propagates. It is also called if a session's
+   * data cannot be decoded: what it returns is then ignored, and there is no request if the session comes from `load`
+   * or `iterate`. It is also called, once, if browsers drop the cookie because it is `Secure` and the request came by
+   * plain HTTP from a private network. By default, only the first line of the message goes to `console.error`,
+   * because the errors of other stores may contain a statement with the session's data.
    */
   readonly onError?:
     | ((error: unknown, request: Request | undefined) => Response | void | Promise<Response | void>)

@@ -4,19 +4,19 @@ import { toOwner } from "../store/owner.ts";
 import type { NextRecord } from "../store/optimistic_writer.ts";
 import type { CallOptions, OwnedSessionStore, SessionRecord } from "../store/store.ts";
 
-/** The calls of a store that knows whose session is whose. */
+/** The calls of a store that keeps owners. */
 export type OwnedStore = Pick<OwnedSessionStore, "entriesOf" | "deleteOwned">;
 
-/** How a manager keeps whom each session belongs to. */
+/** How a manager keeps the owners of sessions. */
 export interface OwnersSettings {
   readonly store: OwnedStore;
-  /** The manager's option: called with the values. */
+  /** The manager's option `owner`, called with the values. */
   readonly owner: (values: never) => unknown;
   readonly maxPerOwner: number | undefined;
   decode(record: SessionRecord): Content;
 }
 
-/** Tells whom a session belongs to, and finds and ends the sessions of one owner. */
+/** Finds the owner of a session, and finds and ends the sessions of one owner. */
 export class Owners {
   readonly #settings: OwnersSettings;
   #last = 0;
@@ -26,7 +26,7 @@ export class Owners {
   }
 
   /**
-   * Returns whom a session with these values belongs to; `null`: nobody.
+   * Returns whom a session with these values belongs to; `null`: no owner.
    *
    * @throws {TypeError} If the option returns something of another type.
    * @throws {RangeError} If it returns a value that is out of range.
@@ -36,7 +36,7 @@ export class Owners {
     return owner == null ? null : toOwner("commit the session", "owner(values)", owner);
   }
 
-  /** Returns the time in milliseconds, and never the same one twice: the order of sign-ins counts. */
+  /** Returns the time in milliseconds, and never the same one twice, because the order of sign-ins matters. */
   now(): number {
     const next = Math.max(Date.now(), this.#last + 0.001);
     return this.#last = Math.round(next * 1000) / 1000;
@@ -53,7 +53,6 @@ export class Owners {
     return { ...record, owner: this.ownerOf(this.#settings.decode(record).values) };
   }
 
-  /** Walks the active sessions of an owner. */
   entriesOf(
     owner: string,
     options: CallOptions & { readonly pageSize?: number | undefined },
@@ -61,7 +60,7 @@ export class Owners {
     return this.#settings.store.entriesOf(owner, options);
   }
 
-  /** Walks the sessions of an owner that are active and can be read, and no links. */
+  /** Walks the sessions of an owner that are active and can be read, without links. */
   async *readableOf(
     owner: string,
     options: CallOptions & { readonly pageSize?: number | undefined },
@@ -74,8 +73,8 @@ export class Owners {
   }
 
   /**
-   * Deletes the sessions of an owner, until none is left at one moment. One deletion is not enough: a database
-   * may not see the record that a session is moving to, and then find that it has moved.
+   * Deletes the sessions of an owner until none is left at one moment. One deletion is not enough: if a session is
+   * moving to a new record, a database may not see the new record yet, and then find that the old one is gone.
    *
    * @param except The keys of sessions to keep.
    * @returns How many were deleted.
@@ -106,17 +105,17 @@ export class Owners {
   }
 
   /**
-   * Finds the sessions that an owner has too many: those that have been the owner's the longest. Whoever looks
-   * later finds the same ones and perhaps more, so that several processes end no more than they have to.
+   * Finds the sessions that an owner has beyond `maxPerOwner`: those that have belonged to the owner for the longest
+   * time. A later call finds the same ones and perhaps more, so several processes end no more than necessary.
    */
   async surplusOf(owner: string, options: CallOptions): Promise<SessionRecord[]> {
     const { maxPerOwner = Infinity } = this.#settings;
     if (maxPerOwner === Infinity) return [];
-    // By name, because a session that gets a new token has two records for a moment.
+    // By id, because a session that gets a new token has two records for a moment.
     const owned = new Map<string, { readonly records: SessionRecord[]; readonly since: number }>();
     for await (const record of this.entriesOf(owner, options)) {
       if (readLink(record) !== undefined) continue;
-      // One that cannot be read is the first to go.
+      // A session that cannot be read ends first.
       const { id = record.token, ownedAt: since = 0 } = this.#read(record)?.about ?? {};
       const others = owned.get(id);
       owned.set(id, {
@@ -135,7 +134,7 @@ export class Owners {
     except: readonly string[],
     options: CallOptions,
   ): Promise<boolean> {
-    // In one page, which is read at one moment.
+    // One page is enough, because a page is read at one moment.
     const pageSize = except.length + 1;
     for await (const { token } of this.entriesOf(owner, { ...options, pageSize })) {
       if (!except.includes(token)) return true;

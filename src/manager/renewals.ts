@@ -10,33 +10,33 @@ import type { CallOptions, SessionRecord } from "../store/store.ts";
 import { hasData } from "../store/unreadable.ts";
 import { RecentKeys } from "../util/recent_keys.ts";
 
-/** What has taken the place of a record that is gone. */
+/** What has replaced a record that is gone. */
 interface Succession {
   /** The key of the same session under its new token; `undefined` if it is another session. */
   readonly renewedTo: string | undefined;
-  /** The last data of the record that is gone, unless that is too much to keep. */
+  /** The last data of the record that is gone, unless it is too large to keep. */
   readonly data?: Uint8Array | undefined;
-  /** Whether a link is known to be in the place of the record. */
+  /** Whether a link is known to have replaced the record. */
   readonly isLinked?: boolean;
 }
 
 /** A record that was written under a new key. */
 export interface Renewed {
   readonly record: SessionRecord;
-  /** Why it is not known whether the old record has ended, if it is not known. */
+  /** The error after which it is unknown whether the old record has ended, if there was one. */
   readonly failure?: unknown;
 }
 
-/** For how long, and of how many sessions, a slow request can learn what has taken their place. */
+/** For how long, and for how many sessions, a slow request can find out what has replaced its record. */
 const SUCCESSIONS = { maxAge: 60_000, maxSize: 5000 };
 
-/** The most bytes of data that are kept of a renewed record: 20 MiB of all of them. */
+/** The most bytes that are kept of a renewed record's data: 20 MiB for all records together. */
 const MAX_KEPT_BYTES = 4096;
 
 /** An expiry that makes a record inactive by any clock, and that fits every column. */
 const LONG_AGO = new Date("1971-01-01T00:00:00Z");
 
-/** Moves records to new keys, ends them, and remembers for a while what has taken their place. */
+/** Moves records to new keys, ends them, and remembers for a while what has replaced them. */
 export class Renewals {
   readonly #store: ConditionalStore;
   readonly #writer: OptimisticWriter;
@@ -44,7 +44,7 @@ export class Renewals {
   /** By the keys of records that are gone, if the client has got another session. */
   readonly #successions = new RecentKeys<Succession>(SUCCESSIONS);
 
-  /** @param hasOwners Whether the store knows whose session is whose. */
+  /** @param hasOwners Whether the store keeps owners. */
   constructor(store: ConditionalStore, writer: OptimisticWriter, hasOwners: boolean) {
     this.#store = store;
     this.#writer = writer;
@@ -56,28 +56,30 @@ export class Renewals {
     return this.#successions.get(key) !== undefined;
   }
 
-  /** Called once a link was found in the place of a record. */
+  /** Remembers that a link was found in the place of a record. */
   learn(key: string, { to }: Link): void {
     const known = this.#successions.get(key);
     if (known !== undefined && known.renewedTo !== to) return;
     this.#successions.set(key, { renewedTo: to, isLinked: true });
   }
 
-  /** Returns the key of the same session under its new token, if this one still reads. */
+  /**
+   * Returns the key of the same session under its new token if there is a link under this key, or else `undefined`.
+   */
   linkOf(key: string): string | undefined {
     const { renewedTo, isLinked } = this.#successions.get(key) ?? {};
     return isLinked ? renewedTo : undefined;
   }
 
   /**
-   * Changes a record as {@linkcode OptimisticWriter.change} does, and moves it to the key of the record that
-   * `make` makes. The new record is written first: a failure in between must not lose the session.
+   * Changes a record as {@linkcode OptimisticWriter.change} does, and moves it to the key of the record that `make`
+   * returns. The new record is written first: a failure in between must not lose the session.
    *
-   * @param grace How long the old key can still be read, in milliseconds, if at all.
-   * @param goesWith Called if another request has renewed the session first, with the record that it has written:
-   *   whether both sessions may go on.
+   * @param grace How long the old token can still read the session, in milliseconds; `undefined`: not at all.
+   * @param goesWith Returns whether both sessions may go on if another request has renewed the session first. Called
+   *   with the record that the other request has written.
    * @returns What was written, or `undefined` if the old record is gone.
-   * @throws {ConflictError} If others keep changing it.
+   * @throws {ConflictError} If other requests keep changing it.
    */
   async renew(
     seen: SessionRecord,
@@ -102,8 +104,8 @@ export class Renewals {
       if (current.token === seen.token) {
         return await this.#succeed(current, record, grace, options);
       }
-      // If another request was faster, as on a double click, each gets its own session, so the cookie that comes
-      // last is good. Unless the other session has ended meanwhile, perhaps with all sessions of its owner.
+      // If another request was faster, as after a double click, each gets its own session, so that the cookie that
+      // arrives last works. This one ends if the other session has ended, perhaps with all sessions of its owner.
       const twin = await this.#store.find(current.token, options);
       isOver = twin === undefined || !goesWith(twin);
       return isOver ? undefined : { record };
@@ -120,9 +122,9 @@ export class Renewals {
   }
 
   /**
-   * Deletes a record, and what it has become under another token since the session was loaded.
+   * Deletes a record, and its successors under other tokens that the session has got since it was loaded.
    *
-   * @param replaced Whether the client gets another session in the place of this one.
+   * @param replaced Whether the client gets another session instead of this one.
    * @param seen The record as the session was loaded, if it was.
    */
   async destroy(
@@ -142,8 +144,8 @@ export class Renewals {
   }
 
   /**
-   * Makes a record inactive, whatever others have made of it, before it is deleted: a renewal in another process may
-   * put a link in its place at any time, which must be read because it leads to the session.
+   * Makes a record inactive before it is deleted, even if other requests keep changing it. A renewal in another
+   * process may replace it with a link at any time. That link must be read, because it leads to the session.
    */
   async #overtake(
     key: string,
@@ -155,25 +157,25 @@ export class Renewals {
     if (first === undefined) return;
     try {
       await untilWritten(first, find, async (current) => {
-        // Without its data, it can only be deleted.
+        // If its data cannot be read, it can only be deleted.
         if (!hasData(current)) return true;
         const { data } = current;
         const end = (): Promise<boolean> => this.#store.replace(key, data, data, LONG_AGO, options);
         return await this.#writer.inTurn(key, end, options) || undefined;
       });
     } catch (error) {
-      // Others keep changing it. It is deleted nevertheless.
+      // Other requests keep changing it. It is deleted anyway.
       if (!(error instanceof ConflictError)) throw error;
     }
   }
 
   /**
-   * Ends a record whose values were taken over, or what it has become under another token since.
+   * Ends a record whose values were taken over, or its successor under another token.
    *
-   * @param takeOver Called with what others have made of the record meanwhile, to take that over as well. If
+   * @param takeOver Called with the record as other requests have changed it meanwhile, to take that over as well. If
    *   it returns `false`, the record stays.
-   * @returns Whether the record was ended or stays: `false` if others have ended it.
-   * @throws {ConflictError} If others keep changing it.
+   * @returns Whether the record was ended or stays: `false` if another request has ended it.
+   * @throws {ConflictError} If other requests keep changing it.
    */
   async end(
     seen: SessionRecord,
@@ -183,9 +185,9 @@ export class Renewals {
     const find = (): Promise<SessionRecord | undefined> => this.#findLatest(seen.token, options);
     const isDone = await untilWritten(seen, find, async (current) => {
       if (current !== seen && !(await takeOver(current))) return true;
-      // In its turn, because a store may do it in several steps.
+      // Queued by key, because a store may need several steps.
       const isEnded = await this.#writer.inTurn(current.token, () => {
-        // A slow request with its token must not clear a cookie that has taken its place.
+        // A slow request with this token must not clear the cookie that has replaced it.
         const known = this.#successions.get(current.token);
         return this.#expire(current, known ?? { renewedTo: undefined }, options);
       }, options);
@@ -194,7 +196,9 @@ export class Renewals {
     return isDone === true;
   }
 
-  /** Ends a record that was renewed. Returns `undefined` if it has changed since, and so did not end. */
+  /**
+   * Ends a record that was renewed. Returns `undefined` if the record has changed since, and was therefore not ended.
+   */
   async #succeed(
     old: SessionRecord,
     record: SessionRecord,
@@ -231,9 +235,9 @@ export class Renewals {
   }
 
   /**
-   * Puts a link in the place of a record unless it has changed. It belongs to nobody: the successor does.
+   * Replaces a record with a link unless the record has changed. The link has no owner, because the successor has it.
    *
-   * @returns Whether it was put there: `false` if the record holds something else by now or is gone.
+   * @returns Whether it was replaced: `false` if the record holds something else by now or is gone.
    */
   async #link(
     { token: key, data, expiry }: SessionRecord,
@@ -251,7 +255,7 @@ export class Renewals {
     return true;
   }
 
-  /** Remembers what takes the place of a record, unless that turns out to be wrong. */
+  /** Remembers what replaces a record, unless `write` then reports that it was not replaced. */
   async #succeedBy(
     key: string,
     succession: Succession,
@@ -267,7 +271,7 @@ export class Renewals {
     return false;
   }
 
-  /** Finds a record, or what it has become under another token. */
+  /** Finds a record, or its successor under another token. */
   async #findLatest(oldKey: string, options: CallOptions): Promise<SessionRecord | undefined> {
     for (let key: string | undefined = oldKey; key !== undefined;) {
       const record = await this.#store.find(key, options);
@@ -278,15 +282,15 @@ export class Renewals {
   }
 
   /**
-   * Finds what a record held before it got another token, if the session is active under that one; with the
-   * new key. What was put along with the new token is not in it: a client that shares the old one must not get it.
+   * Finds what a record held before the session got another token, with the new key, if the session is active under
+   * that token. What was put along with the new token is not in it: clients with the old token must not get it.
    */
   async #findRenewed(
     seen: SessionRecord,
     options: CallOptions,
   ): Promise<SessionRecord | undefined> {
     const { renewedTo, data = seen.data, isLinked } = this.#successions.get(seen.token) ?? {};
-    // An old token within its grace only reads.
+    // An old token within its grace can only read.
     if (renewedTo === undefined || isLinked) return undefined;
     const successor = await this.#store.find(renewedTo, options);
     return successor && { ...successor, data };

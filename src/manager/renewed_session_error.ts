@@ -1,7 +1,6 @@
 /**
- * Thrown if a request with the old token of a session that was renewed, with `renewToken({ grace })`, changes the
- * session: the old token only reads. Nothing was written, and the client's cookie stays as it is. A repeated
- * request has the new token.
+ * Thrown if a request changes a session by an old token, after `renewToken({ grace })`: the old token can only read.
+ * Nothing was written, and the client's cookie stays as it is. A repeated request sends the new token.
  *
  * @example Answer with 409
  * ```ts

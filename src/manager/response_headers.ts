@@ -1,8 +1,8 @@
-/** A header's name and value, to be appended to a response. */
+/** A header's name and value, to append to a response. */
 export type Header = [name: string, value: string];
 
 /**
- * Returns what a response that depends on a session has to say.
+ * Returns the headers that a response needs if it depends on a session.
  *
  * @param setCookie The `Set-Cookie` header's value, if the cookie changes.
  */
@@ -14,7 +14,7 @@ export function headersFor(setCookie: string | undefined): Header[] {
   return [["Set-Cookie", setCookie], ["Cache-Control", 'no-cache="Set-Cookie"'], vary];
 }
 
-/** Whether a header that a response already has, if any, says what the other one would add. */
+/** Whether a header of the response, if there is one, already says what this header would add. */
 export function isSaid([name, value]: Header, present: string | null | undefined): boolean {
   if (name === "Set-Cookie" || present == null) return false;
   if (name !== "Vary") return present.includes(value);
@@ -22,7 +22,7 @@ export function isSaid([name, value]: Header, present: string | null | undefined
   return names.includes("*") || names.includes("cookie");
 }
 
-/** The headers that belong to one response, and not to the one that is sent in its place if the store fails. */
+/** The headers that belong to one response, and not to the one that is sent instead if the store fails. */
 const OF_THE_RESPONSE = new Set([
   "accept-ranges",
   "age",
@@ -45,7 +45,7 @@ const OF_THE_RESPONSE = new Set([
   "transfer-encoding",
 ]);
 
-/** Whether a header describes the response that it is of, as `Content-Type` does and CORS headers do not. */
+/** Whether a header describes its own response, as `Content-Type` does and CORS headers do not. */
 export function describesResponse(name: string): boolean {
   return OF_THE_RESPONSE.has(name.toLowerCase());
 }
@@ -53,23 +53,23 @@ export function describesResponse(name: string): boolean {
 /**
  * Adds headers to a response.
  *
- * @returns The response, or another one with its status and body, which goes on streaming.
+ * @returns The response, or another one with its status and body. The body continues to stream.
  */
 export function addHeaders(response: Response, headers: readonly Header[]): Response {
-  // A copy, because the handler may give one and the same response to several visitors. What cannot be
-  // copied, as the answer to a WebSocket's upgrade, is for one visitor alone.
+  // A copy, because the handler may return the same response to several visitors. A response that cannot be copied,
+  // such as the one to a WebSocket upgrade, is for one visitor only.
   const isPersonal = headers.some(([name]) => name === "Set-Cookie");
   if (isPersonal && isCopyable(response)) return copy(response, headers);
   try {
     append(response.headers, headers);
     return response;
   } catch {
-    // Immutable, as those of Response.redirect() and fetch() are.
+    // Immutable headers, as in the responses of Response.redirect() and fetch().
     return isCopyable(response) ? copy(response, headers) : response;
   }
 }
 
-/** The statuses that `new Response` takes. */
+/** Whether `new Response` accepts the status. */
 function isCopyable({ status }: Response): boolean {
   return status >= 200;
 }

@@ -2,7 +2,7 @@ import { check, hasMethods, isNumber, type Rule } from "../util/check.ts";
 
 const RESPONSE: Rule<Response> = {
   text: "a Response",
-  // By its shape: a framework may bring a class of its own.
+  // By its shape: a framework may have its own class.
   hasType: (value): value is Response => {
     const { headers, status } = Object(value);
     return hasMethods(headers, ["append"]) && isNumber(status);
@@ -10,9 +10,9 @@ const RESPONSE: Rule<Response> = {
 };
 
 /**
- * Throws if a response cannot be sent, before the session is saved for its sake.
+ * Throws if a response cannot be sent. It is called before the session is saved.
  *
- * @throws {TypeError} If it is no `Response`, if it is `Response.error()`, or if its body was used.
+ * @throws {TypeError} If it is not a `Response`, if it is `Response.error()`, or if its body was used.
  */
 export function checkResponse(response: unknown): asserts response is Response {
   check("answer the request", "response", response, RESPONSE);

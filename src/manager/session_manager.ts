@@ -42,8 +42,8 @@ const COOKIE_OPTIONS = { always: withDefault(FLAG, false) };
 const WRAP_OPTIONS = { lazy: withDefault(FLAG, false) };
 
 /**
- * Gives each visitor of a website a session: loads it before a request is handled, saves what was changed
- * before the response goes out, and sees to the cookie.
+ * Gives each visitor of a website a session: loads it before a request is handled, saves the changes before the
+ * response is sent, and sets the cookie.
  *
  * @example Serve a website with sessions
  * ```ts ignore
@@ -74,7 +74,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   /** The sessions of the requests that are being handled. */
   readonly #running = new WeakMap<Request, OnDemand<Values, TrackedSession<Values>>>();
   readonly #clients: Clients;
-  /** Called if the data of a session that no request has brought cannot be read. */
+  /** Reports that a session's data cannot be read, if the session was not loaded for a request. */
   readonly #reportUnreadable = (error: unknown): void =>
     this.#context.onUnreadable(error, undefined);
   readonly #ownSession: Rule<Session<Values>> = {
@@ -83,9 +83,9 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   };
 
   /**
-   * Makes a session manager. It holds no timer and no connection, and needs no closing.
+   * Makes a session manager. It holds no timer and no connection, and need not be closed.
    *
-   * @param options How the sessions are kept, how long they last, and what their cookie is like.
+   * @param options How the sessions are kept, how long they last, and how their cookie is set.
    * @throws {TypeError} If an option is unknown or has the wrong type.
    * @throws {RangeError} If a value is out of range, or browsers would drop or change such a cookie.
    */
@@ -125,29 +125,30 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Wraps a handler that wants a session into one for a server. The session is saved once the handler has
-   * returned, and before its response goes out, so that the next request finds what this one has left. What
-   * a streaming body changes after that is saved only by {@linkcode commit}.
+   * Wraps a handler that takes a session, and returns a handler for a server. The session is saved after the handler
+   * has returned and before its response is sent, so the next request finds what this one has saved. Later changes by
+   * a streaming body are saved only by {@linkcode SessionManager.prototype.commit commit}.
    *
-   * The response gets `Vary: Cookie`; and, if the session was changed, prolonged or destroyed, `Set-Cookie`
-   * and `Cache-Control: no-cache="Set-Cookie"`. If the handler throws, nothing is saved, and the error passes
-   * on; a framework that answers errors itself has to call {@linkcode Session.discard}. If the store fails,
-   * `onError` is called, and the answer is 500; if it fails before the handler runs, the handler does not run.
+   * The response gets `Vary: Cookie`. If the session was changed, prolonged or destroyed, it also gets `Set-Cookie`
+   * and `Cache-Control: no-cache="Set-Cookie"`. If the handler throws, nothing is saved, and the error propagates; a
+   * framework that turns errors into responses itself has to call {@linkcode Session.discard}. If the store fails,
+   * `onError` is called, and the response is what it returns, or else a 500 response. If the store fails before the
+   * handler runs, the handler does not run.
    *
-   * A cookie that is malformed or belongs to no session stays as it is until something is put or `destroy`
-   * is called. If this manager wraps a handler twice, the inner call gets the session that the outer one has
-   * for the same `Request`, and the outer one saves it.
+   * A cookie that is malformed or belongs to no session stays as it is until something is put or `destroy` is called.
+   * If this manager wraps a handler twice, the inner call gets the session that the outer one has for the same
+   * `Request`, and the outer one saves it.
    *
-   * With `lazy`, the handler gets a {@linkcode LazySession}, which is loaded once it is first awaited. A
-   * request that does not await it costs no query, and its response does not get `Vary: Cookie`. Await it
-   * before the handler returns: what comes later is not saved.
+   * With `lazy`, the handler gets a {@linkcode LazySession}, which is loaded when it is first awaited. A request that
+   * does not await it costs no query, and its response does not get `Vary: Cookie`. Await it before the handler
+   * returns: later changes are not saved.
    *
-   * @param handler Called with the request, its session, and whatever else the server passes.
-   * @param options `lazy`: whether the session is loaded only once it is awaited; by default `false`.
-   * @returns A handler for a server. It takes the request and whatever else the server passes.
-   * @throws {TypeError} If the handler is no function; and from the wrapped one, before anything is saved, if
-   *   it is called with something else than a `Request`, or if the handler returns no `Response`,
-   *   `Response.error()`, or one whose body was read or is locked.
+   * @param handler Called with the request, its session, and any other arguments that the server passes.
+   * @param options `lazy`: whether the session is loaded only when it is awaited; by default `false`.
+   * @returns A handler for a server. It takes the request and any other arguments that the server passes.
+   * @throws {TypeError} If the handler is not a function. The returned handler rejects with it, before anything is
+   *   saved, if it is called with something other than a `Request`, or if `handler` does not return a `Response`, or
+   *   returns `Response.error()` or a response whose body was read or is locked.
    *
    * @example Two sessions, with a cookie and a lifetime each
    * ```ts
@@ -188,7 +189,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     ) => Response | Promise<Response>,
     options: { readonly lazy: true },
   ): (request: Req, ...rest: Rest) => Promise<Response>;
-  /** Wraps a handler, which gets its session loaded: see above. */
+  /** Wraps a handler whose session is loaded before it runs: see above. */
   loadAndSave<Rest extends unknown[] = [], Req extends Request = Request>(
     handler: (
       request: Req,
@@ -231,21 +232,21 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
         if (outer === undefined) this.#running.delete(request);
       }
       checkResponse(response);
-      // The call around this one, for the same request, saves the session.
+      // The outer call for the same request saves the session.
       if (outer !== undefined && this.#running.get(request) === outer) return response;
       return await this.#answer(request, onDemand, response);
     };
   }
 
   /**
-   * Loads the session of a request, by its cookie. With {@linkcode commitHeaders}, this is what `loadAndSave`
-   * is made of: an adapter for a framework calls this one before the handler, and that one after it.
+   * Loads the session of a request by its cookie, for adapters of frameworks. Like `loadAndSave`, an adapter calls
+   * this before the handler and {@linkcode SessionManager.prototype.commitHeaders commitHeaders} after it.
    *
-   * @param source A `Request`, its `Headers`, the text of the `Cookie` header, or whatever else has
-   *   `headers.get`. Without a cookie, or with one that belongs to no session, the session is a new one.
+   * @param source A `Request`, its `Headers`, the text of the `Cookie` header, or anything else with `headers.get`.
+   *   Without a cookie, or with one that belongs to no session, the session is a new one.
    * @returns The session, which may be new.
-   * @throws {TypeError} If it is something else.
-   * @throws What the store says when it fails.
+   * @throws {TypeError} If `source` is none of these.
+   * @throws The store's error if it fails.
    *
    * @example A middleware of Koa's kind
    * ```ts
@@ -271,26 +272,28 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Returns the session of a request as one that is loaded once it is first awaited: see
-   * {@linkcode LazySession}. {@linkcode commitHeaders} takes it as well.
+   * Returns the session of a request, which is loaded when it is first awaited: see {@linkcode LazySession}.
+   * {@linkcode SessionManager.prototype.commitHeaders commitHeaders} also accepts it.
    *
-   * @param source As with {@linkcode loadRequest}.
+   * @param source As with {@linkcode SessionManager.prototype.loadRequest loadRequest}.
    * @returns The session, once it is awaited.
-   * @throws {TypeError} If it is something else.
+   * @throws {TypeError} If `source` is none of these.
    */
   loadLazily(source: CookieSource, options: CallOptions = {}): LazySession<Values> {
     return this.#onDemand(source, options);
   }
 
   /**
-   * Commits a session as {@linkcode commit} does, and returns the headers that the response then needs.
+   * Commits a session as {@linkcode SessionManager.prototype.commit commit} does, and returns the headers that the
+   * response then needs.
    *
    * @param session The session of the request, lazy or not.
-   * @returns Names and values to be appended to what the response already has: `Vary`; and, if the cookie
-   *   changes, `Set-Cookie` and `Cache-Control`. None for a lazy session that was not awaited.
+   * @returns Names and values to append to the headers of the response: `Vary` and, if the cookie changes,
+   *   `Set-Cookie` and `Cache-Control`. None for a lazy session that was not awaited.
    * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
-   * @throws What the store says when it fails. Send {@linkcode toErrorResponse} then: a part of the session,
-   *   such as a new token, may have been committed.
+   * @throws The store's error if it fails. Then send the response of
+   *   {@linkcode SessionManager.prototype.toErrorResponse toErrorResponse}, because a part of the session, such as a
+   *   new token, may have been committed.
    */
   async commitHeaders(
     session: Session<Values> | LazySession<Values>,
@@ -307,12 +310,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Returns the response to a request whose session could not be loaded or committed: calls `onError`, and
-   * returns the `Response` that it gives, or else 500. `loadAndSave` calls it by itself.
+   * Returns the response to a request whose session could not be loaded or committed: calls `onError`, and returns
+   * its `Response`, or else a 500 response. `loadAndSave` calls it itself.
    *
    * @param error What was thrown.
-   * @param about `request`: for `onError`. `session`: the one that could not be committed; if a part of it
-   *   was, such as a new token, the response has its cookie.
+   * @param about `request`: passed to `onError`. `session`: the session that could not be committed. If a part of it
+   *   was committed, such as a new token, the response has its cookie.
    * @throws What `onError` throws.
    */
   async toErrorResponse(
@@ -332,12 +335,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Loads the session of a token: for a token in a header of your own, or for a middleware.
+   * Loads the session of a token, for instance from a custom header, or for a middleware.
    *
-   * @param token What the client sent. If no session has it, the session is a new one, with
-   *   a new token: one that a client made up is never adopted.
+   * @param token What the client sent. If no session has this token, the session is a new one with a new token: a
+   *   token that a client has made up is never adopted.
    * @returns The session, which may be new.
-   * @throws What the store says when it fails.
+   * @throws The store's error if it fails.
    *
    * @example A token in a header
    * ```ts
@@ -362,19 +365,18 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Saves a session that `load`, `iterate` or `loadAndSave` gave: writes what was changed, deletes what
-   * was destroyed, or records that the session was used. The session can be changed and committed again.
+   * Saves a session that `load`, `iterate` or `loadAndSave` has provided: writes what was changed, deletes what was
+   * destroyed, or records that the session was used. The session can be changed and committed again.
    *
    * @param session The session.
-   * @returns When the session expires; or `undefined` if there is none: it was destroyed, by this
-   *   request or another one, or is new and without values. Also `undefined` if the session has got another token
-   *   with a grace, which the client has already. Otherwise `session.token` is what the client has to keep.
+   * @returns When the session expires, or `undefined` if there is no session: this request or another one has
+   *   destroyed it, or it is new and has no values. Also `undefined` if the session has got another token with a
+   *   grace, which the client already has. Otherwise the client has to keep `session.token`.
    * @throws {TypeError} If the session is not one of this manager's, or a value cannot be encoded.
    * @throws {ConflictError} If other processes kept changing the session for about five seconds.
-   * @throws {RenewedSessionError} If the session was changed, and was found by a token that `renewToken` with a
-   *   `grace` has replaced.
-   * @throws What the store says when it fails. The changes are then still in the session, and can be
-   *   committed again.
+   * @throws {RenewedSessionError} If the session was changed, but was found by an old token, which `renewToken` with
+   *   a `grace` has replaced.
+   * @throws The store's error if it fails. The changes are then still in the session, and can be committed again.
    */
   async commit(session: Session<Values>, options: CallOptions = {}): Promise<Date | undefined> {
     const state = this.#own("commit the session", session);
@@ -385,18 +387,18 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Walks all active sessions, so that they can be changed and destroyed. {@linkcode ofOwner} walks those of one
-   * user by an index.
+   * Walks all active sessions, so that they can be changed and destroyed.
+   * {@linkcode SessionManager.prototype.ofOwner ofOwner} walks those of one user by an index.
    *
-   * It reads the whole table, page by page. If tokens are hashed, as they are by default, the
-   * sessions have no `token`, because only the client knows it. A session that cannot be read is met as
-   * well, so that it can be destroyed: it is empty, and reported to `onError` once its values are asked for.
+   * It reads the whole table, page by page. If tokens are hashed, as they are by default, the sessions have no
+   * `token`, because only the client knows it. A session that cannot be read is also returned, so that it can be
+   * destroyed: it is empty, and is reported to `onError` when its values are first read.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @returns The sessions; none if no session is active.
    * @throws {TypeError} On the first step, if the store has no `entries`.
    * @throws {RangeError} On the first step, if `pageSize` is out of range.
-   * @throws What the store says when it fails.
+   * @throws The store's error if it fails.
    *
    * @example Sign everybody out who is still on an old plan
    * ```ts
@@ -424,16 +426,17 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Walks the active sessions of one owner, for instance to list the devices that a user is signed in on. One
-   * indexed query for each page; with hashed tokens, the sessions have no `token`, but an `id`. A session that
-   * cannot be read is reported to `onError` and left out; {@linkcode destroyOwned} ends it with the others.
+   * Walks the active sessions of one owner, for instance to list the devices on which a user is signed in. Each page
+   * is one indexed query. With hashed tokens, the sessions have an `id`, but no `token`. A session that cannot be
+   * read is reported to `onError` and left out; {@linkcode SessionManager.prototype.destroyOwned destroyOwned} also
+   * ends such sessions.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the manager has no `owner`, or the owner has the wrong type.
    * @throws {RangeError} On the first step, if the owner or `pageSize` is out of range.
-   * @throws What the store says when it fails.
+   * @throws The store's error if it fails.
    *
    * @example List a user's sessions
    * ```ts
@@ -458,23 +461,23 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const met = new Set<string>();
     for await (const record of owners.readableOf(name, options, this.#reportUnreadable)) {
       const session = this.#open({ record, token: this.#tokenOf(record) });
-      // After a double click on "sign in", one session may have two tokens, of which the browser has kept one.
+      // After a double click on "sign in", one session may have two tokens. The browser has kept only one of them.
       if (met.size < met.add(session.id).size) yield session;
     }
   }
 
   /**
-   * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is in
-   * flight, and commits, renews or merges one of them, brings none back. Only sessions that begin afterwards, with
+   * Ends the sessions of one owner, at once and in every process: "sign out everywhere". A request that is under way
+   * cannot bring one of them back, even if it commits, renews or merges it. Only sessions that begin afterwards, with
    * a new sign-in, are active.
    *
    * @param owner What the option `owner` returns for these sessions.
    * @param options `except`: a session to keep, such as the one of the request.
    * @returns How many active sessions ended.
-   * @throws {TypeError} If the manager has no `owner`, the owner has the wrong type, or `except` is not one of
-   *   this manager's sessions.
+   * @throws {TypeError} If the manager has no `owner`, the owner has the wrong type, or `except` is not this
+   *   manager's.
    * @throws {RangeError} If the owner is out of range.
-   * @throws What the store says when it fails.
+   * @throws The store's error if it fails.
    *
    * @example After a change of the password
    * ```ts
@@ -483,7 +486,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    * type Login = { userId: number };
    * const sessions = new SessionManager<Login>({ owner: (values) => values.userId });
    *
-   * // Once the new password is saved, so that nobody signs in with the old one any more.
+   * // Call it once the new password is saved, so that nobody can sign in with the old one.
    * async function passwordChanged(session: Session<Login>): Promise<number> {
    *   session.renewToken();
    *   return await sessions.destroyOwned(session.get("userId")!, { except: session });
@@ -502,7 +505,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { record, token, successor } = kept as TrackedSession<Values>;
     const except = new Set(record && [record.token]);
     if (successor !== undefined) except.add(successor);
-    // The one that a commit under way moves it to.
+    // The key to which a commit that is under way moves the session.
     if (token !== undefined) except.add(this.#toKey(token));
     return await owners.deleteAll(name, [...except], callOptions);
   }
@@ -512,11 +515,11 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * @param owner What the option `owner` returns for this session. Sessions of other owners do not end.
    * @param id The session's `id`.
-   * @returns Whether there was such a session. One that cannot be read has no `id`; it is reported to `onError`, and
-   *   {@linkcode destroyOwned} ends it.
+   * @returns Whether there was such a session. A session that cannot be read has no `id`. It is reported to
+   *   `onError`, and {@linkcode SessionManager.prototype.destroyOwned destroyOwned} ends it.
    * @throws {TypeError} If the manager has no `owner`, or an argument has the wrong type.
    * @throws {RangeError} If the owner is out of range.
-   * @throws What the store says when it fails.
+   * @throws The store's error if it fails.
    *
    * @example A button beside each session
    * ```ts
@@ -535,7 +538,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     const { owners, name } = this.#ownersOf(action, owner);
     check(action, "id", id, ID);
     let isFound = false;
-    // Until none is left: it may be getting a new token.
+    // Repeated until none is left, because the session may be getting a new token.
     for (;;) {
       const records = await owners.find(
         name,
@@ -550,15 +553,15 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Returns the `Set-Cookie` header's value that a session needs once it is committed, for authors of a
-   * middleware. `loadAndSave` sends it by itself.
+   * Returns the `Set-Cookie` header's value that a session needs once it is committed, for authors of a middleware.
+   * `loadAndSave` sends it itself.
    *
    * @param session The session, after its commit.
-   * @returns The value, or `undefined` if the client's cookie is right as it is. A response with it
-   *   must not be cached, and every response that depends on a session has to say `Vary: Cookie`.
+   * @returns The value, or `undefined` if the client's cookie is already correct. A response with it must not be
+   *   cached, and every response that depends on a session needs `Vary: Cookie`.
    * @throws {TypeError} If the session is not one of this manager's.
    *
-   * @example A response of one's own
+   * @example Build a response yourself
    * ```ts
    * import { SessionManager } from "@scs/sequelize-store/manager";
    *
@@ -577,14 +580,14 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
   }
 
   /**
-   * Returns the cookie that a session needs once it is committed, for frameworks with a cookie jar of their
-   * own, such as Next.js and SvelteKit. {@linkcode toSetCookie} returns it as a header.
+   * Returns the cookie that a session needs once it is committed, for frameworks with their own cookie jar, such as
+   * Next.js and SvelteKit. {@linkcode SessionManager.prototype.toSetCookie toSetCookie} returns it as a header.
    *
    * @param session The session, after its commit.
-   * @param options `always`: whether the cookie is also returned if the client's is right as it is; by default
-   *   `false`. It is `undefined` even then if there is no session and the cookie must stay.
-   * @returns Name, value and options; or `undefined` if the client's cookie is right as it is. `maxAge` is in
-   *   seconds, as in the cookie itself; `response.cookie()` of Express wants milliseconds.
+   * @param options `always`: whether the cookie is also returned if the client's is already correct; by default
+   *   `false`. Even then, the result is `undefined` if there is no session and the client's cookie must stay.
+   * @returns Name, value and options, or `undefined` if the client's cookie is already correct. `maxAge` is in
+   *   seconds, as in the cookie itself; `response.cookie()` of Express takes milliseconds.
    * @throws {TypeError} If the session is not one of this manager's.
    *
    * @example A server action of Next.js
@@ -593,7 +596,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
    *
    * const sessions = new SessionManager<{ userId: number }>();
    *
-   * // What `await cookies()` and `await headers()` of "next/headers" give.
+   * // What `await cookies()` of "next/headers" returns; `await headers()` returns `Headers`.
    * interface Jar {
    *   set(name: string, value: string, options: object): void;
    * }
@@ -626,22 +629,22 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     if (change?.kind === "clear") {
       return this.#clients.mayHaveCookie(session) ? cookie.toForget() : undefined;
     }
-    // Of a session that was met by iterate(), only the client knows the token.
+    // If iterate() has returned the session, only the client knows the token.
     if (change?.token === undefined) return undefined;
     if (change.expiry.getTime() <= Date.now()) return cookie.toForget();
     const persist = change.remember ?? this.#settings.cookie.persist;
-    // Only the expiry has changed, and the browser does not know the old one either.
+    // Only the expiry has changed, and a cookie that ends with the browser has none.
     if (change.kind === "touch" && !persist) return undefined;
     return cookie.toKeep(change.token, change.expiry, persist);
   }
 
-  /** The cookie that the client has, or has not. */
+  /** Returns the cookie that the client should already have; `undefined` if the client's cookie must stay. */
   #toSameCookie(session: TrackedSession<Values>): CookieToSet | undefined {
     const { cookie: change, record, token } = session;
     const cookie = this.#clients.cookieOf(session);
     if (change?.kind === "clear") return cookie.toForget();
     if (record === undefined || token === undefined) return undefined;
-    // The client's cookie is a newer one, or will be.
+    // The client has a newer cookie, or will get it.
     if (session.successor !== undefined) return undefined;
     const remember = rememberIn(this.#context.decode(record));
     return cookie.toKeep(token, record.expiry, remember ?? this.#settings.cookie.persist);
@@ -656,7 +659,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     });
   }
 
-  /** The session of the first token that has one, or else a new one. */
+  /** Loads the session of the first token that has one, or else makes a new one. */
   async #load(
     tokens: readonly (string | null | undefined)[],
     request: Request | undefined,
@@ -673,12 +676,12 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return this.#open({ request });
   }
 
-  /** Finds what the store holds for a client's token; asks it only for well-formed ones. */
+  /** Finds what the store holds for a client's token. A malformed token is not looked up. */
   async #find(token: unknown, options?: CallOptions): Promise<SessionRecord | undefined> {
     return isGenerated(token) ? await this.#store.find(this.#toKey(token), options) : undefined;
   }
 
-  /** What a session begins with that is loaded by an old token; `undefined` if the session has ended. */
+  /** Makes the origin of a session that is loaded by an old token; `undefined` if the session has ended. */
   async #openLink(
     { token: key }: SessionRecord,
     link: Link,
@@ -712,7 +715,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return this.#settings.hashToken ? hashToken(token) : token;
   }
 
-  /** The token of a record that was not found by it. */
+  /** Returns the token of a record that was not found by its token; `undefined` if tokens are hashed. */
   #tokenOf({ token: key }: SessionRecord): string | undefined {
     return this.#settings.hashToken ? undefined : key;
   }
@@ -746,7 +749,7 @@ export class SessionManager<Values extends object = Record<string, unknown>> {
     return headers.length === 0 ? response : addHeaders(response, headers);
   }
 
-  /** A session of this manager's: another's must not get into this one's store. */
+  /** Checks that a session is this manager's: another manager's session must not get into this store. */
   #own(action: string, session: Session<Values>): TrackedSession<Values> {
     check(action, "session", session, this.#ownSession);
     return session as TrackedSession<Values>;

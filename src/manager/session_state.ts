@@ -21,7 +21,7 @@ interface Stored {
   readonly token: string | undefined;
 }
 
-/** What has to become of the client's cookie after a commit. */
+/** What happens to the client's cookie after a commit. */
 export type CookieChange =
   | { readonly kind: "clear" }
   | {
@@ -33,11 +33,11 @@ export type CookieChange =
     readonly remember: boolean | undefined;
   };
 
-/** What a session needs of its manager. */
+/** What a session needs from its manager. */
 export interface SessionContext {
-  /** How long a session lasts from its beginning, or from its last new token on, in milliseconds. */
+  /** How long a session lasts from its beginning or its last new token, in milliseconds. */
   readonly lifetime: number;
-  /** Finds the active session of a client's token; asks the store only for well-formed ones. */
+  /** Finds the active session of a client's token. A malformed token is not looked up. */
   find(token: unknown, options?: CallOptions): Promise<SessionRecord | undefined>;
   /** @throws {Error} If the data cannot be decoded; its message holds none of it. */
   decode(record: SessionRecord): Content;
@@ -51,6 +51,8 @@ export interface SessionOrigin {
   readonly token?: string | undefined;
   readonly record?: SessionRecord | undefined;
   readonly request?: Request | undefined;
-  /** The key of the same session under its new token, if this is its old one: it then only reads. */
+  /**
+   * The key of the same session under its new token, if `token` is the old one: the session can then only be read.
+   */
   readonly successor?: string | undefined;
 }

@@ -33,14 +33,14 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   #changes = new ChangeLog();
   /** What a commit is carrying out. */
   #inFlight: ChangeLog | undefined;
-  /** The content after all that was done, once {@linkcode open} was called. */
+  /** The content with all changes applied, once {@linkcode open} was called. */
   #content: MutableContent | undefined;
   /** What the session begins with if it has no record. */
   #blank: Content;
   /** How often all changes were dropped: by `destroy` or `discard`. */
   #generation = 0;
   #cookie: CookieChange | undefined;
-  /** See {@linkcode successor}; without a record it means nothing. */
+  /** See {@linkcode successor}; it has no meaning without a record. */
   #successor: string | undefined;
 
   constructor(context: SessionContext, { token, record, request, successor }: SessionOrigin) {
@@ -116,7 +116,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   async merge(token: string): Promise<boolean> {
     const generation = this.#generation;
     const other = await this.#context.find(token);
-    // The call came before that `destroy` or `discard`.
+    // `destroy` or `discard` was called after `merge`.
     if (generation !== this.#generation) return false;
     if (other === undefined || other.token === this.record?.token) return false;
     const content = this.#context.decode(other);
@@ -182,13 +182,13 @@ export class TrackedSession<Values extends object> implements Session<Values> {
 
   /**
    * The key of the same session under its new token, if the client's token is an old one within its grace: this
-   * session then only reads.
+   * session can then only be read.
    */
   get successor(): string | undefined {
     return this.record && this.#successor;
   }
 
-  /** The key of the record that a destruction has to delete, with what it has become; `undefined`: none. */
+  /** The key of the record that `destroy` has to delete, along with its successors; `undefined`: none. */
   get key(): string | undefined {
     return this.#state.kind === "vanished" ? this.#state.key : this.record?.token;
   }
@@ -198,14 +198,14 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return this.#abandoned;
   }
 
-  /** What has to become of the client's cookie after the last commit; `undefined`: nothing. */
+  /** What happens to the client's cookie after the last commit; `undefined`: nothing. */
   get cookie(): CookieChange | undefined {
     return this.#cookie;
   }
 
   /**
-   * Decodes the session if it was only found so far, and returns its content after all that was done. If the
-   * data is useless, the session becomes a new one.
+   * Decodes the session if that has not been done yet, and returns its content with all changes applied. If the data
+   * is useless, the session becomes a new one.
    */
   open(): MutableContent {
     if (this.#content !== undefined) return this.#content;
@@ -222,9 +222,9 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return this.#content = this.#after(this.#blank);
   }
 
-  /** Hands over the log to be carried out; what is done to the session meanwhile goes into a new one. */
+  /** Returns the log to be carried out. Later changes go into a new log. */
   takeChanges(): ChangeLog {
-    // What was done after another request had ended the session must not begin it anew.
+    // Changes after another request has ended the session must not begin it anew.
     const changes = this.#isOver ? this.#changes.discard() : this.#effective();
     if (this.#isOver) this.#content = undefined;
     this.#inFlight = changes;
@@ -235,18 +235,18 @@ export class TrackedSession<Values extends object> implements Session<Values> {
   /** Called once a log was carried out. */
   finished(changes: ChangeLog): void {
     this.#inFlight = undefined;
-    // A commit that has written nothing leaves open what an earlier one may have written.
+    // After a commit that has written nothing, it is still unknown what an earlier one has written.
     this.#changes.uncertain ||= changes.uncertain;
     this.#changes.firstToken ??= changes.firstToken;
   }
 
-  /** Takes a log back that was not carried out, or not to the end. */
+  /** Takes back a log that was not carried out, or only in part. */
   restoreChanges(changes: ChangeLog): void {
     changes.uncertain = true;
     const kept = changes.discarded ? changes.discard() : changes;
     this.#changes = kept.followedBy(this.#changes);
     this.#inFlight = undefined;
-    // What was read meanwhile showed the changes that were being carried out.
+    // The content still contains the changes that were being carried out.
     if (changes.discarded) this.#close();
   }
 
@@ -277,7 +277,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     if ("record" in this.#state) this.#state = { ...this.#state, record };
   }
 
-  /** Called once the session has a new token, and the old one only reads. */
+  /** Called once the session has a new token, and the old one can only read. */
   superseded(successor: string): void {
     this.#successor = successor;
   }
@@ -288,7 +288,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     this.#cookie = { kind: "clear" };
   }
 
-  /** Called if the record is gone, and with it all that this request has done to the session. */
+  /** Called if the record is gone. All changes of this request are then lost. */
   vanished(cookie: CookieChange | undefined): void {
     this.#state = { kind: "vanished", key: this.key };
     this.#blank = this.#newContent();
@@ -306,12 +306,12 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return this.#state.kind === "vanished" && !this.#changes.destroyed;
   }
 
-  /** Whether the store may hold what this request does not know of, after a commit that has failed. */
+  /** Whether a commit has failed, so that the store may hold something that this request does not know of. */
   get #isUncertain(): boolean {
     return this.#changes.uncertain || this.#inFlight?.uncertain === true;
   }
 
-  /** The log without what leaves the session as the store was last known to hold it. */
+  /** Returns the log without the changes that leave the session as the store was last known to hold it. */
   #effective(): ChangeLog {
     const isCommitting = this.#inFlight?.destroyed || this.#inFlight?.empty === false;
     if (this.#changes.empty || isCommitting || this.#isUncertain || this.#changes.isWhole) {
@@ -333,7 +333,7 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     return { about: aboutNew(), deadline, values: new Map() };
   }
 
-  /** The content after all that was done; nothing is decoded for good. */
+  /** The content with all changes applied. Unlike `open`, this changes no state. */
   get #present(): MutableContent {
     return this.#content ?? this.#after(this.#found() ?? this.#blank);
   }
@@ -343,12 +343,12 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     this.#changes.put(key, value);
   }
 
-  /** The content of the record, if it is of use and the session is not to be destroyed. */
+  /** The content of the record, if it is usable and the session is not to be destroyed. */
   #found(onUnreadable: (error: unknown) => void = () => {}): Content | undefined {
     if (this.record === undefined || this.#isDestroyed) return undefined;
     try {
       const content = this.#context.decode(this.record);
-      // A touch of a slow request may have prolonged a record whose deadline was brought forward meanwhile.
+      // A slow request's touch may have prolonged a record after its deadline was moved to an earlier time.
       return isActive(content) ? content : undefined;
     } catch (error) {
       onUnreadable(error);
@@ -356,13 +356,13 @@ export class TrackedSession<Values extends object> implements Session<Values> {
     }
   }
 
-  /** What a session that held `base` holds after all that was done. */
+  /** Returns what a session that held `base` holds with all changes applied. */
   #after(base: Content): MutableContent {
     return this.#changes.applyTo(this.#inFlight?.applyTo(base) ?? base);
   }
 }
 
-/** The status of a session to which nothing was done. */
+/** Returns the status of a session without changes. */
 function statusOf({ kind }: SessionState): SessionStatus {
   switch (kind) {
     case "new":

@@ -1,11 +1,11 @@
-// How a request came: what decides whether its cookie can be Secure.
+// How a request came, which decides whether its cookie can be Secure.
 
 import { type CookieSource, type HeadersLike, isRequest } from "./cookie_header.ts";
 import { isString } from "../util/check.ts";
 
 /**
  * `loopback`: by plain HTTP, from a browser on the same machine. `lan`: by plain HTTP, from another machine of a
- * private network. `other`: by HTTPS, perhaps to a proxy that ends it, or unknown.
+ * private network. `other`: by HTTPS, perhaps to a proxy that ends TLS, or unknown.
  */
 export type Transport = "loopback" | "lan" | "other";
 
@@ -28,12 +28,12 @@ const LAN = new RegExp(
   "i",
 );
 
-/** What proxies add. Without the scheme, nobody knows whether the browser has sent HTTPS to the proxy. */
+/** Headers that proxies add. Without the scheme, it is unknown whether the browser has sent HTTPS to the proxy. */
 const OF_PROXIES = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 /**
- * Returns how a request came. What a client can forge makes a difference to its own cookie alone: a page of another
- * site cannot have a browser send such headers.
+ * Returns how a request came. A client that forges these headers affects only its own cookie: a page of another site
+ * cannot make a browser send them.
  */
 export function transportOf(source: CookieSource): Transport {
   if (source == null || isString(source)) return "other";
@@ -46,12 +46,12 @@ export function transportOf(source: CookieSource): Transport {
   const isProxied = OF_PROXIES.some((name) => get(name) !== undefined);
   const said = forwarded?.toLowerCase().replace(/^ws/, "http") ??
     (isProxied ? "unknown" : scheme?.toLowerCase());
-  // A server behind a proxy may see a name of its own, and the browser's name only in a header.
+  // A server behind a proxy may see an internal name, and the browser's name only in a header.
   const hosts = [host, get("host"), get("x-forwarded-host")?.split(",")[0]?.trim()]
     .filter((each) => each !== undefined && each !== "") as string[];
   if (said !== undefined && said !== "http" || hosts.length === 0) return "other";
   if (hosts.every((each) => LOOPBACK.test(each))) return "loopback";
-  // Headers alone do not say that it was not HTTPS.
+  // Without a scheme, it may have been HTTPS.
   return said === "http" && hosts.every(isPrivate) ? "lan" : "other";
 }
 

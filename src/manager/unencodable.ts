@@ -37,13 +37,13 @@ export function findUnencodable(
     const [step, value]: Part = part;
     path.push(step);
     wrong = value;
-    // A value that contains itself is not looked into again.
+    // A value that contains itself is not searched again.
     if (Object(value) === value) seen.add(value);
   }
   return path.length === 0 ? undefined : { path: path.join(""), kind: kindOf(wrong) };
 }
 
-/** Returns the values inside a value. A map's keys are data, and so do not appear in the steps. */
+/** Returns the values inside a value. A map's keys are data, so they do not appear in the steps. */
 function partsOf(value: unknown): Part[] {
   try {
     if (types.isSet(value)) return Array.from(value, (part, i) => [`.values()[${i}]`, part]);

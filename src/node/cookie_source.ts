@@ -6,10 +6,11 @@ import type { CookieSource } from "../manager/mod.ts";
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 
 /**
- * Returns what {@linkcode SessionManager.loadRequest} has to know of a request of node:http: its cookie, and how it
- * came, by its socket and its `Host`. {@linkcode nodeSessions} does it by itself.
+ * Returns what `loadRequest` of a {@linkcode SessionManager} needs from a request of node:http: its cookie, and how
+ * it came, by its socket and its `Host`. {@linkcode nodeSessions} calls it itself.
  *
  * @param request The request of node:http or node:http2.
+ * @returns The source of the session's cookie.
  * @example The session of a request that opens a WebSocket
  * ```ts
  * import { type Session, SessionManager } from "@scs/sequelize-store/manager";

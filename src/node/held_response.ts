@@ -3,7 +3,7 @@ import { check, isFunction, isNumber, isString, type Rule } from "../util/check.
 import { printer } from "../util/report.ts";
 import { describesResponse, type Header, isSaid } from "../manager/response_headers.ts";
 
-/** A response of node:http or node:http2, as far as it is used here. */
+/** The part of a response of node:http or node:http2 that is used here. */
 export interface Target {
   statusCode: number;
   statusMessage: string;
@@ -20,11 +20,11 @@ export interface Target {
   emit(event: string): unknown;
   rawListeners(event: string): unknown[];
   destroy(error?: unknown): unknown;
-  /** Of HTTP/2 alone. */
+  /** Only in HTTP/2. */
   readonly stream?: { readonly destroyed: boolean };
 }
 
-/** What becomes of a response before its head is sent. */
+/** What happens to a response before its head is sent. */
 export type Outcome = { readonly headers: readonly Header[] } | { readonly instead: Response };
 
 /** The calls by which a response's head may be sent. */
@@ -46,11 +46,11 @@ const CHUNK: Rule<string | Uint8Array> = {
 };
 
 /**
- * Holds back what would send a response's head until something is done, and then sends everything in its
- * order. Meanwhile the response looks as if its head had been sent: `headersSent` is true, headers can no
- * longer be set, and `write` returns `false`.
+ * Holds back the calls that would send a response's head until something is done, and then carries them out in order.
+ * Meanwhile the response looks as if its head had been sent: `headersSent` is true, headers can no longer be set, and
+ * `write` returns `false`.
  *
- * Other middlewares may replace the same methods, before or after this: each calls the one that it found.
+ * Other middlewares may replace the same methods, before or after this class. Each calls the method that it found.
  */
 export class HeldResponse {
   readonly #response: Target;
@@ -61,15 +61,15 @@ export class HeldResponse {
   #calls: [Sending, unknown[]][] = [];
   /** Whether `write` has returned `false`, and so a writer waits for `drain`. */
   #needsDrain = false;
-  /** The listeners of `drain`: compression would let them wait for its own stream. */
+  /** The listeners of `drain`. Without this, compression would make them wait for its own stream. */
   readonly #drainListeners = new Set<() => void>();
   #ended = false;
   /** Makes the response look as before. */
   #thaw: () => void = () => {};
 
   /**
-   * @param prepare Called when the head is about to be sent, and if the client goes away before. What it
-   *   returns must not reject; if it returns `undefined`, there is nothing to wait for.
+   * @param prepare Called when the head is about to be sent, or if the client disconnects before that. The promise
+   *   that it returns must not reject. If it returns `undefined`, there is nothing to wait for.
    */
   constructor(response: Target, prepare: () => Promise<Outcome> | undefined) {
     this.#response = response;
@@ -106,7 +106,7 @@ export class HeldResponse {
     if (name === "writeHead") args.splice(0, args.length, ...this.#takeHead(args));
     const isHttp2 = response.stream !== undefined;
     const { statusCode } = response;
-    // HTTP/2 has none, and warns of each use.
+    // HTTP/2 has no status message, and warns at each use.
     const statusMessage = isHttp2 ? undefined : response.statusMessage;
     this.#state = "held";
     const restore = this.#freeze();
@@ -123,7 +123,7 @@ export class HeldResponse {
     });
   }
 
-  /** Sets what `writeHead` was called with, so that other headers can be added. Returns what is left of it. */
+  /** Sets the status and headers of a `writeHead`, so that others can be added. Returns the remaining arguments. */
   #takeHead([status, ...rest]: unknown[]): unknown[] {
     const message = isString(rest[0]) ? rest.shift() : undefined;
     for (const [name, values] of grouped(rest.find((headers) => headers != null))) {
@@ -133,7 +133,7 @@ export class HeldResponse {
     return message === undefined ? [status] : [status, message];
   }
 
-  /** Makes the response look as if its head had been sent. Returns what undoes that. */
+  /** Makes the response look as if its head had been sent. Returns a function that undoes this. */
   #freeze(): () => void {
     const refuse = (): never => {
       throw headersSentError();
@@ -179,7 +179,7 @@ export class HeldResponse {
     }
     this.#thaw();
     this.#state = "released";
-    // The client has gone. HTTP/2 would take each call for an error.
+    // The client has disconnected. HTTP/2 would report each call as an error.
     if (this.#response.stream?.destroyed) return;
     for (const header of outcome.headers) addHeader(this.#response, header);
     let isDrained = true;
@@ -191,7 +191,7 @@ export class HeldResponse {
     this.#drainListeners.clear();
   }
 
-  /** Lets writers that got `false` from `write` go on. */
+  /** Lets writers continue that got `false` from `write`. */
   #drain(): void {
     if (!this.#needsDrain || this.#ended) return;
     const told = this.#response.rawListeners("drain");
@@ -208,7 +208,7 @@ export class HeldResponse {
   #replace(answer: Response, body: Uint8Array): void {
     const response = this.#response;
     const calls = this.#calls.splice(0);
-    // Meanwhile the inner methods may call one another by the response's own, as those of HTTP/2 do.
+    // Meanwhile, the inner methods may call the response's own methods, as those of HTTP/2 do.
     this.#state = "released";
     if (!response.stream?.destroyed) this.#sendInstead(answer, body);
     this.#state = "replaced";
@@ -231,7 +231,7 @@ export class HeldResponse {
     this.#send("end", [body]);
   }
 
-  /** Takes a call of a response that another one was sent in place of. */
+  /** Accepts a call on a response after another one was sent instead of it. */
   #ignore(name: Sending, args: unknown[]): unknown {
     const callback = args.find(isFunction);
     if (callback !== undefined) process.nextTick(callback);
@@ -240,7 +240,7 @@ export class HeldResponse {
   }
 }
 
-/** Throws for what Node would throw for, so that it is the caller who gets the error. */
+/** Throws if Node would throw, so that the caller gets the error. */
 function checkCall(name: Sending, [first]: unknown[]): void {
   if (name === "writeHead") check("write the head", "statusCode", first, STATUS);
   const isEmptyEnd = name === "end" && (first == null || isFunction(first));
@@ -249,7 +249,7 @@ function checkCall(name: Sending, [first]: unknown[]): void {
   }
 }
 
-/** Headers in each form that `writeHead` takes, as each name's values. */
+/** Returns the values of each header, from headers in any form that `writeHead` takes. */
 function grouped(headers: unknown): Iterable<[string, string | string[]]> {
   const pairs = Array.isArray(headers)
     ? Array.isArray(headers[0]) ? headers : toPairs(headers)
@@ -263,12 +263,12 @@ function grouped(headers: unknown): Iterable<[string, string | string[]]> {
   return all.values();
 }
 
-/** `["a", "1", "b", "2"]` as `[["a", "1"], ["b", "2"]]`. */
+/** Converts `["a", "1", "b", "2"]` to `[["a", "1"], ["b", "2"]]`. */
 function toPairs(list: readonly unknown[]): unknown[][] {
   return list.filter((_, i) => i % 2 === 0).map((name, i) => [name, list[2 * i + 1]]);
 }
 
-/** Adds a header to a response; not with `appendHeader`, which not every version of Node has for HTTP/2. */
+/** Adds a header to a response without `appendHeader`, which not every version of Node has for HTTP/2. */
 function addHeader(response: Target, header: Header): void {
   const [name, value] = header;
   const present = [response.getHeader(name) ?? []].flat().map(String);
@@ -277,7 +277,7 @@ function addHeader(response: Target, header: Header): void {
   if (!isSaid(header, text)) response.setHeader(name, text === "" ? value : `${text}, ${value}`);
 }
 
-/** The error that Node throws as well. */
+/** Makes the error that Node throws in this case. */
 function headersSentError(): Error {
   const error = new Error("Cannot set headers after they are sent to the client");
   return Object.assign(error, { code: "ERR_HTTP_HEADERS_SENT" });

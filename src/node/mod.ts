@@ -1,5 +1,5 @@
 /**
- * Sessions for node:http and whatever is built on it: Express, connect, Polka, NestJS: see
+ * Sessions for node:http and the frameworks on top of it, such as Express, connect, Polka and NestJS: see
  * {@linkcode nodeSessions}.
  *
  * @example

@@ -11,10 +11,10 @@ import { HeldResponse, type Outcome, type Target } from "./held_response.ts";
 /** A response of node:http, or of the compatibility API of node:http2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** How {@linkcode nodeSessions} works. */
+/** The options of {@linkcode nodeSessions}. */
 export interface NodeSessionsOptions {
   /**
-   * Whether `request.session` is a {@linkcode LazySession}, which is loaded once it is awaited: a request that
+   * Whether `request.session` is a {@linkcode LazySession}, which is loaded when it is first awaited. A request that
    * does not await it costs no query, and its response does not get `Vary: Cookie`.
    *
    * @default {false}
@@ -23,13 +23,12 @@ export interface NodeSessionsOptions {
 }
 
 /**
- * A middleware that puts the session into `request.session`, and commits it before the response's head is
- * sent.
+ * A middleware that puts the session into `request.session`, and commits it before the response's head is sent.
  *
  * @template S What `request.session` is.
  */
 export interface NodeSessions<S> {
-  /** Loads the session and calls `next`, unless the store has failed: then the response is sent. */
+  /** Loads the session and calls `next`. If the store fails, sends the response instead. */
   (
     request: NodeRequest,
     response: NodeResponse,
@@ -39,12 +38,12 @@ export interface NodeSessions<S> {
   /**
    * Does the same without `next`, for a server of node:http itself.
    *
-   * @returns Whether to go on: `false` if the store has failed, and the response is sent.
+   * @returns Whether to continue: `false` if the store has failed and the response was sent.
    */
   (request: NodeRequest, response: NodeResponse): Promise<boolean>;
 
   /**
-   * Wraps a handler for `createServer` of node:http, whose requests then have a `session`.
+   * Wraps a handler for `createServer` of node:http. Its requests then have a `session`.
    *
    * @param handler Called with the request and its session, and the response.
    * @returns A handler for the server.
@@ -57,26 +56,26 @@ export interface NodeSessions<S> {
 
 const OPTIONS = { lazy: withDefault(FLAG, false) };
 
-/** The requests that have a session already, by their managers: a middleware may be mounted twice. */
+/** The requests that already have a session, by their managers: a middleware may be mounted twice. */
 const served = new WeakMap<object, WeakSet<object>>();
 
 /**
  * Makes a middleware for Express, connect, Polka, NestJS and node:http itself. It puts the session into
- * `request.session`, and commits it before the response's head is sent, however that is sent: `writeHead`,
- * `write`, `end`, `pipe` and `flushHeaders` wait for the store, in their order. What is done to the session
- * after that is saved only by {@linkcode SessionManager.commit}.
+ * `request.session`, and commits it before the response's head is sent, whichever method sends it: `writeHead`,
+ * `write`, `end`, `pipe` and `flushHeaders` wait for the store, in order. Later changes to the session are saved only
+ * by `commit` of the {@linkcode SessionManager}.
  *
- * If the store fails, `onError` of the manager is called, and what it returns, or else a 500, is sent in the
- * place of the response. If a client goes away before the response, the session is committed anyway.
+ * If the store fails, the manager's `onError` is called, and what it returns, or else a 500 response, is sent instead
+ * of the response. If a client disconnects before the response, the session is committed anyway.
  *
- * A response that an error handler sends commits the session as well: call {@linkcode Session.discard} in the
- * error handler if what the failed request did to the session must not be saved.
+ * If an error handler sends the response, the session is also committed. Call `discard` of the {@linkcode Session} in
+ * the error handler if the changes of the failed request must not be saved.
  *
- * For an upgrade to a WebSocket, as with `io.engine.use(...)` of socket.io, the session is loaded and nothing
- * is committed, because nothing waits for it: call `commit` of the manager.
+ * For an upgrade to a WebSocket, as with `io.engine.use(...)` of socket.io, the session is loaded but not committed,
+ * because nothing waits for it. Call the manager's `commit` yourself.
  *
- * @param manager Whose sessions they are.
- * @param options `lazy`: whether `request.session` is loaded only once it is awaited.
+ * @param manager The manager of the sessions.
+ * @param options `lazy`: whether `request.session` is loaded only when it is awaited.
  * @returns The middleware, for `app.use`; `wrap` makes it a handler for `createServer`.
  * @throws {TypeError} If an argument has the wrong type.
  *
@@ -194,7 +193,7 @@ export function nodeSessions<Values extends object>(
   return Object.assign(middleware, { wrap }) as unknown as NodeSessions<Session<Values>>;
 }
 
-/** Whether a response can send a head: what an upgrade has in its place cannot. */
+/** Whether a response can send a head: what an upgrade passes instead of a response cannot. */
 function canWait(response: NodeResponse): boolean {
   return hasMethods(response, [
     "writeHead",
@@ -206,7 +205,7 @@ function canWait(response: NodeResponse): boolean {
   ]);
 }
 
-/** The request as `onError` gets it, without its body; `undefined` if it cannot be one. */
+/** Makes the `Request` that `onError` gets, without a body; `undefined` if that is not possible. */
 function toRequest(request: NodeRequest): Request | undefined {
   const { originalUrl = request.url } = request as { originalUrl?: string };
   try {

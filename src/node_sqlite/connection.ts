@@ -19,7 +19,6 @@ const COMMIT = /^\s*(?:COMMIT|END)\b/i;
 /** Statements that keep no lock. `BEGIN IMMEDIATE` does, but no other connection can block what follows. */
 const LOCK_FREE = /^\s*(?:BEGIN|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA)\b/i;
 
-/** An open database. */
 export class Connection {
   readonly #database: DatabaseSync;
   readonly #statements: StatementCache;
@@ -38,14 +37,13 @@ export class Connection {
   }
 
   /**
-   * Whether a failed statement may be tried again: if another connection blocked it and, as in SQLite's own
-   * waiting, if that connection cannot be waiting for the locks of this transaction.
+   * Whether a failed statement may be tried again. Another connection must have blocked it. As in SQLite's own
+   * waiting, that connection must not be able to wait for the locks of this transaction.
    */
   mayRetry(sql: string, error: unknown): boolean {
     return isBusy(error) && (this.#fresh || COMMIT.test(sql));
   }
 
-  /** Runs a statement. */
   run(sql: string, parameters: Parameters): Changes {
     return this.#carryOut(sql, parameters, (statement, args) => {
       const { lastInsertRowid, changes } = statement.run(...args);
@@ -68,7 +66,6 @@ export class Connection {
     this.#fresh = !this.#database.isTransaction;
   }
 
-  /** Closes the database. */
   close(): void {
     this.#database.close();
   }

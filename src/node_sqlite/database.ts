@@ -109,10 +109,9 @@ export class Database {
   }
 
   /**
-   * Runs a statement and reads all its rows: {@linkcode Database.all} with a promise, in the same queue.
+   * Runs a statement and reads all its rows, like {@linkcode Database.prototype.all all} but with a promise.
    *
-   * It is for code that sends its own SQL over a connection of Sequelize's pool, and does not change within
-   * a major version.
+   * Use it to send your own SQL over a connection of Sequelize's pool. It does not change within a major version.
    *
    * @param sql One statement; it stays prepared for the next call unless it is long or has a `*`.
    * @param parameters Values by position for `?`, `?1` or `$1`, or by name: `{ $id: 1 }`.

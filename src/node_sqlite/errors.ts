@@ -83,7 +83,7 @@ export function errorOf(error: unknown): Error {
   return sqliteError(errno, message.replace(added, ""));
 }
 
-/** Whether SQLite has refused a statement because of another connection, which may soon be finished. */
+/** Whether SQLite has refused a statement because of another connection that may soon be finished. */
 export function isBusy(error: unknown): boolean {
   const { code, errcode } = error as NodeSqliteError;
   return code === "ERR_SQLITE_ERROR" && errcode !== undefined && (errcode & 0xff) === BUSY &&

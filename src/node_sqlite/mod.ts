@@ -34,7 +34,7 @@ export type { Parameters, Value } from "./parameters.ts";
 
 /** What {@linkcode nodeSqlite} offers: the part of the package `sqlite3` that Sequelize 6 uses. */
 export interface NodeSqlite {
-  /** Opens the file for reading only. This and the others are for Sequelize's `dialectOptions.mode`. */
+  /** Opens the file for reading only. This and the other constants are for Sequelize's `dialectOptions.mode`. */
   readonly OPEN_READONLY: number;
   /** Opens the file for reading and writing. */
   readonly OPEN_READWRITE: number;

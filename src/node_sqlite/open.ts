@@ -14,7 +14,7 @@ type Sqlite = typeof import("node:sqlite");
 
 let usable: Sqlite | undefined;
 
-/** Returns the runtime's SQLite; loaded late, so that importing this module neither fails nor warns. */
+/** Returns the runtime's SQLite. It is loaded late, so that importing this module neither fails nor warns. */
 export function nodeSqliteModule(): Sqlite {
   if (usable) return usable;
   // Older versions lack the function, although it is not optional in the types.
@@ -29,7 +29,7 @@ export function nodeSqliteModule(): Sqlite {
   );
 }
 
-/** Whether it has `isTransaction`, which is not on the prototype of Node's class. */
+/** Whether the module has `isTransaction`, which is not on the prototype of Node's class. */
 function isRecent({ DatabaseSync }: Sqlite): boolean {
   const database = new DatabaseSync(":memory:");
   try {

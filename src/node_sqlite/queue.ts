@@ -16,7 +16,6 @@ export interface Task {
 /** SQLite's own delays before the first retry, the second and so on, in milliseconds. */
 const DELAYS = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
 
-/** A queue of tasks. */
 export class Queue {
   readonly #timeout: () => number;
   readonly #tasks: Task[] = [];
@@ -28,7 +27,6 @@ export class Queue {
     this.#timeout = timeout;
   }
 
-  /** Appends a task. */
   add(task: Task): void {
     if (this.#tasks.push(task) === 1) setImmediate(this.#next);
   }

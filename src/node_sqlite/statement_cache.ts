@@ -11,7 +11,6 @@ const MAX_LENGTH = 1000;
 /** SQL with only white space, comments and semicolons. */
 const EMPTY = /^(?:[\s;]|--[^\n]*|\/\*[^]*?(?:\*\/|$))*$/;
 
-/** A prepared statement. */
 export class Prepared {
   readonly statement: StatementSync;
   readonly #sql: string;
@@ -28,7 +27,6 @@ export class Prepared {
   }
 }
 
-/** The prepared statements of a connection. */
 export class StatementCache {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, Prepared>();

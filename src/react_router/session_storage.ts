@@ -3,7 +3,7 @@ import { MANAGER } from "../manager/manager_rule.ts";
 import type { CookieSource, Session, SessionManager } from "../manager/mod.ts";
 import { check, type Rule } from "../util/check.ts";
 
-/** What a session holds: its values, and those that are shown once. */
+/** What a session holds: its values, and those that are shown only once. */
 export type FlashSessionData<Data, FlashData> = Partial<
   & Data
   & { [Key in keyof FlashData as `__flash_${Key & string}__`]: FlashData[Key] }
@@ -58,36 +58,35 @@ export interface RouterSession<Data, FlashData = Data> {
 /** A session that can get a new token; React Router's own cannot. */
 export interface RenewableRouterSession<Data, FlashData = Data>
   extends RouterSession<Data, FlashData> {
-  /** Gives the session a new token: see {@linkcode Session.renewToken}. Call it at sign-in. */
+  /** Gives the session a new token: see `renewToken` of {@linkcode Session}. Call it at sign-in. */
   renewToken(): void;
 }
 
-/** Attributes of one cookie. By default, each is the manager's. */
+/** The attributes of one cookie. By default, each is the manager's. */
 export interface RouterCookieOptions {
   /** How long the cookie lasts, in seconds. The session itself then ends at that time as well. */
   readonly maxAge?: number | undefined;
   /** When the cookie ends. The session itself then ends at that time as well. */
   readonly expires?: Date | undefined;
-  /** See {@linkcode SessionCookieOptions.domain}. */
+  /** See the manager's option `cookie.domain`. */
   readonly domain?: string | undefined;
-  /** See {@linkcode SessionCookieOptions.path}. */
+  /** See the manager's option `cookie.path`. */
   readonly path?: string | undefined;
-  /** See {@linkcode SessionCookieOptions.httpOnly}. */
+  /** See the manager's option `cookie.httpOnly`. */
   readonly httpOnly?: boolean | undefined;
-  /** See {@linkcode SessionCookieOptions.secure}. */
+  /** See the manager's option `cookie.secure`. */
   readonly secure?: boolean | undefined;
-  /** See {@linkcode SessionCookieOptions.sameSite}; `true` is `"strict"`, `false` leaves it out. */
+  /** See the manager's option `cookie.sameSite`; `true` is `"strict"`, `false` leaves it out. */
   readonly sameSite?: boolean | "lax" | "strict" | "none" | undefined;
-  /** See {@linkcode SessionCookieOptions.partitioned}. */
+  /** See the manager's option `cookie.partitioned`. */
   readonly partitioned?: boolean | undefined;
 }
 
 /** The `SessionStorage` of React Router. */
 export interface RouterSessionStorage<Data, FlashData = Data> {
   /**
-   * Finds the session of a `Cookie` header; without one, returns a new session. If it gets the whole request
-   * instead, the cookie is not `Secure` for plain HTTP to a loopback host: see
-   * {@linkcode SessionCookieOptions.secure}.
+   * Finds the session of a `Cookie` header; without one, returns a new session. If it gets the whole request instead,
+   * the cookie is not `Secure` for plain HTTP to a loopback host: see the manager's option `cookie.secure`.
    */
   getSession: (
     cookieHeader?: CookieSource,
@@ -96,8 +95,8 @@ export interface RouterSessionStorage<Data, FlashData = Data> {
   /**
    * Commits a session.
    *
-   * @returns The `Set-Cookie` header's value; empty, which browsers ignore, if there is no session to keep and
-   *   the client's cookie must stay as it is.
+   * @returns The `Set-Cookie` header's value. It is empty, so that browsers ignore it, if there is no session to keep
+   *   and the client's cookie must stay as it is.
    */
   commitSession: (
     session: RouterSession<Data, FlashData>,
@@ -117,14 +116,13 @@ export interface RouterSessionStorage<Data, FlashData = Data> {
 type AnySession = Session;
 
 /**
- * Makes a `SessionStorage` for React Router: use it instead of `createCookieSessionStorage` in its guide. A
- * request writes only its own changes, so parallel loaders and actions lose nothing, and a destroyed session
- * does not come back.
+ * Makes a `SessionStorage` for React Router: use it instead of `createCookieSessionStorage` in its guide. A request
+ * writes only its own changes, so parallel loaders and actions lose nothing. A destroyed session stays destroyed.
  *
  * The cookie's name and attributes are those of the manager. Set `Vary: Cookie` on responses that depend on a
  * session; this function cannot.
  *
- * @param manager Whose sessions they are.
+ * @param manager The manager of the sessions.
  * @returns `getSession`, `commitSession` and `destroySession`.
  * @throws {TypeError} If `manager` is not a `SessionManager`.
  *

@@ -8,15 +8,15 @@ export interface CleanupLoopOptions {
   readonly interval: number;
   /** Stops the loop when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with the error of each failed cleanup. The next one waits for it; a stop does not. */
+  /** Called with the error of each failed cleanup. The next cleanup waits for it; `stop` does not. */
   readonly onError: (error: unknown) => void;
   /** Waits, or rejects once the signal aborts; replaced in tests. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }
 
-/** Instances that were started together spread out within a few intervals. */
+/** Spreads out instances that were started together, within a few intervals. */
 const JITTER = 0.2;
-/** What a timer can wait at most; a longer delay would fire at once. */
+/** The longest delay of a timer. A longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Waits without keeping the process alive. */
@@ -24,12 +24,11 @@ function sleepUnref(ms: number, signal: AbortSignal): Promise<unknown> {
   return setTimeout(ms, undefined, { signal, ref: false });
 }
 
-/** Runs a cleanup again and again until it is stopped, never twice at a time. */
+/** Runs a cleanup repeatedly until it is stopped, and never two at the same time. */
 export class CleanupLoop {
   readonly #stop = new AbortController();
   readonly #stopped: Promise<void>;
 
-  /** Starts the loop. */
   constructor(
     cleanUp: (options: { readonly signal: AbortSignal }) => Promise<unknown>,
     options: CleanupLoopOptions,

@@ -2,7 +2,7 @@
 
 /** The last cleanup of a store that did not fail. */
 export interface CleanupStats {
-  /** When it ended, in milliseconds since 1970, as `Date.now()` has it. */
+  /** When it ended, in milliseconds since 1970, as `Date.now()` returns it. */
   readonly at: number;
   /** How long it took, in milliseconds. */
   readonly duration: number;
@@ -11,14 +11,14 @@ export interface CleanupStats {
 }
 
 /**
- * What a store has done since it was opened, and what it is doing: see {@linkcode SequelizeStore.stats}. Counters
- * start at 0 and only grow; gauges show this moment.
+ * What a store has done since it was opened, and what it is doing: see
+ * {@linkcode SequelizeStore.prototype.stats stats}. Counters start at 0 and only grow; gauges show this moment.
  */
 export interface StoreStats {
   /**
    * Counter: the calls that were sent to the database, each counted once. Calls that wait, were refused, or were
-   * aborted while they waited are not among them. A page of `entries` and a statement of a cleanup count as one
-   * call each.
+   * aborted while they waited are not included. A page of `entries` and a statement of a cleanup count as one call
+   * each.
    */
   readonly calls: number;
   /**
@@ -28,13 +28,13 @@ export interface StoreStats {
   readonly statements: number;
   /** `calls / statements`: how many calls share a statement on average. 0 before the first statement. */
   readonly callsPerStatement: number;
-  /** Gauge: the calls that wait to be sent; `queueLimit` bounds them, for reads and for writes. */
+  /** Gauge: the calls that wait to be sent. `queueLimit` limits them, separately for reads and for writes. */
   readonly waiting: number;
   /** Gauge: the statements under way, including those that wait for a connection or to be sent again. */
   readonly inFlight: number;
   /** Counter: the calls that were refused with a {@linkcode QueueFullError}. */
   readonly refused: number;
-  /** Counter: the statements that were sent again, after an error that may pass, such as a deadlock. */
+  /** Counter: the statements that were sent again after a temporary error, such as a deadlock. */
   readonly retried: number;
   /** Counter: the connections that were taken out of the pool because they lead to the wrong server. */
   readonly evicted: number;

@@ -47,7 +47,10 @@ export interface Index {
   readonly where?: WhereOptions<SessionAttributes>;
 }
 
-/** The index on a column. The owner's has each owner's tokens in order, and no row of anybody without one. */
+/**
+ * Returns the index on a column. The owner's index holds each owner's tokens in order, without rows that have no
+ * owner.
+ */
 export function indexOn(
   column: IndexedColumn,
   sequelize: Sequelize,
@@ -64,8 +67,8 @@ export function indexOn(
 }
 
 /**
- * Named after the table, because index names are unique in a schema of PostgreSQL and in a file of SQLite.
- * If the table's name alone does not make a name of its own, a hash does.
+ * Makes a name from the table's name, because index names are unique in a schema of PostgreSQL and in a file of
+ * SQLite. If the table's name alone is not enough for a unique name, a hash is added.
  */
 function nameOf(suffix: string, table: string, tableName: string): string {
   if (table === tableName && Buffer.byteLength(table + suffix) <= MAX_INDEX_NAME) {
@@ -73,13 +76,13 @@ function nameOf(suffix: string, table: string, tableName: string): string {
   }
   const hash = createHash("sha256").update(table).digest("hex").slice(0, 8);
   const end = `_${hash}${suffix}`;
-  // A dot would end a schema's name.
+  // A dot would be read as the end of a schema's name.
   const start = firstBytes(table.replace(".", "_"), MAX_INDEX_NAME - end.length);
   return start + end;
 }
 
-/** As many whole characters as fit into so many bytes. */
+/** Returns as many whole characters as fit into `count` bytes. */
 function firstBytes(text: string, count: number): string {
-  // A stream may go on: the decoder keeps an incomplete character back.
+  // As a stream may continue, the decoder holds back an incomplete character.
   return new TextDecoder().decode(Buffer.from(text).subarray(0, count), { stream: true });
 }

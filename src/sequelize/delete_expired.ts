@@ -12,13 +12,13 @@ export type Run = <T>(
 export interface DeleteExpiredSettings {
   /** The most sessions that one statement deletes. */
   readonly batchSize: number;
-  /** The most sessions that all of them delete. */
+  /** The most sessions that all statements together delete. */
   readonly limit: number;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Deletes the sessions that have expired, oldest first. The signal is heeded between two statements.
+ * Deletes the sessions that have expired, oldest first. The signal is checked between two statements.
  *
  * @returns How many were deleted.
  */
@@ -39,7 +39,7 @@ export async function deleteExpired(
       return statements.deleteExpired(tokens, now, transaction);
     });
     total += deleted;
-    // None deleted: another process is at it, or the rows may be seen and not deleted.
+    // If none was deleted, another process is deleting them, or the rows can be read but not deleted.
     if (tokens.length < count || deleted === 0 || total >= limit) return total;
   }
 }

@@ -1,18 +1,18 @@
-// What a database error means for the statement that met it. Errors are told apart by name and code, not by
-// `instanceof`: an application may hold another copy of Sequelize or of its driver.
+// What a database error means for the statement that failed. Errors are recognized by name and code, not by
+// `instanceof`, because an application may have another copy of Sequelize or of its driver.
 
 import type { Fault } from "../batching/delivery.ts";
 
 /**
  * What an error means:
- * - `transient`: the database undid the statement because of what others did. It may succeed if sent again.
- * - `busy`: the same; but if it does not pass, no other statement gets through either.
+ * - `transient`: the database undid the statement because of concurrent ones. It may succeed if sent again.
+ * - `busy`: the same, but if the error persists, all other statements fail as well.
  * - `connection`: there is no connection, or it was lost, with or without a statement under way.
- * - `read-only`: the server takes no writes, or is a standby whose rows may be old: the statement was not carried
+ * - `read-only`: the server takes no writes, or is a standby whose rows may be old. The statement was not carried
  *   out, and may succeed on another connection.
  * - `no-table`, `no-column`: there is no such table or column.
  * - `system`: every other statement would fail as well.
- * - `either`: the statement's own rows are the reason, or the database as a whole.
+ * - `either`: either the statement's own rows or the database as a whole is the reason.
  * - `operation`: the statement's own rows are the reason.
  */
 export type ErrorClass =
@@ -27,15 +27,15 @@ export type ErrorClass =
   | "operation";
 
 /**
- * A dialect's errors by their code, SQLSTATE or number, some told apart by their message. What is not among them is an
- * `operation`.
+ * What a dialect's errors mean, by their code, SQLSTATE or number. For some, the message decides. An error that is
+ * not in the table is an `operation`.
  */
 export type ErrorTable = Readonly<Record<string, ErrorClass | ((message: string) => ErrorClass)>>;
 
-/** The name of the error of a read on a standby. */
+/** The name of the error that a read on a standby throws. */
 export const STANDBY_ERROR = "StandbyError";
 
-/** The fields that the drivers' errors carry, each some of them. */
+/** The fields of the drivers' errors. Each driver sets only some of them. */
 export interface DriverError {
   readonly code?: string;
   readonly errno?: number;
@@ -46,13 +46,13 @@ export interface DriverError {
 }
 
 const CONNECTION_ERROR_NAME = /^Sequelize(Connection|HostNot|InvalidConnection|AccessDenied)/;
-// SQLSTATE class 08 is the connection's in every dialect.
+// SQLSTATE class 08 is about the connection in every dialect.
 const CONNECTION_CODE =
   /^(ECONN[A-Z]+|ECANCELED|EPIPE|ESOCKET|ETIMEDOUT|ENOTFOUND|E(HOST|NET)UNREACH|PROTOCOL_.*|08.{3}|57P0[1-5])$/;
 
 // Errors without a code.
 const MESSAGES: readonly [RegExp, ErrorClass][] = [
-  // node-postgres about a connection that has gone, Sequelize about a pool that closes or is closed.
+  // node-postgres: the connection is gone. Sequelize: the pool is closing or closed.
   [
     /^Connection terminated|not queryable|connection manager was closed|pool is draining/,
     "connection",
@@ -62,7 +62,7 @@ const MESSAGES: readonly [RegExp, ErrorClass][] = [
   [/^Query read timeout/, "either"], // node-postgres: query_timeout
 ];
 
-/** Tells what an error means. */
+/** Returns what an error means. */
 export function classify(error: unknown, table: ErrorTable): ErrorClass {
   const { name } = (error ?? {}) as { name?: string };
   const { code = "", errno = "", number = "", sqlState = "", fatal, message = "" } = driverError(
@@ -84,7 +84,9 @@ export function isTransient(errorClass: ErrorClass): boolean {
   return errorClass === "transient" || errorClass === "busy";
 }
 
-/** Whether a statement that failed says something about its own rows, or about the database as a whole. */
+/**
+ * Returns whether an error is caused by the statement's own rows, by the database as a whole, or possibly by either.
+ */
 export function faultOf(errorClass: ErrorClass): Fault {
   switch (errorClass) {
     case "connection":
@@ -101,7 +103,7 @@ export function faultOf(errorClass: ErrorClass): Fault {
   }
 }
 
-/** The driver's error inside a Sequelize error, or the error itself. */
+/** Returns the driver's error inside a Sequelize error, or else the error itself. */
 export function driverError(error: unknown): DriverError {
   const { parent } = (error ?? {}) as { parent?: unknown };
   return (parent ?? error ?? {}) as DriverError;

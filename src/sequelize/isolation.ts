@@ -3,20 +3,20 @@
 import type { QueryOptions, Sequelize } from "sequelize";
 import type { SessionModelOptions } from "./model.ts";
 
-/** What the view needs of Sequelize that its types do not have. */
+/** The options that the view reads and that Sequelize's types lack. */
 interface SharedOptions {
   readonly query?: object;
   readonly searchPath?: string;
 }
 
-/** The store knows best which of its statements may be sent again: see SessionTable.run. */
+/** The store itself decides which of its statements are sent again: see SessionTable.run. */
 const NO_RETRY = { max: 1 };
 
 /**
- * A view of the application's Sequelize instance for the store alone. It shares the dialect and the
- * connections; models, hooks and defaults are its own, so that nothing of the application's
- * (`define`, `query`, hooks, a model of the same name) reaches the store, and the other way round: the
- * application's `sequelize.sync({ force: true })` does not drop the sessions.
+ * Makes a view of the application's Sequelize instance for the store alone. It shares the dialect and the
+ * connections, but has its own models, hooks and defaults. So nothing of the application (`define`, `query`, hooks, a
+ * model of the same name) affects the store, and the application's `sequelize.sync({ force: true })` does not drop
+ * the sessions.
  */
 export function isolate(sequelize: Sequelize, logging: SessionModelOptions["logging"]): Sequelize {
   const { options: shared } = sequelize as unknown as { options: SharedOptions };
@@ -31,10 +31,10 @@ export function isolate(sequelize: Sequelize, logging: SessionModelOptions["logg
     quoteIdentifiers: true,
     retry: NO_RETRY,
     schema: undefined,
-    // Sequelize would send SHOW WARNINGS after a statement, and take the answer for that statement's.
+    // Sequelize would send SHOW WARNINGS after a statement, and return that result instead of the statement's own.
     showWarnings: false,
-    // DATETIME of MySQL and MariaDB has no time zone: in a local one, an hour comes twice every autumn,
-    // and applications with different ones could not share the table.
+    // DATETIME of MySQL and MariaDB has no time zone. In local time, one hour occurs twice every autumn, and
+    // applications in different time zones could not share the table.
     timezone: "+00:00",
     // Sequelize reads this option only if it is an own property.
     ...("searchPath" in shared && { searchPath: shared.searchPath }),
@@ -54,9 +54,9 @@ export function isolate(sequelize: Sequelize, logging: SessionModelOptions["logg
 }
 
 /**
- * Sequelize's own methods in place of those that a subclass overrides: the private fields of the subclass
- * exist only on the instance itself, so that its methods cannot run on the view. An overridden `query`
- * still gets every statement: it runs on the instance, with the view's options.
+ * Returns Sequelize's own methods for those that a subclass overrides. The private fields of the subclass exist only
+ * on the instance itself, so its methods cannot run on the view. An overridden `query` still gets every statement: it
+ * runs on the instance, with the view's options.
  */
 function methodsOf(sequelize: Sequelize, logging: SessionModelOptions["logging"]): object {
   const methods: Record<string, unknown> = {};
@@ -64,7 +64,7 @@ function methodsOf(sequelize: Sequelize, logging: SessionModelOptions["logging"]
   let level = Object.getPrototypeOf(sequelize);
   for (; level !== null && level !== base; level = Object.getPrototypeOf(level)) {
     for (const name of Object.getOwnPropertyNames(level)) {
-      // The class stays: libraryOf reads it.
+      // The class stays, because libraryOf reads it.
       if (name in base && name !== "constructor") methods[name] = base[name];
     }
   }
@@ -72,7 +72,7 @@ function methodsOf(sequelize: Sequelize, logging: SessionModelOptions["logging"]
   return methods;
 }
 
-/** `sequelize.query`, except that the instance's options do not reach the statement. */
+/** Returns `sequelize.query`, except that the instance's options do not apply to the statement. */
 function queryOn(
   sequelize: Sequelize,
   logging: SessionModelOptions["logging"],
@@ -88,7 +88,7 @@ function queryOn(
     });
 }
 
-/** An object that is as another, except for some properties. */
+/** Makes an object that is like another one except for some properties. */
 function derive<T extends object>(from: T, properties: object): T {
   // Defined, not assigned: an assignment would call a setter that `from` has.
   return Object.create(from, Object.getOwnPropertyDescriptors(properties));

@@ -1,5 +1,5 @@
-// The table: SCS's own `token`, `data` and `expiry`, and an index that finds what has expired. With `owners`, also
-// `owner` and an index that finds what is one's own.
+// The table: the columns `token`, `data` and `expiry` of SCS, and an index that finds expired rows. With `owners`,
+// also the column `owner` and an index that finds the rows of one owner.
 
 import type { Buffer } from "node:buffer";
 import type { Model, ModelStatic } from "sequelize";
@@ -13,8 +13,8 @@ export interface SessionAttributes {
   /** When the session stops being active. */
   expiry: Date;
   /**
-   * Whom the session belongs to, if anybody; only with `owners`. Text in PostgreSQL and SQLite, UTF-8 in bytes
-   * elsewhere.
+   * Whom the session belongs to, if it has an owner; only with `owners`. Text in PostgreSQL and SQLite, UTF-8 in
+   * bytes in the other dialects.
    */
   owner?: string | Buffer | null;
 }

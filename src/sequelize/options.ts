@@ -21,9 +21,9 @@ import type { CallOptions } from "../store/store.ts";
 /** How a {@linkcode SequelizeStore} is set up. */
 export interface SequelizeStoreOptions {
   /**
-   * The time between two cleanups in milliseconds, jittered by ±20 % so that instances spread out; 0
-   * for no cleanup loop. Less than a second is refused as a number, because it is likely meant in seconds;
-   * a test writes `{ milliseconds: 5 }`.
+   * The time between two cleanups in milliseconds; 0 for no cleanup loop. It varies by ±20 %, so that instances
+   * spread out. A number below 1000 is refused, because it is probably meant in seconds; a test can write
+   * `{ milliseconds: 5 }`.
    *
    * @default {300_000}
    */
@@ -35,13 +35,13 @@ export interface SequelizeStoreOptions {
    */
   readonly cleanupBatchSize?: number | undefined;
   /**
-   * The most calls that may wait at a time, of reads and of writes each; those beyond it reject with a
-   * {@linkcode QueueFullError} at once. 1 or more, or `Infinity`.
+   * The most calls that may wait at a time, counted separately for reads and for writes. Further calls reject with a
+   * {@linkcode QueueFullError} at once. An integer, 1 or more, or `Infinity`.
    *
-   * A call waits if it cannot be sent at once: because the store has as many statements under way as it
-   * may, or because one of them is for the same session. Calls made together that fit into the statements
-   * that leave right then do not count, so that an idle store takes some 1000 more. Calls pile up only
-   * while the database is slower than its callers, or at a halt.
+   * A call waits if it cannot be sent at once: the store has as many statements under way as it may have, or one of
+   * them is for the same session. Calls that are made together and fit into the statements that are sent right then
+   * do not count, so an idle store accepts about 1000 more. Calls accumulate only while the database is slower than
+   * its callers, or does not respond.
    *
    * @default {10_000}
    */
@@ -49,20 +49,20 @@ export interface SequelizeStoreOptions {
   /** Stops the cleanup loop when aborted; the store itself goes on working. By default only `stopCleanup` stops it. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called with the error of each failed cleanup, and awaited; the loop goes on. By default only the message
-   * goes to `console.error`.
+   * Called with the error of each failed cleanup, and awaited; the loop continues. By default, only the first line of
+   * the message goes to `console.error`.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
-   * Whether the table says whose session is whose, for `commit`, `replace`, `entriesOf` and `deleteOwned`: in
-   * a nullable column `owner` with an index. With `sync`, a table that lacks them gets both; the index of a large
-   * table is better made by hand, because that holds up its writes. `false` leaves the table as SCS makes it.
+   * Whether the table keeps the owners of sessions, for `commit`, `replace`, `entriesOf` and `deleteOwned`: in a
+   * nullable column `owner` with an index. With `sync`, both are added to a table that lacks them. If the table is
+   * large, create the index by hand, because its creation blocks writes. With `false`, the table is as SCS makes it.
    *
    * @default {false}
    */
   readonly owners?: boolean | undefined;
   /**
-   * Whether `open` creates the table, its columns and its indexes if they are missing. `false` makes no
+   * Whether `open` creates the table, its columns and its indexes if they are missing. With `false`, `open` makes no
    * query, and the database user needs no permission to create anything.
    *
    * @default {true}
@@ -75,32 +75,32 @@ export interface SequelizeStoreOptions {
    */
   readonly tableName?: string | undefined;
   /**
-   * The table's schema; by default whichever the connection has. It must exist. Sequelize has no schemas
-   * with its mysql dialect.
+   * The table's schema, which must exist; by default the connection's. Sequelize has no schemas with its mysql
+   * dialect.
    */
   readonly schema?: string | undefined;
   /**
-   * How statements are sent. `"direct"`: by the database driver itself, prepared except with sqlite3, over the
-   * connections of the Sequelize instance's pool, which is faster than `sequelize.query`. It needs one of the
-   * usual drivers (pg, mysql2, mariadb, sqlite3, `./node-sqlite`); with anything else, such as pg-native,
-   * and in a transaction, statements go through `sequelize.query` anyway. `"sequelize"`: always so, for
-   * instance because something that wraps `Sequelize.prototype.query` is to see each statement.
+   * How statements are sent. With `"direct"`, the database driver itself sends them over the connections of the
+   * Sequelize instance's pool, prepared except with sqlite3. This is faster than `sequelize.query`. It needs one of
+   * the usual drivers (pg, mysql2, mariadb, sqlite3, `./node-sqlite`). With any other driver, such as pg-native, and
+   * in a transaction, statements go through `sequelize.query` anyway. With `"sequelize"`, they always do, for
+   * instance so that a wrapper of `Sequelize.prototype.query` sees each statement.
    *
    * @default {"direct"}
    */
   readonly driver?: DriverChoice | undefined;
   /**
-   * Whether sessions may be read from a standby: a replica, or a primary that was demoted. They may be old there. By
-   * default a connection to one is ended as soon as that is noticed, and the statement sent again on another; calls
-   * reject if only standbys are reached for 5 s. Set it for a program that only reads, on a replica, or behind a
-   * proxy that splits reads from writes. Writes always need the primary.
+   * Whether sessions may be read from a standby: a replica, or a primary that was demoted. They may be out of date
+   * there. By default, a connection to a standby is ended as soon as it is noticed, and the statement is sent again
+   * over another one. Calls reject if only standbys are reached for 5 s. Set it to `true` for a program that only
+   * reads from a replica, or behind a proxy that splits reads from writes. Writes always need the primary.
    *
    * @default {false}
    */
   readonly standbyReads?: boolean | undefined;
   /**
-   * Gets every SQL statement, except the check whether the server is a standby. They hold tokens and data, and so
-   * are not logged by default, whatever the Sequelize instance does with its own.
+   * Called with every SQL statement, except the check whether the server is a standby. Statements contain tokens and
+   * data, so they are not logged by default, even if the Sequelize instance logs its own.
    *
    * @default {false}
    */
@@ -110,11 +110,11 @@ export interface SequelizeStoreOptions {
 /** @ignore so that the documentation does not take Sequelize's own type for an undocumented one */
 type SequelizeTransaction = Transaction;
 
-/** What every call on a {@linkcode SequelizeStore} takes. */
+/** The options of every call on a {@linkcode SequelizeStore}. */
 export interface SequelizeCallOptions extends CallOptions {
   /**
-   * A transaction for the call to be part of; it then goes out at once, in no batch, and is not retried.
-   * By default there is none: a call then stands for itself even inside an ambient (CLS) transaction; except
+   * A transaction that the call is part of; by default there is none. In a transaction, the call is sent at once, in
+   * no batch, and is not retried. Without one, the call does not join an ambient (CLS) transaction either; except
    * with SQLite in memory, for which Sequelize has one connection.
    */
   readonly transaction?: SequelizeTransaction | null | undefined;
@@ -141,7 +141,7 @@ const DRIVER: Rule<DriverChoice> = {
 
 /** A table's or a schema's name. */
 export const NAME: Rule<string> = {
-  // The length that every dialect takes; a dot would be taken for the end of a schema's name.
+  // Every dialect accepts this length. A dot would be read as the end of a schema's name.
   text: "1 to 63 characters other than dots, quotes and brackets",
   hasType: isString,
   inRange: (value) => /^[^."'`[\]]{1,63}$/.test(value),
@@ -150,11 +150,11 @@ export const NAME: Rule<string> = {
 
 const SIGNAL: Rule<AbortSignal> = {
   text: "an AbortSignal",
-  // By its shape: a test runner's sandbox has a class of its own.
+  // By its shape: a test runner's sandbox has its own class.
   hasType: (value): value is AbortSignal => hasMethods(value, ["addEventListener"]),
 };
 
-/** A function that gets SQL, if any. */
+/** A function that is called with SQL, if any. */
 const LOGGING: Rule<SessionModelOptions["logging"]> = {
   text: "false or a function",
   hasType: (value): value is SessionModelOptions["logging"] => value === false || isFunction(value),
@@ -174,7 +174,7 @@ export const SEQUELIZE: Rule<Sequelize> = {
  * Checks what depends on the dialect.
  *
  * @param action Completes "Cannot ...".
- * @throws {TypeError} If an option of the driver's makes results that Sequelize itself cannot read.
+ * @throws {TypeError} If an option of the driver changes results in a way that Sequelize itself cannot read.
  * @throws {RangeError} If a schema is given with a dialect for which Sequelize has none.
  */
 export function checkDialect(
@@ -200,7 +200,7 @@ export function checkDialect(
   }
 }
 
-/** The options of a store and of a migration that say which table is meant. */
+/** The options of a store and of a migration that describe the table. */
 export const TABLE_OPTIONS = {
   tableName: withDefault(NAME, "sessions"),
   schema: optional(NAME),
@@ -221,7 +221,7 @@ const STORE_OPTIONS = {
 };
 
 /**
- * Checks what {@linkcode SequelizeStore.open} was given, and fills in the defaults.
+ * Checks the arguments of `SequelizeStore.open`, and fills in the defaults.
  *
  * @throws {TypeError} If the instance or an option has the wrong type, or an option is unknown.
  * @throws {RangeError} If a value is out of range, or the dialect is not supported.

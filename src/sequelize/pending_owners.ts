@@ -6,7 +6,7 @@ export class PendingOwners {
    * Adds a write.
    *
    * @param owner Whom the session belongs to once it is written.
-   * @returns What has to be called once the write is no longer waiting or in flight.
+   * @returns A function to call once the write is no longer waiting or in flight.
    */
   add(owner: string): () => void {
     const writes = this.#writes.get(owner) ?? new Set();
@@ -21,7 +21,7 @@ export class PendingOwners {
     };
   }
 
-  /** Waits for the writes of an owner that were added before, whatever becomes of them. */
+  /** Waits until the writes of an owner that were added before have succeeded or failed. */
   async settled(owner: string): Promise<void> {
     await Promise.all(this.#writes.get(owner) ?? []);
   }

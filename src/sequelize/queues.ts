@@ -1,4 +1,4 @@
-// Which calls of a store may share a statement, and which of them take turns.
+// Which calls of a store may share a statement, and which of them are sent one after another.
 
 import type { Transaction } from "sequelize";
 import { Batcher, type BatcherOptions } from "../batching/batcher.ts";
@@ -11,8 +11,8 @@ import type { SequelizeCallOptions } from "./options.ts";
 import type { SessionTable } from "./session_table.ts";
 
 /**
- * Statements in flight at a time. Reads and writes go separate ways, so that a read never waits behind a
- * write. Two each leave one connection of Sequelize's default pool of five to the application.
+ * The statements in flight at a time, for reads and for writes each: a read never waits behind a write. Two each
+ * leave one connection of Sequelize's default pool of five for the application.
  */
 const LANES = 2;
 
@@ -20,22 +20,21 @@ const LANES = 2;
 const SETTINGS = {
   lanes: LANES,
   /**
-   * A write that takes this many milliseconds waits for a row lock held elsewhere, or the database is
-   * overloaded: the others go on beside it, as long as the pool has connections for them and the reads.
+   * If a write takes this many milliseconds, it waits for a row lock held elsewhere, or the database is overloaded.
+   * Other writes are then sent beside it, as long as the pool has connections for them and the reads.
    */
   stuckAfter: 100,
-  /** Sessions in one statement at most; and at least, if there are enough for several. */
+  /** The most sessions in one statement; and the fewest, if there are enough for several statements. */
   maxOperations: 500,
   minShare: 16,
 } as const;
 
 /**
- * Bytes of data in one statement at most. It may be written in hexadecimal, so that 1 MiB makes a statement
- * of 2 MiB: half of what `max_allowed_packet` of MySQL 5.7 lets pass by default, and later ones more.
+ * The most bytes of data in one statement. Data may be written in hexadecimal, so 1 MiB makes a statement of 2 MiB.
+ * That is half of the default `max_allowed_packet` of MySQL 5.7; later versions allow more.
  */
 const MAX_DATA_BYTES = 1024 * 1024;
 
-/** A write to one session. */
 export type Write =
   | { readonly verb: "commit"; readonly row: Commit }
   | { readonly verb: "replace"; readonly row: Replacement }
@@ -128,7 +127,7 @@ export function queueWrites(
   counters: Counters,
 ): Queue<Write, boolean> {
   const send: Send<Write, boolean> = async (writes, calls, transaction) => {
-    // In one order everywhere, so that two processes that lock the same rows cannot deadlock.
+    // Sorted in the same order everywhere, so that two processes that lock the same rows cannot deadlock.
     const rows = writes.map(({ row }) => row);
     if (rows.length > 1) rows.sort((a, b) => a.token < b.token ? -1 : 1);
     const { verb } = writes[0]!;
@@ -171,7 +170,7 @@ async function write(
   return new Set(await send(row!, transaction) ? [row!.token] : []);
 }
 
-/** About the bytes that a write carries. */
+/** Returns about how many bytes a write carries. */
 function weightOf({ row }: Write): number {
   return ("data" in row ? row.data.length : 0) + ("current" in row ? row.current.length : 0) +
     ("owner" in row ? row.owner?.length ?? 0 : 0);
@@ -179,7 +178,7 @@ function weightOf({ row }: Write): number {
 
 function supersedes(later: Write, earlier: Write): boolean {
   if (later.verb === "touch" && earlier.verb === "touch") {
-    // One that makes the session expire has to go first, so that the later one finds it expired.
+    // A touch that makes the session expire has to be sent first, so that the later one finds it expired.
     return earlier.row.expiry > new Date();
   }
   const overwrites = later.verb === "commit" || later.verb === "delete";

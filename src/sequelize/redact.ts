@@ -1,8 +1,8 @@
-// Removes from a database error what would put tokens and data into the logs.
+// Removes from a database error what would put tokens and data into logs.
 
 /**
- * The fields in which Sequelize and the drivers keep the statement, its parameters, or the row that was
- * refused: PostgreSQL's `detail` reads "Failing row contains (...)".
+ * The fields in which Sequelize and the drivers keep the statement, its parameters, or the row that was refused. For
+ * instance, `detail` of PostgreSQL reads "Failing row contains (...)".
  */
 const REVEALING = [
   "sql",
@@ -37,7 +37,7 @@ export function redact(error: unknown): unknown {
 }
 
 function redactOne(error: Revealing): void {
-  // Of a unique violation, one item for each field, with its value.
+  // For a unique violation, this has one item for each field, with its value.
   if ("fields" in error) delete error.errors;
   for (const field of REVEALING) delete error[field];
   const { message } = error;

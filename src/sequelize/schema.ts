@@ -1,4 +1,4 @@
-// Making and dropping the table: for SequelizeStore.open() and for migrations.
+// Creates and drops the table, for SequelizeStore.open() and for migrations.
 
 import type { DataType, ModelAttributeColumnOptions, Transaction } from "sequelize";
 import { retry } from "../util/retry.ts";
@@ -7,25 +7,25 @@ import { classify, driverError, type ErrorClass } from "./errors.ts";
 import { type IndexedColumn, indexOn } from "./define_model.ts";
 import { hasOwners, type SessionModel } from "./model.ts";
 
-/** Without a transaction of the caller's, no ambient one. */
+/** For calls without the caller's transaction: they do not join an ambient one. */
 const ALONE: QueryOptions = { transaction: null, useMaster: true };
 
-/** The columns without which a table is no sessions table. */
+/** The columns that every sessions table has. */
 const COLUMNS = ["token", "data", "expiry"];
 
 /**
- * Creates the table, its columns and its indexes if they are missing. Any number of processes may do so at once: a process
- * that loses the race fails somewhere in between, retries, and finds the table.
+ * Creates the table, its columns and its indexes if they are missing. Any number of processes may do so at once: a
+ * process that loses the race fails at some step, retries, and finds the table.
  *
  * @param action Completes "Cannot ...".
- * @throws {Error} If there is a table of that name that is not a sessions table.
+ * @throws {Error} If a table of that name exists that is not a sessions table.
  */
 export async function createSessionTable(
   model: SessionModel,
   action = "open the session store",
 ): Promise<void> {
   const fault = await retry(async () => {
-    // Looked for first, because CREATE TABLE IF NOT EXISTS asks for the permission to create in any case.
+    // The table is looked for first, because CREATE TABLE IF NOT EXISTS always needs the permission to create.
     const found = await missingColumn(model, ALONE).then((fault) => ({ fault }), (error) => {
       if (isConnectionError(model, error)) throw error;
       return undefined;
@@ -40,9 +40,9 @@ export async function createSessionTable(
 }
 
 /**
- * Does the same once, in a transaction; there, PostgreSQL takes no statement after one that has failed.
+ * Does the same in a transaction, without retries: PostgreSQL accepts no statement there after one that has failed.
  *
- * @throws {Error} If there is a table of that name that is not a sessions table.
+ * @throws {Error} If a table of that name exists that is not a sessions table.
  */
 export async function createSessionTableIn(
   transaction: Transaction,
@@ -50,7 +50,7 @@ export async function createSessionTableIn(
   action: string,
 ): Promise<void> {
   const options: QueryOptions = { transaction, useMaster: true };
-  // Changes no table that is there already.
+  // Does not change an existing table.
   await createTable(model, options);
   const fault = await missingColumn(model, options) ?? await addMissing(model, options);
   if (fault !== undefined) throw wrongTable(action, model, fault);
@@ -62,7 +62,7 @@ function wrongTable(action: string, model: SessionModel, fault: string): Error {
   return new Error(`Cannot ${action}: the table '${name}' is not a sessions table: ${fault}`);
 }
 
-/** Drops the table, and with it the indexes; does nothing if there is none. */
+/** Drops the table, including its indexes; does nothing if there is none. */
 export async function dropSessionTable(
   model: SessionModel,
   transaction: Transaction | null,
@@ -109,8 +109,8 @@ function placeOf(model: SessionModel): { tableName: string; schema: string | und
 }
 
 /**
- * Probes the table with an impossible token. The probe finds the table wherever the store's own statements
- * do: through the search path or a synonym; Sequelize's `tableExists` looks in one schema only.
+ * Probes the table with an impossible token. The probe finds the table in the same way as the store's statements,
+ * through the search path or a synonym. Sequelize's `tableExists` looks in one schema only.
  *
  * @returns Which column the table lacks, as the end of an error message; `undefined` if it has them all.
  */
@@ -123,7 +123,7 @@ async function missingColumn(
     await model.findByPk("", { attributes: columns, raw: true, ...options });
     return undefined;
   } catch (error) {
-    // In whatever language the message is, it names the column.
+    // The message may be in any language, but it names the column.
     const [column] = classOf(model, error) === "no-column"
       ? /\b(token|data|expiry|owner)\b/.exec(driverError(error).message ?? "") ?? []
       : [];
@@ -133,10 +133,10 @@ async function missingColumn(
 }
 
 /**
- * Adds the owner's column and the indexes that are missing: any index that begins with the column will do,
- * because gormstore gave its own another name.
+ * Adds the owner's column and the indexes that are missing. Any index that begins with the column is enough, because
+ * gormstore gives its own index another name.
  *
- * @returns Why the rows cannot be upserted by their token, as the end of an error message, if so.
+ * @returns Why the rows cannot be upserted by their token, as the end of an error message; `undefined` if they can.
  */
 async function addMissing(
   model: SessionModel,
@@ -154,7 +154,7 @@ async function addMissing(
 
 async function addMissingOwner(model: SessionModel, options: QueryOptions): Promise<void> {
   const { addOwnerIfMissing } = dialectOf(model.sequelize!);
-  // A look that fails would spoil the transaction there.
+  // A look-up that fails would make the transaction unusable.
   const isLookedFor = !options.transaction || !addOwnerIfMissing;
   if (isLookedFor && await missingColumn(model, options, ["owner"]) === undefined) return;
   const { owner } = await attributesFor(model, options);

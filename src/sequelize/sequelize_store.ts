@@ -36,25 +36,24 @@ import { createSessionTable } from "./schema.ts";
 import { SessionTable } from "./session_table.ts";
 import type { StatementVerb } from "./statement_channel.ts";
 
-/** Shows that `open` calls the constructor: TypeScript's `private` does not exist at run time. */
+/** Proves that `open` calls the constructor: TypeScript's `private` does not exist at run time. */
 const OPENED = Symbol("opened");
 
 /**
- * Keeps sessions in a table of any SQL database that Sequelize speaks: PostgreSQL, MySQL, MariaDB,
- * SQLite, SQL Server.
+ * Keeps sessions in a table of a database that Sequelize supports: PostgreSQL, MySQL, MariaDB, SQLite, SQL Server.
  *
- * Calls that come in while statements are under way leave together as one statement, so that the store
- * gets faster per call as the load grows. The writes of one token keep the order in which they were
- * called, awaited or not. While the database is at a halt calls wait, up to `queueLimit` of them; each
- * further one rejects with a {@linkcode QueueFullError}.
+ * Calls that arrive while statements are under way are sent together as one statement, so the store needs less time
+ * per call as the load grows. The writes of one token keep the order in which they were called, even if they are not
+ * awaited. While the database does not respond, up to `queueLimit` calls wait; each further call rejects with a
+ * {@linkcode QueueFullError}.
  *
- * A session is _active_ while its expiry is later than now. A token is well-formed if it is 1 to 255
- * printable ASCII characters other than the space, `"` and `'`. An error always means that the database
- * failed; it is never reported as "not found".
+ * A session is _active_ while its expiry is later than now. A token is well-formed if it is 1 to 255 printable ASCII
+ * characters other than the space, `"` and `'`. An error always means that the database failed; a failure is never
+ * reported as "not found".
  *
- * The Sequelize instance is the caller's: the store never closes it, and changes nothing of it.
+ * The Sequelize instance belongs to the caller: the store neither closes nor changes it.
  *
- * @example Open a store, and put a session through it
+ * @example Open a store, and write and read a session
  * ```ts
  * import { SequelizeStore } from "@scs/sequelize-store";
  * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
@@ -76,8 +75,8 @@ const OPENED = Symbol("opened");
  */
 export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   /**
-   * The model behind the store, for queries and associations of the application's own. It is not
-   * among `sequelize.models`, so that `sequelize.sync({ force: true })` does not drop the sessions.
+   * The model behind the store, for the application's own queries and associations. It is not in `sequelize.models`,
+   * so `sequelize.sync({ force: true })` does not drop the sessions.
    */
   readonly model: SessionModel;
   /** Whether the store was opened with `owners`. */
@@ -86,7 +85,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   readonly #table: SessionTable;
   readonly #reads: Queue<string, SessionRecord | undefined>;
   readonly #writes: Queue<Write, boolean>;
-  /** Missing if the table has no owners. */
+  /** `undefined` if the table has no owners. */
   readonly #pendingOwners: PendingOwners | undefined;
   readonly #cleanupBatchSize: number;
   readonly #cleanupLoop: CleanupLoop;
@@ -124,7 +123,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
    *
    * @param sequelize The application's Sequelize instance, version 6.
    * @param options How the store is set up.
-   * @returns The store, once its table is there.
+   * @returns The store, once its table exists.
    * @throws {TypeError} If an argument has the wrong type, or an option is unknown.
    * @throws {RangeError} If an option is out of range, or the dialect is not supported.
    * @throws The database's error if the table cannot be created.
@@ -168,13 +167,13 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
    * Inserts a session, or overwrites data, expiry and owner of the one that has this token.
    *
    * @param token The session's token.
-   * @param data The encoded values; copied, so that the caller may reuse the array at once.
+   * @param data The encoded values. They are copied, so the caller may reuse the array at once.
    * @param expiry An absolute time; one in the past makes a session that is never found.
-   * @param options `owner`: whom the session belongs to; by default nobody.
-   * @throws {TypeError} If an argument has the wrong type, or there is an owner and the store was opened without
+   * @param options `owner`: whom the session belongs to; by default, it has no owner.
+   * @throws {TypeError} If an argument has the wrong type, or an owner is given and the store was opened without
    *   `owners`.
-   * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and
-   *   9999, or the owner has not 1 to 255 characters.
+   * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and 9999,
+   *   or the owner does not have 1 to 255 characters.
    * @throws {QueueFullError} If `queueLimit` calls are already waiting.
    * @throws The database's error if it fails.
    */
@@ -191,20 +190,20 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 
   /**
-   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
-   * `current`, so that of two requests that change one session neither undoes the other.
+   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds `current`. So
+   * if two requests change one session, neither undoes the other's change.
    *
    * @param token The session's token.
    * @param current The data that the caller has seen, compared byte for byte.
    * @param next The data to write; copied, as with `commit`.
    * @param expiry An absolute time.
-   * @param options `owner`: whom the session belongs to from now on; `null`: nobody; by default it stays.
-   * @returns Whether it was written: `false` if the data is another one by now, or the session is missing
-   *   or expired. It never inserts, so that a session that was destroyed stays destroyed.
-   * @throws {TypeError} If an argument has the wrong type, or there is an owner and the store was opened without
+   * @param options `owner`: the new owner; `null` removes it; by default, it stays.
+   * @returns Whether it was written: `false` if the data has changed, or the session is missing or expired. It never
+   *   inserts, so a destroyed session stays destroyed.
+   * @throws {TypeError} If an argument has the wrong type, or an owner is given and the store was opened without
    *   `owners`.
-   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner has
-   *   not 1 to 255 characters.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner does not
+   *   have 1 to 255 characters.
    * @throws {QueueFullError} If `queueLimit` calls are already waiting.
    * @throws The database's error if it fails.
    */
@@ -229,7 +228,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 
   /**
-   * Moves the expiry of an active session and leaves its data alone.
+   * Changes the expiry of an active session, and leaves its data as it is.
    *
    * @param token The session's token.
    * @param expiry An absolute time; one in the past ends the session.
@@ -259,8 +258,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 
   /**
-   * Reads the data of all active sessions by their tokens, at once and into memory; `entries` walks a
-   * large table instead.
+   * Reads the data of all active sessions by their tokens, all at once into memory. For a large table, use `entries`.
    *
    * @returns A map, which is empty if no session is active.
    * @throws The database's error if it fails.
@@ -277,9 +275,9 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 
   /**
-   * Walks the active sessions page by page in the order of their tokens, with memory that does not grow
-   * with the table. A session that is there from beginning to end is met exactly once; one that comes or
-   * goes meanwhile, at most once.
+   * Walks the active sessions page by page in the order of their tokens. The memory that it needs does not grow with
+   * the table. A session that exists during the whole walk is returned once. One that is added or deleted during the
+   * walk is returned at most once.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @returns The sessions; none if no session is active.
@@ -296,14 +294,14 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 
   /**
-   * Walks the active sessions of one owner page by page, in the order of their tokens: by the index, whatever the
-   * size of the table is.
+   * Walks the active sessions of one owner page by page, in the order of their tokens. It uses the index, regardless
+   * of the size of the table.
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the owner is not a string, or the store was opened without `owners`.
-   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
+   * @throws {RangeError} On the first step, if the owner does not have 1 to 255 characters, or `pageSize` is out of
    *   range.
    * @throws The database's error if it fails.
    */
@@ -321,16 +319,16 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   /**
    * Deletes the sessions of one owner.
    *
-   * The writes that give this owner a session, and were called before without a transaction, come first: a commit
-   * that still waits does not survive. A session that is replaced or touched at the same moment, in whatever
-   * process, does not come back; one that is committed meanwhile may be deleted or not. With a transaction it goes
-   * out at once, because a write that waits for this transaction's locks would never come first.
+   * Earlier calls without a transaction that give a session to this owner are carried out first, so a commit that
+   * still waits does not survive. A session that is replaced or touched at the same moment, even in another process,
+   * does not come back. One that is committed at the same moment may be deleted or not. With a transaction, the call
+   * is sent at once: it could wait forever for a write that waits for this transaction's locks.
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `except`: the tokens of sessions to keep.
    * @returns How many active sessions were deleted.
    * @throws {TypeError} If an argument has the wrong type, or the store was opened without `owners`.
-   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   * @throws {RangeError} If the owner does not have 1 to 255 characters.
    * @throws The database's error if it fails.
    */
   async deleteOwned(
@@ -351,15 +349,15 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 
   /**
-   * Deletes the sessions that have expired, oldest first, in batches. The signal is heeded between two
-   * statements: once the call settles, none of its statements is under way.
+   * Deletes the sessions that have expired, oldest first, in batches. The signal is checked between two statements:
+   * once the call settles, none of its statements is under way.
    *
    * @param options `limit`: the most sessions to delete, 1 or more; by default all that have expired.
-   * @returns How many sessions were deleted. Fewer than `limit`: no more had expired, or another process
-   *   deletes them at the same time.
+   * @returns How many sessions were deleted. If that is fewer than `limit`, no more had expired, or another process
+   *   is deleting them at the same time.
    * @throws {TypeError} If `limit` is not a number.
    * @throws {RangeError} If `limit` is out of range.
-   * @throws The database's error if it fails, or the signal's reason; some sessions may be deleted then.
+   * @throws The database's error if it fails, or the signal's reason; some sessions may have been deleted by then.
    */
   async deleteExpired(
     { signal, transaction, limit = Infinity }: SequelizeCallOptions & {
@@ -378,8 +376,8 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 
   /**
-   * Returns what the store has done since it was opened, and what it is doing: for a page of metrics, or for a log
-   * line. It makes no query.
+   * Returns what the store has done since it was opened, and what it is doing, for a page of metrics or a log line.
+   * It makes no query.
    *
    * @returns A frozen object of numbers.
    *
@@ -406,7 +404,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     return this.#counters.toStats(this.#reads.waiting + this.#writes.waiting);
   }
 
-  /** Carries out a statement that shares its way with no other call. */
+  /** Carries out a statement that is sent for one call only. */
   #run<T>(
     verb: StatementVerb,
     transaction: InTransaction | undefined,
@@ -416,7 +414,7 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
     return this.#table.run({ verb, calls: 1 }, transaction, statement);
   }
 
-  /** Carries out a write that gives a session an owner, unless that is `undefined` or `null`. */
+  /** Carries out a write that gives a session an owner, unless `owner` is `undefined` or `null`. */
   #write(
     action: string,
     write: Write,
@@ -469,19 +467,21 @@ export class SequelizeStore implements OwnedSessionStore, AsyncDisposable {
   }
 }
 
-/** So that a walk ends, whatever the database returns. A table that SCS made for MySQL ignores case. */
+/**
+ * Throws if a page does not come after the last one: a walk must end. A table that SCS made for MySQL ignores case.
+ */
 function assertAfter(last: string, after: string): void {
   if (last > after || last.toLowerCase() > after.toLowerCase()) return;
   throw new Error("Cannot walk the sessions: the database returned a page again");
 }
 
-/** What several callers may share, or the driver uses again. */
+/** Copies what several callers may share, or the driver may reuse. */
 function copyOf({ token, data, expiry, owner }: SessionRecord): SessionRecord {
   const copy = { token, data: new Uint8Array(data), expiry: new Date(expiry) };
   return owner === undefined ? copy : { ...copy, owner };
 }
 
-/** How many connections Sequelize opens at most. */
+/** Returns how many connections Sequelize opens at most. */
 function poolSizeOf(sequelize: Sequelize): number {
   return sequelize.config.pool?.max ?? 5;
 }

@@ -43,9 +43,8 @@ export class SessionTable {
   /**
    * Carries out a statement.
    *
-   * @param subject What the published message says that it is for.
-   * @param transaction The caller's. Nothing is sent again in it: the database may have rolled back what came
-   *   before.
+   * @param subject What the published message says about the statement.
+   * @param transaction The caller's. Nothing is sent again in it: the database may have rolled back what came before.
    */
   async run<T>(
     subject: StatementSubject,
@@ -60,7 +59,7 @@ export class SessionTable {
     counters.inFlight++;
     try {
       if (transaction) return await send(transaction);
-      // null, not undefined: or Sequelize would look for an ambient (CLS) transaction.
+      // `null`, because with `undefined`, Sequelize looks for an ambient (CLS) transaction.
       return await this.#again(() => send(null), () => counters.retried++);
     } catch (error) {
       throw this.#explained(error);
@@ -69,7 +68,7 @@ export class SessionTable {
     }
   }
 
-  /** Waits until the primary is reached, for some seconds; sends no statement on the table. */
+  /** Waits for at most some seconds until the primary is reached. Sends no statement to the table. */
   async reachPrimary(driver: Driver): Promise<void> {
     try {
       await this.#again(() => driver.reachPrimary(), () => {});
@@ -78,7 +77,7 @@ export class SessionTable {
     }
   }
 
-  /** Makes attempts until one succeeds, if the error of the one before may pass. */
+  /** Makes attempts until one succeeds, as long as the error of the last attempt may be temporary. */
   #again<T>(attempt: () => Promise<T>, onRepeat: () => void): Promise<T> {
     let isFirst = true;
     const next = (): Promise<T> => {
@@ -94,13 +93,13 @@ export class SessionTable {
     const errorClass = this.classify(error);
     if (errorClass === "read-only") addToMessage(redacted, READ_ONLY);
     if (errorClass === "no-table") addToMessage(redacted, NO_TABLE);
-    // In whatever language the message is, it names the column.
+    // The message may be in any language, but it names the column.
     const { message = "" } = driverError(error);
     if (errorClass === "no-column" && /\bowner\b/.test(message)) addToMessage(redacted, NO_OWNER);
     return redacted;
   }
 
-  /** Tells what an error of a statement means. */
+  /** Returns what an error of a statement means. */
   classify(error: unknown): ErrorClass {
     return classify(error, this.#errors);
   }

@@ -1,5 +1,5 @@
-// Tells subscribers of node:diagnostics_channel about each statement. A plain channel, not a TracingChannel: that
-// one would hand them the statement's result and error, and so tokens and data.
+// Publishes each statement to the subscribers of node:diagnostics_channel. It is a plain channel, not a
+// TracingChannel, which would pass them the statement's result and error, and so tokens and data.
 
 import { channel } from "node:diagnostics_channel";
 import { errorName } from "../util/error_name.ts";
@@ -18,8 +18,8 @@ export type StatementVerb =
   | "deleteExpired";
 
 /**
- * What subscribers of the channel `scs:sequelize-store:statement` of `node:diagnostics_channel` get once a statement
- * has ended. It holds no token, no data, no owner and no SQL.
+ * The message that subscribers of the channel `scs:sequelize-store:statement` of `node:diagnostics_channel` get once
+ * a statement has ended. It contains no token, no data, no owner and no SQL.
  *
  * @example Print each statement
  * ```ts
@@ -43,7 +43,7 @@ export interface StatementMessage {
   readonly error: string | undefined;
   /** Sequelize's name of the dialect, such as `"postgres"`. */
   readonly dialect: string;
-  /** The table's name, as it was given to `SequelizeStore.open`. */
+  /** The table's name, as it was passed to `SequelizeStore.open`. */
   readonly tableName: string;
 }
 
@@ -55,7 +55,7 @@ export type StatementSubject = Pick<StatementMessage, "verb" | "calls">;
 
 const statements = channel("scs:sequelize-store:statement");
 
-/** Sends a statement, and publishes how that went if the channel has subscribers. */
+/** Sends a statement, and publishes its outcome if the channel has subscribers. */
 export function published<T>(
   source: StatementSource,
   subject: StatementSubject,

@@ -3,18 +3,18 @@ import { backOff } from "../util/retry.ts";
 /** For how many milliseconds statements are sent again while only a standby is reached. */
 const PATIENCE_MS = 5000;
 
-/** The waits between two attempts grow up to this one, which is 320 ms at most. */
+/** The waits between two attempts grow up to the one after this attempt, which is 320 ms at most. */
 const LAST_WAIT = 5;
 const WAIT_UNIT_MS = 10;
 
 /**
- * Sends again what a standby has refused, on another connection each time, until the primary is reached. After a few
- * seconds without one, the server is taken for read-only: each statement is then sent twice and no more, so that calls
- * fail soon, until one succeeds.
+ * Sends statements again that a standby has refused, on another connection each time, until the primary is reached.
+ * If it is not reached for a few seconds, the server is considered read-only: until a statement succeeds, each one is
+ * then sent only twice, so that calls fail soon.
  */
 export class UntilPrimary {
   readonly #isRefusal: (error: unknown) => boolean;
-  /** When the first statement was refused since one succeeded. */
+  /** When the first statement since the last success was refused. */
   #since: number | undefined;
 
   /** @param isRefusal Whether an error says that a server takes no writes or is a standby. */

@@ -5,7 +5,7 @@ import { check, hasMethods, isNumber, isString, type Rule } from "../util/check.
 import type { SessionStore } from "./store.ts";
 import { isWellFormed } from "./token.ts";
 
-/** The most sessions in a page or in a cleanup statement, whose text holds all their tokens. */
+/** The most sessions in a page or in a cleanup statement. The statement's text holds all their tokens. */
 const MAX_ROWS = 10_000;
 
 /** A number of sessions that one statement handles. */
@@ -15,7 +15,7 @@ export const ROW_COUNT: Rule<number> = {
   inRange: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_ROWS,
 };
 
-/** The greatest number of something. */
+/** A maximum number of sessions or calls. */
 export const LIMIT: Rule<number> = {
   text: "an integer, 1 or more, or Infinity",
   hasType: isNumber,
@@ -29,7 +29,6 @@ const TOKEN: Rule<string> = {
   describe: (value) => `a string of ${value.length} characters`,
 };
 
-/** A session's data. */
 export const DATA: Rule<Uint8Array> = { text: "a Uint8Array", hasType: types.isUint8Array };
 
 // The range of DATETIME in MySQL and MariaDB.
@@ -37,19 +36,18 @@ const MIN_EXPIRY = Date.UTC(1000, 0, 1);
 /** The latest moment at which a session may expire. */
 export const MAX_EXPIRY: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** The moment at which a session expires. */
 export const EXPIRY: Rule<Date> = {
   text: "a valid Date between the years 1000 and 9999",
   hasType: types.isDate,
   inRange: (value) => value.getTime() >= MIN_EXPIRY && value.getTime() <= MAX_EXPIRY,
 };
 
-/** The most characters of an owner, each of which takes up to four bytes. */
+/** The most characters of an owner. Each takes up to four bytes. */
 const MAX_OWNER_LENGTH = 255;
 
 /**
- * Whom a session belongs to. No NUL, which PostgreSQL does not store, and no half of a surrogate pair: in UTF-8
- * they are all the same, and one owner would get another's sessions.
+ * Whom a session belongs to. NUL is refused, because PostgreSQL does not store it. Half of a surrogate pair is
+ * refused, because UTF-8 turns all such halves into the same bytes: one owner would get another's sessions.
  */
 export const OWNER: Rule<string> = {
   text: `1 to ${MAX_OWNER_LENGTH} characters of well-formed Unicode other than NUL`,
@@ -66,13 +64,11 @@ const TOKENS: Rule<readonly string[]> = {
   hasType: (value): value is readonly string[] => Array.isArray(value) && value.every(isString),
 };
 
-/** A store of sessions. */
 export const STORE: Rule<SessionStore> = {
   text: "a store with find, commit and delete",
   hasType: (value): value is SessionStore => hasMethods(value, ["find", "commit", "delete"]),
 };
 
-/** Checks the arguments of `commit`. */
 export function checkCommit(
   token: unknown,
   data: unknown,
@@ -86,7 +82,7 @@ export function checkCommit(
   if (owner !== undefined) check(action, "owner", owner, OWNER);
 }
 
-/** Checks the arguments of `replace`. A malformed token is not found. */
+/** Checks the arguments of `replace` except the token: a malformed one is not found. */
 export function checkReplace(
   current: unknown,
   next: unknown,
@@ -100,28 +96,25 @@ export function checkReplace(
   if (owner !== undefined && owner !== null) check(action, "owner", owner, OWNER);
 }
 
-/** Checks the arguments of `touch`. A malformed token is not found. */
+/** Checks the arguments of `touch` except the token: a malformed one is not found. */
 export function checkTouch(expiry: unknown): void {
   check("touch the session", "expiry", expiry, EXPIRY);
 }
 
-/** Checks the options of `entries`. */
 export function checkPageSize(pageSize: unknown): void {
   check("walk the sessions", "pageSize", pageSize, ROW_COUNT);
 }
 
-/** Checks the arguments of `entriesOf`. */
 export function checkEntriesOf(owner: unknown, pageSize: unknown): void {
   check("walk the sessions", "owner", owner, OWNER);
   checkPageSize(pageSize);
 }
 
-/** Checks the options of `deleteExpired`. */
 export function checkLimit(limit: unknown): void {
   check("delete the expired sessions", "limit", limit, LIMIT);
 }
 
-/** Checks the arguments of `deleteOwned`. Malformed tokens in `except` have no session to keep. */
+/** Checks the arguments of `deleteOwned`. Malformed tokens in `except` are accepted: they have no session to keep. */
 export function checkDeleteOwned(owner: unknown, except: unknown): void {
   const action = "delete the sessions";
   check(action, "owner", owner, OWNER);

@@ -2,18 +2,18 @@ import { Buffer } from "node:buffer";
 import type { FullSessionStore, SessionStore } from "./store.ts";
 import { findAny } from "./unreadable.ts";
 
-/** The calls that a session is loaded and committed with. */
+/** The calls by which a session is loaded and committed. */
 export type ConditionalStore = Pick<
   FullSessionStore,
   "find" | "commit" | "delete" | "replace" | "touch"
 >;
 
 /**
- * Returns the calls of a store, whose `find` also finds the sessions that cannot be read: reading the `data` of
- * such a record throws.
+ * Returns the calls of a store. Their `find` also finds the sessions that cannot be read: reading the `data` of such
+ * a record throws.
  *
- * Adds `replace` and `touch` to a store that lacks them. They then make two calls instead of one: what
- * another process writes in between is overwritten, and a session that it deletes comes back.
+ * Adds `replace` and `touch` to a store that lacks them. They then make two calls instead of one: if another process
+ * writes in between, its write is lost, and if it deletes the session, the session comes back.
  */
 export function toConditional(store: SessionStore & Partial<FullSessionStore>): ConditionalStore {
   const find = findAny(store);

@@ -18,17 +18,16 @@ import type {
   SessionRecord,
 } from "./store.ts";
 
-/** The time between two removals of expired sessions, which only a commit can cause. */
+/** The shortest time between two removals of expired sessions. Only a commit starts a removal. */
 const SWEEP_INTERVAL_MS = 60_000;
 
-/** What is kept of a session; replaced, and never changed in place. */
+/** What is kept of a session. It is replaced, never changed in place. */
 type Entry = Omit<SessionRecord, "token">;
 
 /**
- * Keeps sessions in this process's memory, for tests and first steps: they end with the process.
+ * Keeps sessions in this process's memory, for tests and first steps. The sessions end with the process.
  *
- * It runs no timer: expired sessions are removed as new ones are committed. It has no bound on the number
- * of active sessions.
+ * It runs no timer: commits remove expired sessions. The number of active sessions is not limited.
  *
  * @example Sessions without a database
  * ```ts
@@ -63,8 +62,8 @@ export class MemoryStore implements OwnedSessionStore {
    * @param expiry An absolute time; one in the past makes a session that is never found.
    * @param options `owner`: whom the session belongs to; by default, it has no owner.
    * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and
-   *   9999, or the owner has not 1 to 255 characters.
+   * @throws {RangeError} If the token is malformed, the expiry is not a valid `Date` between the years 1000 and 9999,
+   *   or the owner does not have 1 to 255 characters.
    */
   async commit(
     token: string,
@@ -79,19 +78,19 @@ export class MemoryStore implements OwnedSessionStore {
   }
 
   /**
-   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
-   * `current`. So of two requests that change one session, neither undoes the other.
+   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds `current`. So
+   * if two requests change one session, neither undoes the other's change.
    *
    * @param token The session's token.
    * @param current The data that the caller has seen, compared byte for byte.
    * @param next The data to write; copied, as with `commit`.
    * @param expiry An absolute time.
    * @param options `owner`: the new owner; `null` removes it; by default, it stays.
-   * @returns Whether it was written: `false` if the data has changed, or the session is missing or expired. It
-   *   never inserts, so a destroyed session stays destroyed.
+   * @returns Whether it was written: `false` if the data has changed, or the session is missing or expired. It never
+   *   inserts, so a destroyed session stays destroyed.
    * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner has
-   *   not 1 to 255 characters.
+   * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999, or the owner does not
+   *   have 1 to 255 characters.
    */
   async replace(
     token: string,
@@ -170,14 +169,13 @@ export class MemoryStore implements OwnedSessionStore {
   }
 
   /**
-   * Walks the sessions of one owner that are active at the first step, in the order of their tokens. It looks at
-   * all sessions.
+   * Walks the sessions of one owner that are active at the first step, in the order of their tokens, by a full scan.
    *
    * @param owner Whom they belong to.
    * @param options `pageSize` is checked, as in every store, and has no other effect.
    * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the owner is not a string.
-   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is not an
+   * @throws {RangeError} On the first step, if the owner does not have 1 to 255 characters, or `pageSize` is not an
    *   integer from 1 to 10 000.
    */
   async *entriesOf(
@@ -200,7 +198,7 @@ export class MemoryStore implements OwnedSessionStore {
    * @param options `except`: the tokens of sessions to keep.
    * @returns How many active sessions were deleted.
    * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   * @throws {RangeError} If the owner does not have 1 to 255 characters.
    */
   async deleteOwned(
     owner: string,

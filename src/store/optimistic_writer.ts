@@ -10,14 +10,14 @@ export interface NextRecord extends Omit<SessionRecord, "owner"> {
   readonly owner?: string | null | undefined;
 }
 
-/** What a write leaves for the next one of its key, if that is waiting already. */
+/** What a write leaves for the next write of its key, if one is already waiting. */
 interface Left {
   record: SessionRecord | undefined;
 }
 
 /**
- * How often a write is tried if other processes keep changing the record, which takes about five seconds. 16
- * processes that each write one session five times at once need fewer.
+ * How often a write is tried while other processes keep changing the record: for about five seconds. 16 processes
+ * that each write the same session five times at once need fewer attempts.
  */
 const MAX_ATTEMPTS = 40;
 /** The attempt after which the waits no longer grow. */
@@ -48,11 +48,11 @@ export class OptimisticWriter {
   }
 
   /**
-   * Changes a record. If others have changed it in the meantime, starts again from their result.
+   * Changes a record. If other requests have changed it in the meantime, starts again from their result.
    *
    * @param make Makes the next record from the current one; `undefined` leaves the record as it is.
    * @returns The record as it is now, or `undefined` if it is gone.
-   * @throws {ConflictError} If others keep changing it.
+   * @throws {ConflictError} If other requests keep changing it.
    */
   change(
     seen: SessionRecord,
@@ -99,17 +99,15 @@ export class OptimisticWriter {
     }, options);
   }
 
-  /** Deletes a record. */
   delete(key: string, options: CallOptions): Promise<void> {
     return this.inTurn(key, () => this.#store.delete(key, options), options);
   }
 
   /**
-   * Runs a write after the earlier writes of its key. Each starts from the result of the one before, so
-   * parallel requests of one process do not conflict.
+   * Runs a write after the earlier writes of its key. Each starts from the result of the one before, so parallel
+   * requests of one process do not conflict.
    *
-   * @param write Called with the record that the previous write has left, if any, and with an object for its
-   *   own result.
+   * @param write Called with the record that the previous write has left, if any, and an object for its own result.
    */
   async inTurn<T>(
     key: string,
@@ -134,7 +132,7 @@ export class OptimisticWriter {
  * @param find Finds the current record after a conflict.
  * @param write Returns `undefined` if the record is no longer what it was called with.
  * @returns What `write` returns, or `undefined` if the record is gone.
- * @throws {ConflictError} If others keep changing it.
+ * @throws {ConflictError} If other requests keep changing it.
  */
 export async function untilWritten<T>(
   seen: SessionRecord,

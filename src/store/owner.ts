@@ -2,28 +2,28 @@ import { OWNER } from "./arguments.ts";
 import { check, hasMethods, isNumber, isString, type Rule } from "../util/check.ts";
 import type { OwnedSessionStore, SessionStore } from "./store.ts";
 
-/** Whom a session belongs to, as an application has it. */
+/** Whom a session belongs to, in the application's own type: for instance the id of a user. */
 export type Owner = string | number | bigint;
 
 const ANY_OWNER: Rule<Owner> = {
   text: `${OWNER.text}, a safe integer or a bigint`,
   hasType: (value): value is Owner =>
     isString(value) || isNumber(value) || typeof value === "bigint",
-  // Beyond the safe integers, two owners may be the same number.
+  // Two different integers beyond the safe ones may be the same number.
   inRange: (value) => isNumber(value) ? Number.isSafeInteger(value) : OWNER.inRange!(String(value)),
   describe: (value) =>
     isString(value) ? OWNER.describe!(value) : "a number that is no safe integer",
 };
 
 /**
- * Returns an owner as stores keep it.
+ * Returns an owner in the form that stores keep.
  *
  * @throws {TypeError} If it has the wrong type.
  * @throws {RangeError} If it is a string or number that is out of range; the message does not hold it.
  */
 export function toOwner(action: string, name: string, owner: unknown): string {
   check(action, name, owner, ANY_OWNER);
-  // -0 is 0.
+  // String(-0) is "0".
   return String(owner);
 }
 

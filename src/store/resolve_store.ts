@@ -12,15 +12,15 @@ export type StoreSource =
   | (SessionStore & Partial<OwnedSessionStore>)
   | PromiseLike<SessionStore & Partial<OwnedSessionStore>>;
 
-/** A store, or a promise of anything: what it resolves to is checked then. */
+/** A store, or any promise: its value is checked once it resolves. */
 export const STORE_SOURCE: Rule<StoreSource> = {
   text: STORE.text,
   hasType: (value): value is StoreSource => STORE.hasType(value) || isPromise(value),
 };
 
 /**
- * Returns a store at once. For a promise, the calls of the returned store wait for it. If it rejects, or does
- * not resolve to a store, each call rejects with that error.
+ * Returns a store at once. If `source` is a promise, the calls of the returned store wait for it. If the promise
+ * rejects, or does not resolve to a store, each call rejects with that error.
  *
  * @param action Completes "Cannot ...".
  * @param needsOwners Whether the store must keep the owners of sessions.
@@ -47,7 +47,7 @@ async function toStore(
 
 function waitingFor(opening: Promise<Store>): ConditionalStore & Store {
   const conditional = opening.then(toConditional);
-  // Each call gets the error. A process that has made none yet must not end because of it.
+  // Each call rejects with the error. A process that has not made a call yet must not end because of it.
   conditional.catch(() => {});
   const ready = (options: CallOptions | undefined): Promise<ConditionalStore> =>
     abortable(conditional, options?.signal);

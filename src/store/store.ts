@@ -1,22 +1,22 @@
 /**
  * The contract of a session store, and how to write one.
  *
- * A store maps tokens to data with an expiry. `find`, `commit` and `delete` are all that a session manager
- * needs ({@linkcode SessionStore}). With `replace` and `touch` it also keeps its promises if several
- * processes write one session at the same time. With `all`, `entries` and `deleteExpired` the store is a
+ * A store maps tokens to data with an expiry. `find`, `commit` and `delete` are all that a session manager needs
+ * ({@linkcode SessionStore}). If a store also has `replace` and `touch`, the manager's guarantees hold even if
+ * several processes write one session at the same time. With `all`, `entries` and `deleteExpired`, the store is a
  * full one ({@linkcode FullSessionStore}). The rules:
  *
- * - A session is active while its expiry is later than now. Only active sessions are found, replaced,
- *   touched and listed. `commit` and `delete` take any.
- * - A session that is missing, expired or malformed is "not found": `undefined` or `false`. An error means
- *   that the store failed. A store must not confuse the two, or a database that is down signs out all visitors.
+ * - A session is active while its expiry is later than now. Only active sessions are found, replaced, touched and
+ *   listed. `commit` and `delete` also accept the token of an expired session.
+ * - A missing or expired session and a malformed token are "not found": `undefined` or `false`. An error means that
+ *   the store failed. If a store confuses the two, all visitors are signed out when the database is down.
  * - `replace` and `touch` never insert: a session that was destroyed must stay destroyed.
- * - Two calls of `replace` that expect the same data never both succeed, in whatever process they run.
- * - Writes of one token keep the order in which they were called, awaited or not.
- * - Wrong arguments are a `TypeError` or, if only the value is wrong, a `RangeError`. The message holds
- *   neither a token nor data.
+ * - Two calls of `replace` that expect the same data never both succeed, even in different processes.
+ * - Writes of one token keep the order in which they were called, even if the calls are not awaited.
+ * - Wrong arguments cause a `TypeError` or, if only the value is wrong, a `RangeError`. The message contains neither
+ *   a token nor data.
  * - Data and dates are copied on the way in and on the way out, because callers reuse them.
- * - A call whose `signal` has aborted rejects with the signal's reason, and sends nothing any more.
+ * - A call whose `signal` has aborted rejects with the signal's reason, and sends nothing more.
  *
  * @example Write a store
  * ```ts
@@ -112,7 +112,7 @@
 
 /** One session as a store keeps it. */
 export interface SessionRecord {
-  /** The key: what the session is found by. */
+  /** The key by which the session is found. */
   readonly token: string;
   /** The session's values, encoded. A store never decodes them. */
   readonly data: Uint8Array;
@@ -125,8 +125,8 @@ export interface SessionRecord {
 /** The options of every call on a store. */
 export interface CallOptions {
   /**
-   * Rejects the call with `signal.reason` when it aborts; by default, nothing does. A call that was waiting is
-   * then never sent. A call that was sent is not taken back: the database may or may not carry it out.
+   * Rejects the call with `signal.reason` when the signal aborts; by default, there is no signal. A call that still
+   * waits is then never sent. A call that was already sent may or may not be carried out by the database.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -144,14 +144,13 @@ export interface ReplaceOptions extends CallOptions {
 }
 
 /**
- * What a session manager needs of a store.
+ * The calls that a session manager needs from a store.
  *
- * A session is _active_ while its expiry is later than now. A token is well-formed if it is 1 to 255
- * printable ASCII characters other than the space, `"` and `'`. Calls may be made at any time, and any
- * number of them in parallel.
+ * A session is _active_ while its expiry is later than now. A token is well-formed if it is 1 to 255 printable ASCII
+ * characters other than the space, `"` and `'`. Calls may be made at any time, and any number of them in parallel.
  *
- * An error means that the system failed. It is never reported as "not found", because a database
- * that is down must not sign out all visitors.
+ * An error means that the system failed. Failures are never reported as "not found", because a database that is down
+ * must not sign out all visitors.
  */
 export interface SessionStore {
   /**
@@ -159,8 +158,8 @@ export interface SessionStore {
    *
    * @param token The session's token. A malformed one is never found, and no query is made.
    * @returns The session, or `undefined` if the token is missing, expired or malformed.
-   * @throws The database's error if it fails. An error whose `code` is `"DECRYPTION_FAILED"` says that the
-   *   session is there and its data cannot be read: `SessionManager` and `ExpressStore` then begin a new one.
+   * @throws The database's error if it fails. An error whose `code` is `"DECRYPTION_FAILED"` means that the session
+   *   exists but its data cannot be read: `SessionManager` and `ExpressStore` then begin a new one.
    */
   find(token: string, options?: CallOptions): Promise<SessionRecord | undefined>;
 
@@ -171,8 +170,8 @@ export interface SessionStore {
    * @param data The encoded values. They are copied, so the caller may reuse the array.
    * @param expiry An absolute time; one in the past makes a session that is never found.
    * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years
-   *   1000 and 9999.
+   * @throws {RangeError} If the token is malformed, or the expiry is not a valid `Date` between the years 1000 and
+   *   9999.
    */
   commit(token: string, data: Uint8Array, expiry: Date, options?: CommitOptions): Promise<void>;
 
@@ -184,21 +183,18 @@ export interface SessionStore {
   delete(token: string, options?: CallOptions): Promise<void>;
 }
 
-/**
- * What a full store offers beyond {@linkcode SessionStore}: conditional writes, enumeration and
- * removal of expired sessions.
- */
+/** The calls that a full store adds to {@linkcode SessionStore}: conditional writes, enumeration and cleanup. */
 export interface FullSessionStore extends SessionStore {
   /**
-   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds
-   * `current`. So of two requests that change one session, neither undoes the other.
+   * Compare-and-swap: writes `next` and `expiry` only if the active session of this token still holds `current`. So
+   * if two requests change one session, neither undoes the other's change.
    *
    * @param token The session's token.
    * @param current The data that the caller has seen, compared byte for byte.
    * @param next The data to write; copied, as with `commit`.
    * @param expiry An absolute time.
-   * @returns Whether it was written: `false` if the data has changed, or the session is missing or expired. It
-   *   never inserts, so a destroyed session stays destroyed.
+   * @returns Whether it was written: `false` if the data has changed, or the session is missing or expired. It never
+   *   inserts, so a destroyed session stays destroyed.
    * @throws {TypeError} If an argument has the wrong type.
    * @throws {RangeError} If the expiry is not a valid `Date` between the years 1000 and 9999.
    */
@@ -222,17 +218,16 @@ export interface FullSessionStore extends SessionStore {
   touch(token: string, expiry: Date, options?: CallOptions): Promise<boolean>;
 
   /**
-   * Reads the data of all active sessions by their tokens, at once and into memory; `entries` walks
-   * a large table instead.
+   * Reads the data of all active sessions by their tokens, all at once into memory. For a large table, use `entries`.
    *
    * @returns A map, which is empty if no session is active.
    */
   all(options?: CallOptions): Promise<Map<string, Uint8Array>>;
 
   /**
-   * Walks the active sessions page by page in the order of their tokens, with memory that does not
-   * grow with the table. A session that exists during the whole walk is returned once. One that is added or
-   * deleted during the walk is returned at most once.
+   * Walks the active sessions page by page in the order of their tokens, with memory that does not grow with the
+   * table. A session that exists during the whole walk is returned once. One that is added or deleted meanwhile is
+   * returned at most once.
    *
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @returns The sessions; none if no session is active.
@@ -257,18 +252,18 @@ export interface FullSessionStore extends SessionStore {
 
 /** A full store that also keeps the owners of sessions. */
 export interface OwnedSessionStore extends FullSessionStore {
-  /** `false` if the store is set up in a way that keeps no owners; by default it keeps them. */
+  /** Whether the store keeps owners: `false` if it is set up without them. By default, it keeps them. */
   readonly owners?: boolean | undefined;
 
   /**
-   * Walks the active sessions of one owner page by page, in the order of their tokens. A page shows what was
-   * stored at one moment: `destroyOwned` of a session manager looks at one page to learn that none is left.
+   * Walks the active sessions of one owner page by page, in the order of their tokens. A page must show what was
+   * stored at one moment: `destroyOwned` of a session manager reads one page to learn whether any session is left.
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `pageSize`: the sessions read at a time, 1 to 10 000, by default 1000.
    * @returns The sessions; none if the owner has no active session.
    * @throws {TypeError} On the first step, if the owner is not a string.
-   * @throws {RangeError} On the first step, if the owner has not 1 to 255 characters, or `pageSize` is out of
+   * @throws {RangeError} On the first step, if the owner does not have 1 to 255 characters, or `pageSize` is out of
    *   range.
    */
   entriesOf(
@@ -277,14 +272,14 @@ export interface OwnedSessionStore extends FullSessionStore {
   ): AsyncIterableIterator<SessionRecord>;
 
   /**
-   * Deletes the sessions of one owner. A session that another request replaces or touches at the same moment
-   * does not come back. A session that is committed afterwards is a new one.
+   * Deletes the sessions of one owner. A session that another request replaces or touches at the same moment does not
+   * come back. A session that is committed afterwards is a new one.
    *
    * @param owner Whom they belong to, compared byte for byte.
    * @param options `except`: the tokens of sessions to keep.
    * @returns How many active sessions were deleted.
    * @throws {TypeError} If an argument has the wrong type.
-   * @throws {RangeError} If the owner has not 1 to 255 characters.
+   * @throws {RangeError} If the owner does not have 1 to 255 characters.
    */
   deleteOwned(
     owner: string,

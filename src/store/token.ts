@@ -11,7 +11,7 @@ export function isWellFormed(token: unknown): token is string {
 
 /** The bytes of a generated token. OWASP asks for at least 8. */
 const TOKEN_BYTES = 32;
-/** The base64url characters of so many bytes. */
+/** The base64url text of that many bytes. */
 const GENERATED = /^[\w-]{43}$/;
 
 /** Makes a token of 32 random bytes in base64url without padding, as SCS does. */
@@ -19,7 +19,7 @@ export function generateToken(): string {
   return randomBytes(TOKEN_BYTES).toString("base64url");
 }
 
-/** Whether a value has the form of the tokens that {@linkcode generateToken} makes. */
+/** Whether a value has the form of a token that {@linkcode generateToken} makes. */
 export function isGenerated(token: unknown): token is string {
   return typeof token === "string" && GENERATED.test(token);
 }

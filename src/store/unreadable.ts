@@ -1,8 +1,7 @@
 import type { CallOptions, SessionRecord, SessionStore } from "./store.ts";
 
 /**
- * Whether a store's error says that a session is there and that its data cannot be read, by its `code`: a store
- * may be of any kind.
+ * Whether an error means that a session exists but cannot be read: by its `code`, because a store may be of any kind.
  */
 export function isUnreadable(error: unknown): boolean {
   return (error as { code?: unknown } | undefined)?.code === "DECRYPTION_FAILED";
@@ -30,10 +29,12 @@ export function hasData(record: SessionRecord): boolean {
   }
 }
 
-/** No store tells the expiry of a record that it cannot read. It is active, so any time to come will do. */
+/**
+ * A store does not return the expiry of a record that it cannot read. The record is active, so any future time works.
+ */
 const LATER = Date.UTC(9999, 0, 1);
 
-/** Makes the `find` that also finds the sessions whose data cannot be read: see {@linkcode unreadableRecord}. */
+/** Makes a `find` that also finds the sessions whose data cannot be read: see {@linkcode unreadableRecord}. */
 export function findAny(store: Pick<SessionStore, "find">): SessionStore["find"] {
   return async (token: string, options?: CallOptions) => {
     try {

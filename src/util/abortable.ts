@@ -5,8 +5,8 @@ interface Aborts {
 }
 
 /**
- * The callbacks by signal. Each signal gets one listener only: if many calls share a signal, it would look
- * through all its listeners whenever one is added or removed.
+ * The callbacks by signal. Each signal gets one listener only: with many listeners, it would search all of them
+ * whenever one is added or removed.
  */
 const abortsOf = new WeakMap<AbortSignal, Aborts>();
 

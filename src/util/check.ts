@@ -6,18 +6,15 @@ export interface Rule<T> {
   readonly text: string;
   hasType(value: unknown): value is T;
   inRange?(value: T): boolean;
-  /** Describes a value that is out of range for the message; by default, as the value itself. */
+  /** Describes a value that is out of range, for the message. By default, the message contains the value itself. */
   describe?(value: T): string;
 }
 
-/** A callback. */
 // deno-lint-ignore no-explicit-any -- a function of any signature
 export const FUNCTION: Rule<(...args: any[]) => any> = { text: "a function", hasType: isFunction };
 
-/** An object of options. */
 export const OPTIONS: Rule<object> = { text: "an object", hasType: isObject };
 
-/** A boolean. */
 export const FLAG: Rule<boolean> = {
   text: "a boolean",
   hasType: (value) => typeof value === "boolean",
@@ -28,7 +25,7 @@ export const FLAG: Rule<boolean> = {
  *
  * @param action Completes "Cannot ...".
  * @throws {TypeError} If the value has the wrong type.
- * @throws {RangeError} If it has the right type and is out of range.
+ * @throws {RangeError} If it has the right type but is out of range.
  */
 export function check<T>(
   action: string,
@@ -55,12 +52,10 @@ export function isNumber(value: unknown): value is number {
   return typeof value === "number";
 }
 
-/** Whether a value is a string. */
 export function isString(value: unknown): value is string {
   return typeof value === "string";
 }
 
-/** Whether a value is a function. */
 // deno-lint-ignore no-explicit-any -- a function of any signature
 export function isFunction(value: unknown): value is (...args: any[]) => any {
   return typeof value === "function";
@@ -71,12 +66,11 @@ export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** Whether a value is a promise, or has a `then` as one has. */
+/** Whether a value is a promise, or has a method `then` like one. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return hasMethods(value, ["then"]);
 }
 
-/** Whether a value has functions of these names. */
 export function hasMethods(value: unknown, names: readonly string[]): boolean {
   return names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
 }

@@ -1,11 +1,11 @@
-// Times that users give in milliseconds, and are likely to give in seconds.
+// Times that users have to give in milliseconds, and may give in seconds by mistake.
 
 import process from "node:process";
 import { isNumber, isObject, type Rule } from "./check.ts";
 
 /**
- * A time: a number of milliseconds. A number below 1000 is refused, because it is most likely meant in
- * seconds; a time below a second, as in a test, is written as `{ milliseconds: 5 }`.
+ * A time: a number of milliseconds. A number below 1000 is refused, because it is probably meant in seconds. Write a
+ * time below a second, as in a test, as `{ milliseconds: 5 }`.
  */
 export type Duration = number | { readonly milliseconds: number };
 
@@ -28,12 +28,11 @@ export const INTERVAL: Rule<Duration> = {
   describe: describeDuration,
 };
 
-/** Returns the milliseconds of a duration. */
 export function toMilliseconds(duration: Duration): number {
   return isNumber(duration) ? duration : duration.milliseconds;
 }
 
-/** Whether a value is a number of milliseconds, or says how many. */
+/** Whether a value is a duration: a number, or an object with a number of milliseconds. */
 export function isDuration(value: unknown): value is Duration {
   return isNumber(value) ||
     isObject(value) && isNumber((value as { milliseconds?: unknown }).milliseconds);

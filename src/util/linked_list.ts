@@ -1,4 +1,4 @@
-/** An item of a {@linkcode LinkedList}. It holds its neighbours, and so is in one list at a time. */
+/** An item of a {@linkcode LinkedList}. It holds its neighbours, so it can be in one list only. */
 export interface Linked<T> {
   previous: T | undefined;
   next: T | undefined;
@@ -10,7 +10,6 @@ export class LinkedList<T extends Linked<T>> {
   last: T | undefined;
   size = 0;
 
-  /** Adds an item at the end. */
   push(item: T): void {
     item.previous = this.last;
     item.next = undefined;

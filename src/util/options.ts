@@ -11,7 +11,7 @@ export interface Option<T, Default> {
 /** Options that users expect and that do not exist, and what to do instead. */
 type Hints = Readonly<Record<string, string>>;
 
-/** An object of options. An instance with methods, such as a store, was passed in the wrong place. */
+/** An object of options. An instance with methods, such as a store, is refused: it was passed in the wrong place. */
 const BAG: Rule<object> = {
   text: OPTIONS.text,
   hasType: (value): value is object =>
@@ -83,7 +83,7 @@ function nearest(prefix: string, name: string, known: readonly string[]): string
   return `, the nearest is '${prefix}${first}' (all: ${known.join(", ")})`;
 }
 
-/** The number of letters to insert, remove or replace; 1 if one name begins with the other. */
+/** Returns the number of letters to insert, remove or replace; 1 if one name begins with the other. */
 function distance(one: string, other: string): number {
   const [a, b] = [one.toLowerCase(), other.toLowerCase()];
   if (a.startsWith(b) || b.startsWith(a)) return 1;

@@ -7,13 +7,13 @@
  */
 export function printer(action: string): (error: unknown) => void {
   return (error) => {
-    // Only the first line: a driver may put the statement, and with it tokens, into the second one.
+    // Only the first line, because a driver may put the statement, which contains tokens, into the second one.
     const [message] = String(error).split("\n");
     console.error(`Cannot ${action}: ${message}`);
   };
 }
 
-/** Calls a handler. If the handler itself fails, its error is printed, and the caller goes on. */
+/** Calls a handler. If the handler itself fails, its error is printed, and the caller continues. */
 export async function report(callHandler: () => unknown): Promise<void> {
   try {
     await callHandler();

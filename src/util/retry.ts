@@ -24,10 +24,9 @@ export async function retry<T>(
 }
 
 /**
- * Waits before another attempt: longer each time, and for a random time, so that callers that collided spread
- * out.
+ * Waits before another attempt. The wait is random and grows with each attempt, so callers that collided spread out.
  *
- * @param n How many attempts there were: the wait is at most `unit * 2 ** n`.
+ * @param n How many attempts were made: the wait is at most `unit * 2 ** n`.
  * @param unit A time in milliseconds.
  */
 export async function backOff(n: number, unit: number): Promise<void> {

@@ -1,4 +1,4 @@
-// What a dialect says: chosen once, when a store is opened.
+// The interface of a dialect, which is chosen once, when a store is opened.
 
 import type { Buffer } from "node:buffer";
 import type { DataType, DataTypes, Sequelize, Transaction } from "sequelize";
@@ -8,22 +8,22 @@ import type { Driver, Parameter } from "../drivers/driver.ts";
 import type { StandbyCheck } from "../drivers/primary.ts";
 import type { ErrorTable } from "../errors.ts";
 
-/** A row to be inserted or overwritten. */
+/** A row to insert or overwrite. */
 export interface Commit {
   readonly token: string;
   readonly data: Buffer;
   readonly expiry: Date;
-  /** Whom the session belongs to, if anybody; only if the table has owners. */
+  /** Whom the session belongs to, if it has an owner; only if the table has owners. */
   readonly owner: string | undefined;
 }
 
-/** A row whose expiry is to move. */
+/** A row whose expiry changes. */
 export type Touch = Omit<Commit, "data" | "owner">;
 
-/** A row that is to hold other data and another expiry, if it holds `current`. */
+/** A row that gets other data and another expiry if it holds `current`. */
 export interface Replacement extends Omit<Commit, "owner"> {
   readonly current: Buffer;
-  /** Whom the session belongs to from now on; `null`: nobody; `undefined`: whom it does. */
+  /** The new owner; `null`: none; `undefined`: as before. */
   readonly owner: string | null | undefined;
 }
 
@@ -31,8 +31,8 @@ export interface Replacement extends Omit<Commit, "owner"> {
 export type InTransaction = Transaction | null;
 
 /**
- * How rows are written: one at a time, or several by one statement. What it returns says which sessions
- * were written: `touch` and `replace` write active ones only.
+ * How rows are written: one at a time, or several by one statement. The result says which sessions were written,
+ * because `touch` and `replace` write only active ones.
  */
 export type Verb<Write> =
   | {
@@ -45,7 +45,7 @@ export type Verb<Write> =
     send(rows: readonly Write[], transaction: InTransaction): Promise<ReadonlySet<string>>;
   };
 
-/** Some of a table's sessions. */
+/** A page of a table's sessions. */
 export interface Page {
   readonly records: readonly SessionRecord[];
   /** The last row's token, after which the next page begins; `undefined` if this is the last page. */
@@ -58,13 +58,11 @@ export interface Statements {
   readonly touch: Verb<Touch>;
   readonly replace: Verb<Replacement>;
 
-  /** Deletes the rows of these tokens. */
   delete(tokens: readonly string[], transaction: InTransaction): Promise<void>;
 
   /** Reads the active sessions among these tokens. */
   find(tokens: readonly string[], transaction: InTransaction): Promise<SessionRecord[]>;
 
-  /** Reads all active sessions. */
   findAll(transaction: InTransaction): Promise<SessionRecord[]>;
 
   /**
@@ -80,8 +78,8 @@ export interface Statements {
   ): Promise<Page>;
 
   /**
-   * Deletes the rows of an owner, except those of some tokens; also expired ones, which a late touch of a process
-   * with a slow clock would still find.
+   * Deletes the rows of an owner, except those of some tokens. Expired rows are also deleted, because a late touch by
+   * a process with a slow clock would still find them.
    *
    * @returns How many of them were active.
    */
@@ -102,7 +100,6 @@ export interface Statements {
   ): Promise<number>;
 }
 
-/** The types of the table's columns. */
 export interface ColumnTypes {
   readonly token: DataType | string;
   readonly data: DataType;
@@ -117,14 +114,13 @@ export interface QueryOptions {
   readonly useMaster: true;
 }
 
-/** A kind of database. */
 export interface Dialect {
   /** The column types, made of the caller's own copy of Sequelize. */
   columnTypes(types: typeof DataTypes): ColumnTypes;
 
   /**
-   * Asks the server which column types it needs that are not the dialect's own, because it only resembles the
-   * dialect's. Called when the table or a column is to be made.
+   * Asks the server which column types it needs other than the dialect's own, because it only resembles the dialect's
+   * database. Called before the table or a column is created.
    */
   readonly otherTypes?: (
     sequelize: Sequelize,
@@ -132,20 +128,19 @@ export interface Dialect {
   ) => Promise<Partial<Pick<ColumnTypes, "token" | "owner">>>;
 
   /**
-   * What Sequelize makes of a schema: a real one; the beginning of the table's name, with a dot after it; or,
-   * with `refused`, one quoted name with a dot in it, which no statement of ours would find.
+   * How Sequelize treats a schema: as a real one; as the beginning of the table's name, with a dot after it; or, with
+   * `refused`, as part of one quoted name with a dot in it, which no statement of ours would find.
    */
   readonly schemas: "real" | "prefix" | "refused";
 
-  /** Options of the driver that change the shape of all results, and whether a value of theirs does. */
+  /** Options of the driver that may change the shape of all results. Each function returns whether a value does. */
   readonly reshapingOptions?: Readonly<Record<string, (value: unknown) => boolean>>;
 
   /**
-   * Looks at the table's indexes: "token" is in the result if a unique index is on it alone, and "expiry" and
-   * "owner" if an index begins with them.
+   * Looks at the table's indexes: "token" is in the result if a unique index is on it alone, and "expiry" and "owner"
+   * if an index begins with them.
    *
-   * @returns `undefined` if the user may not look, or a synonym is in between: the table must then be taken
-   *   as it stands.
+   * @returns `undefined` if the user may not look, or if the table is a synonym: the table is then used as it is.
    */
   indexedColumns(
     model: SessionModel,
@@ -153,20 +148,19 @@ export interface Dialect {
   ): Promise<ReadonlySet<string> | undefined>;
 
   /**
-   * Makes the statement that adds the owner's column unless it is there: because a transaction takes none after a
-   * look that has failed, and Sequelize's own goes to one schema only.
+   * Makes the statement that adds the owner's column unless it exists. It is needed because a transaction accepts no
+   * statement after a look-up that has failed, and Sequelize's own statement looks in one schema only.
    */
   readonly addOwnerIfMissing?: (model: SessionModel, type: DataType | string) => string;
 
-  /** What the errors mean that its drivers report. */
+  /** What the errors of its drivers mean. */
   readonly errors: ErrorTable;
 
-  /** How to tell whether a server is a standby; left out if there are none. */
+  /** How to find out whether a server is a standby; left out if the database has none. */
   readonly standbyCheck?: StandbyCheck;
 
-  /** Makes the statements on a table. */
   readonly statements: (model: SessionModel, driver: Driver) => Statements;
 
-  /** How values become literals of SQL, if they cannot be bind parameters of Sequelize's. */
+  /** Returns a function that writes values as literals of SQL, if they cannot be Sequelize's bind parameters. */
   readonly literalFor?: (sequelize: Sequelize) => ((value: Parameter) => string) | undefined;
 }

@@ -1,5 +1,5 @@
-// Sequelize's own query interface: for SQL Server, and for settings that the other dialects' statements do not
-// fit. Several rows are written by one statement only if Sequelize can do that. Owners are in a column of bytes.
+// Sequelize's own query interface, for SQL Server. Several rows are written by one statement only if Sequelize can do
+// that. Owners are in a column of bytes.
 
 import { Buffer } from "node:buffer";
 import type { QueryInterface, TableName, WhereOptions } from "sequelize";
@@ -78,7 +78,7 @@ export function genericStatements(model: SessionModel): Statements {
       const others = except.length === 0 ? {} : { token: { [Op.notIn]: [...except] } };
       const where = { owner: toBytes(owner)!, ...others };
       const count = await destroy({ ...where, ...active() }, transaction);
-      // What has expired, uncounted.
+      // The expired rows, which are not counted.
       await destroy(where, transaction);
       return count;
     },

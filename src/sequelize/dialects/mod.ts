@@ -20,7 +20,6 @@ const DIALECTS: Readonly<Record<string, Dialect>> = {
 /** The names of the dialects that the store is written for. */
 export const DIALECT_NAMES: readonly string[] = Object.keys(DIALECTS);
 
-/** The dialect of a Sequelize instance. */
 export function dialectOf(sequelize: Sequelize): Dialect {
   return DIALECTS[sequelize.getDialect()]!;
 }

@@ -36,7 +36,7 @@ export const mssql: Dialect = {
     try {
       return await shownIndexedColumns(model, options);
     } catch (error) {
-      // In a transaction, which is unusable now, that is an error.
+      // In a transaction, this is an error, because the transaction is now unusable.
       if (!options.transaction && CANNOT_LOOK.includes(driverError(error).number)) return undefined;
       throw error;
     }

@@ -1,5 +1,5 @@
-// MySQL and MariaDB, which tell how many rows an UPDATE has changed, but neither which ones, nor that it met
-// rows that held the new values already. One row travels in a prepared statement. Several travel as literals:
+// MySQL and MariaDB. They report how many rows an UPDATE has changed, but not which ones, and they do not count rows
+// that already held the new values. One row is sent in a prepared statement. Several are sent as literals, because
 // the server keeps each text that is prepared, and texts that grow with their values would pile up there.
 
 import { Buffer } from "node:buffer";
@@ -30,7 +30,7 @@ import {
   utc,
 } from "./rows.ts";
 
-/** A variable that is set. MariaDB has words for `read_only` since version 12. */
+/** The value of a variable that is set. MariaDB has words for `read_only` since version 12. */
 const IS_ON = /^(1|ON|NO_LOCK.*)$/;
 
 const standbyCheck: StandbyCheck = {
@@ -48,9 +48,9 @@ export const mariadb: Dialect = {
   columnTypes: ({ BLOB }) => ({
     // The default collations ignore case, so that `abc` would find `ABC`.
     token: "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin",
-    // Without a length, BLOB ends at 64 KiB.
+    // Without a length, a BLOB holds at most 64 KiB.
     data: BLOB("long"),
-    // Collations of text compare without the spaces at the end, except for some that not every server has.
+    // Text collations ignore the spaces at the end, except for some that not every server has.
     owner: BYTES_OF_OWNER,
   }),
   errors: {
@@ -83,7 +83,7 @@ export const mariadb: Dialect = {
   reshapingOptions: { metaAsArray: Boolean, nestTables: Boolean, rowsAsArray: Boolean },
   indexedColumns: shownIndexedColumns,
   statements,
-  // Sequelize would escape a backslash, whatever the server's `sql_mode` is.
+  // Sequelize would escape a backslash regardless of the server's `sql_mode`.
   literalFor: () => literal,
 };
 
@@ -98,13 +98,13 @@ export const mysql: Dialect = {
   },
 };
 
-/** Reads a row as it is, even in a transaction that still sees it as it was. */
+/** Reads the latest version of a row, even in a transaction that still sees an older one. */
 const LATEST = "LOCK IN SHARE MODE";
 
 function statements(model: SessionModel, driver: Driver): Statements {
   const table = quotedTable(model);
-  // As text: what the drivers make of a date depends on the time zones of the application and of the process,
-  // and on the type parsers that the application has set.
+  // The expiry is read as text: the date that a driver makes depends on the time zones of the application and of the
+  // process, and on the type parsers that the application has set.
   const owned = hasOwners(model);
   const ifOwned = (text: string): string => owned ? text : "";
   const owner = ifOwned(", `owner`");
@@ -150,7 +150,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   const change = async (text: string, transaction: InTransaction): Promise<number> =>
     (await driver.send(unfixed("count", text), [], transaction)).count;
 
-  /** Locks the rows that meet a condition and updates them: afterwards it is unknown which ones met it. */
+  /** Locks the rows that meet a condition and updates them: after the update, it is unknown which ones met it. */
   const lockAndUpdate = <Row extends Touch>(
     rows: readonly Row[],
     condition: string,
@@ -185,7 +185,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   ): Promise<Set<string>> => {
     const moment = new Date();
     const condition = `${among(tokensOf(rows))} AND \`expiry\` > ${literal(utc(moment))}`;
-    // A row that this touch makes expire looks afterwards like one that had expired before.
+    // After a touch that makes a row expire, the row looks like one that had expired before.
     if (rows.every(({ expiry }) => expiry > moment)) {
       const changed = await change(
         `UPDATE ${table} SET ${expiries(rows)} WHERE ${condition}`,
@@ -272,12 +272,12 @@ function statements(model: SessionModel, driver: Driver): Statements {
       const { rows } = await driver.send(unfixed("rows", text), [], transaction);
       return toPage(rows, limit, rows.map(toSession));
     },
-    // A DELETE returns no rows in MySQL: the second one takes what has expired, uncounted.
+    // A DELETE returns no rows in MySQL. So a second one deletes the expired rows, which are not counted.
     deleteOwned: (owner, except, transaction) => {
       const others = except.length === 0 ? "" : ` AND NOT (${among(except)})`;
       const text = `DELETE FROM ${table} WHERE ${isOwner(owner)}${others}`;
       return inTransaction(driver, transaction, async (transaction) => {
-        // In a form that the expiry's index does not serve: it would lock everybody's sessions.
+        // In a form that cannot use the index on the expiry, because that would lock the sessions of all owners.
         const isActive = `IF(\`expiry\` > ${literal(now())}, TRUE, FALSE)`;
         const active = await change(`${text} AND ${isActive}`, transaction);
         await change(text, transaction);
@@ -319,7 +319,7 @@ function isOwner(owner: string): string {
 }
 
 /**
- * An expression that has a value for each row.
+ * Returns an expression that has a value for each row.
  *
  * @param otherwise The value for all other rows.
  */
@@ -333,8 +333,8 @@ function valuesOf<Row extends { readonly token: string }>(
 }
 
 /**
- * A literal. A token has no quotes; its backslash would be an escape or not, as the server's `sql_mode` has
- * it, so that such a token is written in hexadecimal.
+ * Writes a value as a literal. A token has no quotes. Whether its backslash is an escape depends on the server's
+ * `sql_mode`, so a token with a backslash is written in hexadecimal.
  */
 function literal(value: Parameter): string {
   if (value === null) return "NULL";
@@ -348,7 +348,7 @@ function now(): string {
   return utc(new Date());
 }
 
-/** The expiry comes as text, the owner in bytes. */
+/** Makes a session from a row, whose expiry is text and whose owner is bytes. */
 function toSession({ token, data, expiry, owner }: Row): SessionRecord {
   const date = new Date(`${String(expiry).replace(" ", "T")}Z`);
   return toRecord(token, data, date, toText(owner));

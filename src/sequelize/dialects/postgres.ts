@@ -1,6 +1,6 @@
-// PostgreSQL. The texts do not grow with their values: a verb has one for a single row and one for several.
-// Values travel as text, so that neither the server's settings (`datestyle`, `bytea_output`) nor the
-// application's type parsers change what is read; both ends also convert that faster.
+// PostgreSQL. The SQL texts do not grow with their values: each verb has one for a single row and one for several.
+// Values are sent as text, so neither the server's settings (`datestyle`, `bytea_output`) nor the application's type
+// parsers change what is read. Both sides also convert text faster.
 
 import { Buffer } from "node:buffer";
 import type { Sequelize } from "sequelize";
@@ -24,7 +24,8 @@ const OWNER = 'VARCHAR(255) COLLATE "C"';
 
 export const postgres: Dialect = {
   columnTypes: ({ BLOB }) => ({
-    // Indexes under "C" do not depend on the operating system's locale data, nor break when that changes.
+    // Indexes with the collation "C" do not depend on the operating system's locale data, and do not break when it
+    // changes.
     token: 'VARCHAR(255) COLLATE "C"',
     data: BLOB,
     owner: OWNER,
@@ -36,7 +37,7 @@ export const postgres: Dialect = {
       `SELECT version() AS "version"`,
       query,
     );
-    // It has only collations of languages, and compares byte for byte without one.
+    // CockroachDB has only collations of languages, and compares byte for byte without one.
     const isCockroach = rows[0]?.version?.startsWith("CockroachDB");
     return isCockroach ? { token: "VARCHAR(255)", owner: "VARCHAR(255)" } : {};
   },
@@ -62,7 +63,7 @@ export const postgres: Dialect = {
       `SELECT pg_is_in_recovery()::text AS "standby", pg_backend_pid()::text AS "process"`,
     ),
     isStandby: ({ standby }) => standby === "true",
-    // A pooler names a process of its own. A primary ends all its processes when it is demoted.
+    // A pooler reports a process id of its own. A primary ends all its processes when it is demoted.
     isFixed: ({ process }, connection) =>
       "processID" in connection && String(connection.processID) === process,
     giveUpAfter: (ms) => ({ connectionTimeoutMillis: ms, query_timeout: ms }),
@@ -154,7 +155,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
   ): Promise<SessionRecord[]> =>
     (await driver.send(statement, parameters, transaction)).rows.map(toSession);
 
-  /** Sends a verb in its form for one row or for several; returns the tokens of those that were written. */
+  /** Sends a verb in its form for one row or for several; returns the tokens of the rows that were written. */
   const write = async (
     [one, many]: readonly [Statement, Statement],
     rows: readonly { readonly token: string }[],
@@ -234,20 +235,20 @@ function expiryOf({ expiry }: { readonly expiry: Date }): string {
   return expiry.toISOString();
 }
 
-/** The data comes in base64, the expiry in milliseconds. */
+/** Makes a session from a row, whose data is in base64 and whose expiry is in milliseconds. */
 function toSession({ token, data, expiry, owner }: Row): SessionRecord {
   const bytes = isString(data) ? Buffer.from(data, "base64") : data;
   return toRecord(token, bytes, new Date(Number(expiry)), owner);
 }
 
-/** Sequelize's own look-up takes in the tables of that name in all schemas. */
+/** Sequelize's own look-up also returns the indexes of tables of that name in other schemas. */
 async function indexedColumns(
   model: SessionModel,
   options: QueryOptions,
 ): Promise<Set<string> | undefined> {
   const table = model.sequelize!.escape(quotedTable(model));
   const isTokenAlone = `"i"."indisunique" AND "i"."indimmediate" AND "i"."indisvalid"` +
-    // One entry for each column of the key, without those that are only included.
+    // This has one entry for each column of the key, without columns that are only included.
     ` AND "i"."indpred" IS NULL AND array_length("i"."indoption", 1) = 1`;
   const sql = `SELECT "a"."attname" AS "column" FROM "pg_catalog"."pg_index" AS "i"` +
     ` JOIN "pg_catalog"."pg_attribute" AS "a"` +
@@ -260,13 +261,13 @@ async function indexedColumns(
     const rows = await model.sequelize!.query<{ column: string }>(sql, query);
     return new Set(rows.map(({ column }) => column));
   } catch (error) {
-    // The catalogs are not for this user. In a transaction, which is unusable now, that is an error.
+    // This user may not read the catalogs. In a transaction, which is now unusable, that is an error.
     if (!options.transaction && driverError(error).code === "42501") return undefined;
     throw error;
   }
 }
 
-/** With a search path before it a statement is two, and PostgreSQL takes bind parameters for one only. */
+/** With a search path in front, a statement becomes two, and PostgreSQL accepts bind parameters only for one. */
 function prependsSearchPath(sequelize: Sequelize): boolean {
   const { options } = sequelize as unknown as {
     options: { dialectOptions?: { prependSearchPath?: boolean } };
@@ -278,7 +279,7 @@ function literal(value: Parameter): string {
   if (value === null) return "NULL";
   if (typeof value === "string") {
     const text = value.replaceAll("'", "''");
-    // With E, whatever `standard_conforming_strings` is.
+    // With E, regardless of `standard_conforming_strings`.
     return text.includes("\\") ? `E'${text.replaceAll("\\", "\\\\")}'` : `'${text}'`;
   }
   return `ARRAY[${(value as readonly (string | null)[]).map(literal).join(", ")}]`;

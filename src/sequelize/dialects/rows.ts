@@ -8,20 +8,20 @@ import type { Outcome, Row } from "../drivers/driver.ts";
 import type { SessionModel } from "../model.ts";
 import type { Page } from "./dialect.ts";
 
-/** The table's name as it stands in a statement, with its schema. */
+/** Returns the table's name as it is written in a statement, with its schema. */
 export function quotedTable(model: SessionModel): string {
   const { queryGenerator } = model.sequelize!.getQueryInterface();
   const { quoteTable } = queryGenerator as { quoteTable(table: unknown): string };
   return quoteTable.call(queryGenerator, model.getTableName());
 }
 
-/** The tokens of rows that were written. */
+/** Returns the tokens of rows that were written. */
 export function tokensOf(rows: readonly { readonly token: string }[]): string[] {
   return rows.map(({ token }) => token);
 }
 
 /**
- * The tokens of rows that were read.
+ * Returns the tokens of rows that were read.
  *
  * @throws {TypeError} If one is not a string: the session must not seem to be missing then.
  */
@@ -46,8 +46,8 @@ const NO_DATA = new Uint8Array();
 /**
  * Makes a record of a row's values.
  *
- * @throws {TypeError} If one has another type, because another program made the table, or an option of the driver changes results:
- *   a session must not seem to be missing then.
+ * @throws {TypeError} If one has the wrong type, because another program made the table or an option of the driver
+ *   changes results: a session must not seem to be missing then.
  * @throws {RangeError} If the expiry is not a date.
  */
 export function toRecord(
@@ -56,49 +56,49 @@ export function toRecord(
   expiry: Date,
   owner: unknown,
 ): SessionRecord {
-  // Another program made the table and the row: it is an empty session.
+  // Another program made the table and the row: this is an empty session.
   const bytes = data ?? NO_DATA;
   check(ACTION, "token", token, TOKEN);
   check(ACTION, "data", bytes, DATA);
   check(ACTION, "expiry", expiry, EXPIRY);
-  // None is read if the table has no owners.
+  // The owner is not read if the table has no owners.
   if (owner === undefined || owner === null) return { token, data: bytes, expiry };
   check(ACTION, "owner", owner, OWNER);
   return { token, data: bytes, expiry, owner };
 }
 
-/** The type of the owner's column where text compares without the spaces at its end, whatever its collation is. */
+/** The type of the owner's column in databases whose text comparisons ignore the spaces at the end. */
 export const BYTES_OF_OWNER = "VARBINARY(1020)";
 
-/** An owner for a column of bytes. */
+/** Converts an owner for a column of bytes. */
 export function toBytes(owner: string | null): Buffer | null {
   return owner === null ? null : Buffer.from(owner);
 }
 
-/** The owner of a column of bytes. */
+/** Converts the owner that a column of bytes holds. */
 export function toText(owner: unknown): unknown {
   return types.isUint8Array(owner) ? Buffer.from(owner).toString() : owner;
 }
 
-/** What a replacement writes for the owner where `""`, which is nobody's name, leaves the one that is there. */
+/** Returns what a replacement writes for the owner. `""`, which is never an owner, keeps the current one. */
 export function ownerOrSame(
   { owner }: { readonly owner: string | null | undefined },
 ): string | null {
   return owner === undefined ? "" : owner;
 }
 
-/** Makes a page of the rows that were read, some of which may be no sessions. */
+/** Makes a page of the rows that were read, some of which may not be sessions. */
 export function toPage(
   rows: readonly Row[],
   limit: number,
   records: readonly SessionRecord[],
 ): Page {
   const last = rows.length < limit ? undefined : rows.at(-1)!.token;
-  // SQLite has blobs after all texts: no session follows.
+  // SQLite sorts blobs after all texts, so no session follows.
   return { records, last: isString(last) ? last : undefined };
 }
 
-/** A date in UTC as MySQL, MariaDB and SQLite take and return it, without the time zone. */
+/** Writes a date in UTC as MySQL, MariaDB and SQLite take and return it, without the time zone. */
 export function utc(date: Date): string {
   return date.toISOString().replace("T", " ").replace("Z", "");
 }

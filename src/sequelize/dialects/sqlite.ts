@@ -1,6 +1,5 @@
-// SQLite, which returns the rows that an UPDATE wrote since version 3.35. Its columns hold values of any type,
-// and it compares dates as text. It numbers parameters by their first appearance, whatever their names:
-// each text has them in order.
+// SQLite. Since version 3.35, it returns the rows that an UPDATE has written. Its columns hold values of any type,
+// and it compares dates as text. It numbers parameters by their first appearance, so each text has them in order.
 
 import { Buffer } from "node:buffer";
 import type { SessionRecord } from "../../store/store.ts";
@@ -72,7 +71,7 @@ function statements(model: SessionModel, driver: Driver): Statements {
       " RETURNING `expiry`",
   );
   const commit = sized("count", (n) => `${insert} ${lists(n, owned ? 4 : 3)} ${overwrite}`);
-  // The unary plus keeps the planner to the token's index: https://sqlite.org/optoverview.html#uplus
+  // The unary plus makes the planner use the token's index: https://sqlite.org/optoverview.html#uplus
   const update = (columns: readonly string[], set: string, where: string) =>
     sized(
       "rows",
@@ -170,12 +169,12 @@ function sized(
   return (rows) => rows === 1 ? one : unfixed(returns, textFor(rows));
 }
 
-/** A list of parameters: `($1, $2)`. */
+/** Makes a list of parameters: `($1, $2)`. */
 function list(length: number, first = 1): string {
   return `(${Array.from({ length }, (_, i) => `$${first + i}`).join(", ")})`;
 }
 
-/** Lists of parameters for rows of so many columns: `($1, $2), ($3, $4)`. */
+/** Makes lists of parameters for rows of that many columns: `($1, $2), ($3, $4)`. */
 function lists(rows: number, columns: number): string {
   return Array.from({ length: rows }, (_, i) => list(columns, 1 + columns * i)).join(", ");
 }
@@ -184,12 +183,12 @@ function now(): string {
   return text(new Date());
 }
 
-/** A date as Sequelize writes it. */
+/** Writes a date as Sequelize does. */
 function text(date: Date): string {
   return `${utc(date)} +00:00`;
 }
 
-/** A row whose token is not text, or whose expiry is not a date, is no session. */
+/** Makes sessions from rows. A row whose token is not text, or whose expiry is not a date, is not a session. */
 function toSessions(rows: readonly Row[]): SessionRecord[] {
   return rows.flatMap(({ token, data, expiry, owner }) => {
     const date = toDate(expiry);
@@ -199,7 +198,7 @@ function toSessions(rows: readonly Row[]): SessionRecord[] {
   });
 }
 
-// Without an offset it is in UTC, as the store writes it.
+// Without an offset, a date is in UTC, as the store writes it.
 const DATE = /^(\S+)[ T]([\d:.]+) ?(?:Z|([+-]\d\d):?(\d\d)?)?$/;
 
 function toDate(expiry: unknown): Date | undefined {

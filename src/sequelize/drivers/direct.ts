@@ -1,4 +1,4 @@
-// What the drivers that do without `sequelize.query` have in common.
+// What the drivers that bypass `sequelize.query` have in common.
 
 import type { Sequelize, Transaction } from "sequelize";
 import type { Driver, Outcome, Parameter, Row, Statement } from "./driver.ts";
@@ -6,7 +6,7 @@ import { logged } from "./log.ts";
 import type { GenericDriver } from "./generic.ts";
 import type { Primary } from "./primary.ts";
 
-/** The parts of Sequelize that its types leave out. */
+/** The parts of Sequelize that its types lack. */
 export interface SequelizeInternals {
   readonly connectionManager: {
     /** The driver's own module. */
@@ -26,8 +26,8 @@ export interface SequelizeInternals {
 /**
  * Sends statements by the database driver itself, prepared if that is safe.
  *
- * Sequelize's query method costs as much as a short statement itself: it copies options several times, makes
- * two errors for their stacks, and reads rows through parsers that the application may have replaced.
+ * Sequelize's query method costs as much as a short statement itself: it copies options several times, makes two
+ * errors for their stacks, and reads rows through parsers that the application may have replaced.
  */
 export abstract class DirectDriver<Connection extends object> implements Driver {
   readonly #sequelize: Sequelize;
@@ -36,10 +36,10 @@ export abstract class DirectDriver<Connection extends object> implements Driver 
   readonly #primary: Primary;
   /** The instance's `query` when this driver was made. */
   readonly #query: unknown;
-  /** Whether statements are prepared: until one is refused for that reason, behind a pooler for instance. */
+  /** Whether statements are prepared. `false` once one is refused for that reason, for instance behind a pooler. */
   #prepares = true;
 
-  /** @param generic Sends what belongs to a transaction. */
+  /** @param generic Sends the statements of transactions. */
   constructor(sequelize: Sequelize, generic: GenericDriver, primary: Primary) {
     this.#sequelize = sequelize;
     this.#internals = sequelize as unknown as SequelizeInternals;
@@ -51,7 +51,7 @@ export abstract class DirectDriver<Connection extends object> implements Driver 
   /**
    * Sends a statement.
    *
-   * @param prepare Whether the server is to prepare it, once per connection.
+   * @param prepare Whether the server prepares it, once per connection.
    */
   protected abstract sendOver(
     connection: Connection,
@@ -71,8 +71,9 @@ export abstract class DirectDriver<Connection extends object> implements Driver 
     parameters: readonly Parameter[],
     transaction: Transaction | null,
   ): Promise<Outcome> {
-    // In a transaction, because Sequelize rolls it back after some errors, and an error of preparing would
-    // spoil it. Also if `query` was replaced since, because its replacement is meant to see each statement.
+    // The generic driver sends in a transaction, because Sequelize rolls back after some errors, and an error of
+    // preparing would make the transaction unusable. It also sends if `query` was replaced since, because the
+    // replacement is meant to see each statement.
     if (transaction || this.#sequelize.query !== this.#query) {
       return await this.#generic.send(statement, parameters, transaction);
     }
@@ -91,7 +92,7 @@ export abstract class DirectDriver<Connection extends object> implements Driver 
     return this.#generic.transact(work);
   }
 
-  /** Sends a statement of the store's own, which is not logged. */
+  /** Sends one of the store's own checks, without logging it. */
   async #ask(connection: Connection, statement: Statement): Promise<readonly Row[]> {
     try {
       return (await this.sendOver(connection, statement, [], false)).rows;
@@ -121,7 +122,7 @@ export abstract class DirectDriver<Connection extends object> implements Driver 
     }
   }
 
-  /** The error that `sequelize.query` would have thrown. */
+  /** Returns the error that `sequelize.query` would have thrown. */
   #toSequelizeError(connection: Connection, error: unknown): Error {
     const query = new this.#internals.dialect.Query(connection, this.#sequelize, {});
     return query.formatError(error, new Error().stack!);

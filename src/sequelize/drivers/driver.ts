@@ -2,16 +2,16 @@
 
 import type { Transaction } from "sequelize";
 
-/** What stands in a statement's text for `$1` and its like. PostgreSQL alone takes lists. */
+/** A value for `$1`, `$2`, ... in a statement's text. Only PostgreSQL takes lists. */
 export type Parameter = string | Uint8Array | null | readonly (string | null)[];
 
 /** A statement, as a dialect writes it. */
 export interface Statement {
-  /** SQL with `$1`, `$2`, ... in the place of the parameters, in any order, each as often as needed. */
+  /** SQL with `$1`, `$2`, ... for the parameters, in any order, each as often as needed. */
   readonly text: string;
-  /** Whether it returns rows, or says how many rows it changed. */
+  /** Whether it returns rows or the number of rows that it changed. */
   readonly returns: "rows" | "count";
-  /** Whether the text is one of a few that are sent again and again, so that preparing it pays. */
+  /** Whether the text is one of a few that are sent repeatedly, so that it is worth preparing. */
   readonly isFixed: boolean;
 }
 
@@ -20,21 +20,21 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** What a statement returned. */
 export interface Outcome {
-  /** None if the statement returns a count. */
+  /** Empty if the statement returns a count. */
   readonly rows: readonly Row[];
   /** 0 if the statement returns rows. */
   readonly count: number;
 }
 
 /**
- * Sends statements over the connections of the application's own Sequelize instance: over one of its
- * primary's pool, or over the one of the caller's transaction. An ambient (CLS) transaction is not joined.
+ * Sends statements over connections of the application's own Sequelize instance: over one from its pool for the
+ * primary, or over the one of the caller's transaction. An ambient (CLS) transaction is not joined.
  *
- * A connection that leads to a standby is taken out of the pool as soon as that is noticed, and its statement
- * fails, unless it is in the caller's transaction: that is the caller's business.
+ * If a connection turns out to lead to a standby, it is taken out of the pool, and its statement fails. Connections
+ * in the caller's transaction are left to the caller.
  *
- * Errors are Sequelize's own classes, with the driver's error as their `parent`. Nothing is sent again,
- * except what was refused before it began because it was prepared.
+ * Errors are Sequelize's own classes, with the driver's error as their `parent`. Nothing is sent again, except a
+ * statement that was refused before it began because it was prepared.
  */
 export interface Driver {
   send(
@@ -50,12 +50,12 @@ export interface Driver {
   transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
 }
 
-/** A statement that is sent again and again: its text does not depend on its values. */
+/** Makes a statement that is sent repeatedly: its text does not depend on its values. */
 export function fixed(returns: Statement["returns"], text: string): Statement {
   return { text, returns, isFixed: true };
 }
 
-/** A statement whose text depends on what it is sent with. */
+/** Makes a statement whose text depends on its values. */
 export function unfixed(returns: Statement["returns"], text: string): Statement {
   return { text, returns, isFixed: false };
 }

@@ -57,13 +57,13 @@ export class GenericDriver implements Driver {
     try {
       await this.#primary?.check(connection, true, this.#ask);
       const result = await work(own);
-      // By hand first: if Galera refuses it, as it does what another node has changed, Sequelize's own would
-      // print that and end the connection.
+      // COMMIT is sent by hand first. Galera refuses it if another node has changed the same rows, and Sequelize's
+      // own commit would then print the error and end the connection.
       await this.#sequelize.query("COMMIT", { transaction: own });
       await own.commit();
       return result;
     } catch (error) {
-      // If the commit has failed, or the connection is lost, there is none to roll back.
+      // If the commit has failed, or the connection is lost, there is nothing to roll back.
       if (!this.#primary?.evictAfter(error, connection)) await own.rollback().catch(() => {});
       throw error;
     }
@@ -83,11 +83,11 @@ export class GenericDriver implements Driver {
       logging: false,
       raw: true,
       transaction,
-      // What Sequelize is to return: the rows, or the number of rows that were changed.
+      // What Sequelize returns: the rows, or the number of rows that were changed.
       type: returns === "rows" ? SELECT : BULKUPDATE,
       // A session must be readable as soon as it is written: from the primary, even if this is a SELECT.
       useMaster: true,
-      // Spares SQLite a look-up of the column types for each statement.
+      // Saves SQLite a look-up of the column types for each statement.
       tableNames: [],
     };
     const send = (): Promise<unknown> => this.#sequelize.query(sql, options);
@@ -97,7 +97,7 @@ export class GenericDriver implements Driver {
     return { rows: NO_ROWS, count: result };
   }
 
-  /** Prepares the text for `sequelize.query`, and the parameters, if it is to bind them. */
+  /** Prepares the text for `sequelize.query`, and the parameters if they are bound. */
   #bind(
     text: string,
     parameters: readonly Parameter[],

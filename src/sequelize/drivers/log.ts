@@ -2,8 +2,8 @@ import type { Sequelize } from "sequelize";
 import type { Parameter } from "./driver.ts";
 
 /**
- * Sends a statement, and hands its text and time to the `logging` function, if there is one: also that of a
- * statement that fails, which Sequelize logs either without a time or, on PostgreSQL, not at all.
+ * Sends a statement, and passes its text and time to the `logging` function, if there is one. Statements that fail
+ * are also logged; Sequelize logs them without a time or, on PostgreSQL, not at all.
  */
 export async function logged<T>(
   sequelize: Sequelize,

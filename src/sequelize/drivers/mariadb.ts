@@ -6,13 +6,13 @@ import { toPositional } from "./positional.ts";
 
 type Result = readonly Row[] | { readonly affectedRows: number };
 
-/** As much of a connection of the mariadb driver as is used. */
+/** The part of a connection of the mariadb driver that is used here. */
 interface Connection {
   execute(command: object, values: readonly Parameter[]): Promise<Result>;
   query(command: object, values?: readonly Parameter[]): Promise<Result>;
 }
 
-/** What the application may have set otherwise for all its statements. */
+/** Options that the application may have set differently for all its statements. */
 const PLAIN = {
   metaAsArray: false,
   namedPlaceholders: false,
@@ -21,7 +21,7 @@ const PLAIN = {
   typeCast: undefined,
 };
 
-/** Sends statements over connections of the mariadb driver: prepared if they are fixed, else as text. */
+/** Sends statements over connections of the mariadb driver: prepared if they are fixed, or else as text. */
 export class MariadbDriver extends DirectDriver<Connection> {
   /** Whether a module is the mariadb driver. */
   static fits(module: unknown): boolean {

@@ -35,7 +35,7 @@ const DIRECT_DRIVERS: Readonly<Record<string, DirectDriverClass>> = {
 interface DialectFacts {
   readonly errors: ErrorTable;
   readonly standbyCheck?: StandbyCheck;
-  /** Writes a value as a literal of SQL, for dialects whose bind parameters are no good. */
+  /** Writes a value as a literal of SQL, for dialects whose bind parameters cannot be used. */
   readonly literalFor?: (sequelize: Sequelize) => ((value: Parameter) => string) | undefined;
 }
 
@@ -47,7 +47,7 @@ interface DriverSettings {
 }
 
 /**
- * Chooses the driver for a Sequelize instance. It is a direct one if everything is as it is known to work: the
+ * Chooses the driver for a Sequelize instance. It is a direct one if the instance is set up as usual: with the
  * dialect's usual module, Sequelize's own connection manager, and its own `query` method.
  *
  * @param onEvicted Called after each connection that was taken out of the pool.

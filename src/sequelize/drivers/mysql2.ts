@@ -10,13 +10,13 @@ interface Command {
   readonly values?: readonly Parameter[];
 }
 
-/** As much of a connection of mysql2 as is used. */
+/** The part of a connection of mysql2 that is used here. */
 interface Connection {
   execute(command: Command, callback: (error: unknown, result: Result) => void): void;
   query(command: Command, callback: (error: unknown, result: Result) => void): void;
 }
 
-/** What the application may have set otherwise for all its statements. */
+/** Options that the application may have set differently for all its statements. */
 const PLAIN = {
   namedPlaceholders: false,
   nestTables: false,
@@ -24,7 +24,7 @@ const PLAIN = {
   typeCast: (_field: unknown, next: () => unknown): unknown => next(),
 };
 
-/** Sends statements over connections of mysql2: prepared if they are fixed, else as text. */
+/** Sends statements over connections of mysql2: prepared if they are fixed, or else as text. */
 export class Mysql2Driver extends DirectDriver<Connection> {
   /** Whether a module is mysql2. */
   static fits(module: unknown): boolean {

@@ -3,7 +3,7 @@ import { hasMethods } from "../../util/check.ts";
 import { DirectDriver } from "./direct.ts";
 import type { Outcome, Parameter, Row, Statement } from "./driver.ts";
 
-/** As much of a client of node-postgres as is used. */
+/** The part of a client of node-postgres that is used here. */
 interface Client {
   query(config: {
     readonly name?: string;
@@ -11,21 +11,21 @@ interface Client {
     readonly values: readonly Parameter[];
     readonly types: typeof AS_TEXT;
   }): Promise<{ readonly rows: readonly Row[]; readonly rowCount: number | null }>;
-  /** Sequelize's mark: the pool then replaces the connection. */
+  /** Set for Sequelize: its pool then replaces the connection. */
   _invalid?: boolean;
 }
 
-/** As text, whatever parsers the application has set; as bytes of it if it has set `binary`. */
+/** As text, regardless of the parsers that the application has set; as bytes of the text if it has set `binary`. */
 const AS_TEXT = { getTypeParser: () => String };
 
-// Errors that come before the statement is carried out.
+// Errors that occur before the statement is carried out.
 const PREPARING = new Set<unknown>([
   "26000", // there is no such prepared statement: a pooler gave another connection, or DEALLOCATE ALL
   "42P05", // there is one already: a pooler gave a connection on which another client prepared it
   "0A000", // cached plan must not change result type: ALTER TABLE
 ]);
 
-// Those after which a connection is lost, before the socket says so: ended by the server or the network.
+// Errors after which the connection is lost, before the socket reports it: the server or the network has ended it.
 const LOST_CODE = /^(ECONNRESET|57P0[1-3]|08...)$/;
 const LOST_MESSAGE = /^Query read timeout$|^Connection terminated|SSL SYSCALL error: EOF detected/;
 
@@ -59,7 +59,9 @@ export class PgDriver extends DirectDriver<Client> {
     if (LOST_CODE.test(code) || LOST_MESSAGE.test(message)) connection._invalid = true;
   }
 
-  /** A hash of the text: behind a pooler, one name for two texts would return the other text's rows. */
+  /**
+   * Returns a hash of the text, because behind a pooler, one name for two texts would return the other text's rows.
+   */
   #nameOf(text: string): string {
     let name = this.#names.get(text);
     if (name === undefined) {

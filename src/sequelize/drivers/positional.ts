@@ -2,7 +2,7 @@ import type { Parameter } from "./driver.ts";
 
 /** A statement as the drivers of MySQL and MariaDB take it. */
 interface Positional {
-  /** With `?` in the place of each parameter. */
+  /** With `?` for each parameter. */
   readonly sql: string;
   /** The number of the parameter that each `?` stands for, from 0 on. */
   readonly order: readonly number[];
@@ -11,8 +11,8 @@ interface Positional {
 const cache = new Map<string, Positional>();
 
 /**
- * Turns `$1` and its like into `?`, and puts the parameters into their order. It keeps every text, so that
- * only fixed ones may be passed.
+ * Replaces `$1`, `$2`, ... with `?`, and puts the parameters in that order. It keeps every text: pass only fixed
+ * ones.
  */
 export function toPositional(
   text: string,
@@ -21,7 +21,7 @@ export function toPositional(
   let positional = cache.get(text);
   if (positional === undefined) {
     const order: number[] = [];
-    // A quoted name is left alone: it may hold a `$`.
+    // A quoted name is left as it is, because it may contain a `$`.
     const sql = text.replace(/`[^`]*`|\$(\d+)/g, (match, number?: string) => {
       if (number === undefined) return match;
       order.push(Number(number) - 1);

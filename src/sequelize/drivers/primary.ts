@@ -3,26 +3,26 @@ import { hasMethods } from "../../util/check.ts";
 import { classify, type ErrorTable, STANDBY_ERROR } from "../errors.ts";
 import type { Row, Statement } from "./driver.ts";
 
-/** How a dialect asks whether a server is a standby: one that takes no writes, and may be behind. */
+/** How a dialect asks whether a server is a standby: one that takes no writes, and whose rows may be old. */
 export interface StandbyCheck {
   readonly statement: Statement;
   /** Whether the row says that the server is a standby. */
   isStandby(row: Row): boolean;
   /**
-   * Whether the connection leads to the same server until it ends, and ends when the server is demoted. By default it
-   * may lead to a standby at any time.
+   * Whether the connection leads to the same server until it ends, and ends when the server is demoted. Without this
+   * function, a connection may lead to a standby at any time.
    */
   isFixed?(row: Row, connection: object): boolean;
-  /** The driver's options that give up a server that does not answer for some milliseconds. */
+  /** Returns the driver's options that make it give up a server that does not answer for `ms` milliseconds. */
   giveUpAfter(ms: number): object;
 }
 
 /** Sends the check over a connection. */
 export type Ask = (connection: object, statement: Statement) => Promise<readonly Row[]>;
 
-/** As much of Sequelize's connection manager as is used. */
+/** The part of Sequelize's connection manager that is used here. */
 interface ConnectionManager {
-  /** With Sequelize's `replication`, a pool for the primary beside the one for the replicas. */
+  /** With Sequelize's `replication`, a pool for the primary and another one for the replicas. */
   readonly pool?: Pool | { readonly write: Pool };
   getConnection(options: { readonly useMaster: true }): Promise<object>;
   releaseConnection(connection: object): void;
@@ -32,15 +32,15 @@ interface Pool {
   destroy(connection: object): Promise<void>;
 }
 
-/** For how many milliseconds a server that may be demoted under its connections is taken for the primary. */
+/** For how many milliseconds a connection is trusted if its server may be demoted without ending it. */
 const TRUSTED_MS = 1000;
 
 /**
  * Lends the connections of the application's pool, and takes those that lead to a standby out of it.
  *
- * The pool keeps a connection as long as it is in use, also one that was made while a proxy still pointed at the old
- * primary. There, writes are refused; reads would return old rows without an error, so that connections are checked
- * before the first read.
+ * The pool keeps a connection as long as it is in use, even one that was made while a proxy still pointed at the old
+ * primary. On such a connection, writes are refused, but reads would return old rows without an error. So connections
+ * are checked before the first read.
  */
 export class Primary {
   readonly #manager: ConnectionManager;
@@ -49,11 +49,11 @@ export class Primary {
   #check: StandbyCheck | undefined;
   /** When each connection was last seen to lead to the primary; `Infinity` if it cannot lead elsewhere. */
   readonly #trusted = new WeakMap<object, number>();
-  /** When the primary may have changed: what was seen before no longer counts. */
+  /** When the primary may have changed. Earlier checks no longer count. */
   #changed = 0;
 
   /**
-   * @param check Left out if standbys may be read.
+   * @param check Left out if sessions may be read from standbys.
    * @param onEvicted Called after each connection that was taken out of its pool.
    * @returns `undefined` if Sequelize's connection manager was replaced by one that is not known.
    */
@@ -99,13 +99,13 @@ export class Primary {
       this.evictAfter(error, connection);
       throw error;
     } finally {
-      // Of a connection that the pool no longer has, it takes no notice.
+      // The pool ignores a connection that it no longer holds.
       this.#manager.releaseConnection(connection);
     }
   }
 
   /**
-   * Checks a connection, unless it was checked a moment ago.
+   * Checks a connection unless it was checked shortly before.
    *
    * @throws {Error} If it leads to a standby.
    */
@@ -118,7 +118,7 @@ export class Primary {
       [row] = await ask(connection, check.statement);
     } catch (error) {
       if (classify(error, this.#errors) !== "operation") throw error;
-      // A server that is not known, without standbys that can be told by this.
+      // An unknown server that does not support the check, so its standbys cannot be recognized.
       this.#check = undefined;
     }
     if (!row) return;
@@ -129,7 +129,7 @@ export class Primary {
   /**
    * Takes a connection out of its pool and ends it, if an error says that it leads to a standby.
    *
-   * @returns Whether it does.
+   * @returns Whether it leads to a standby.
    */
   evictAfter(error: unknown, connection: object): boolean {
     if (classify(error, this.#errors) !== "read-only") return false;
@@ -137,7 +137,7 @@ export class Primary {
     this.#trusted.delete(connection);
     const { pool } = this.#manager;
     const own = pool && "write" in pool ? pool.write : pool;
-    // Not awaited, because a server that is frozen would never say goodbye.
+    // Not awaited, because a server that is frozen would never answer.
     own?.destroy(connection).catch(() => {});
     this.#onEvicted();
     return true;
@@ -148,7 +148,7 @@ export class Primary {
     if (trusted === Infinity) return false;
     const now = performance.now();
     if (trusted === undefined) {
-      // A new connection may lead to a new primary, so that the others no longer do.
+      // A new connection may lead to a new primary. The other connections then lead to the old one.
       this.#changed = now;
       this.#trusted.set(connection, -Infinity);
     }

@@ -8,7 +8,7 @@ type Callback = (
   rows?: readonly Row[],
 ) => void;
 
-/** As much of a database of sqlite3 as is used. */
+/** The part of a database of sqlite3 that is used here. */
 interface Database {
   all(text: string, values: readonly Parameter[], callback: Callback): void;
   run(text: string, values: readonly Parameter[], callback: Callback): void;
@@ -18,9 +18,9 @@ interface Database {
 /**
  * Sends statements over databases of sqlite3, or of a module that has its interface.
  *
- * It keeps no prepared statements, although they would take a third of the time on sqlite3: there, one that is
- * refused as busy stays open until the main thread resets it, and until then SQLite commits no other statement
- * of the connection, though it reports it as done. `./node-sqlite` keeps them by itself.
+ * It keeps no prepared statements, although they would take a third of the time on sqlite3. There, a statement that
+ * is refused as busy stays open until the main thread resets it. Until then, SQLite commits no other statement of the
+ * connection, although it reports them as done. `./node-sqlite` keeps prepared statements itself.
  */
 export class SqliteDriver extends DirectDriver<Database> {
   /** Whether a module is sqlite3, or has its interface. */
@@ -34,7 +34,7 @@ export class SqliteDriver extends DirectDriver<Database> {
     { text, returns }: Statement,
     parameters: readonly Parameter[],
   ): Promise<Outcome> {
-    // `all` does not tell how many rows were changed, and `run` reads none.
+    // `all` does not report how many rows were changed, and `run` reads none.
     const method = returns === "rows" ? "all" : "run";
     return new Promise((resolve, reject) => {
       // One after another, as Sequelize sends them.

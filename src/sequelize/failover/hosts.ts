@@ -1,23 +1,21 @@
 import { isString, type Rule } from "../../util/check.ts";
 
-/** A server. */
 export interface Host {
-  /** As it was given. */
+  /** As the application wrote it. */
   readonly text: string;
   readonly host: string;
-  /** By default the Sequelize instance's own. */
+  /** `undefined`: the Sequelize instance's own port. */
   readonly port: number | undefined;
 }
 
-/** A name or an address, an IPv6 address in brackets; and a port, if any. */
+/** A name or an address, with an IPv6 address in brackets; and a port, if there is one. */
 const HOST = /^(?:\[([\da-f:.]+)\]|([^\s:/@[\]]+))(?::(\d{1,5}))?$/i;
 
-/** A list of servers. */
 export const HOSTS: Rule<readonly string[]> = {
   text: `one or more hosts, such as ["db1:5432", "db2:5432"]`,
   hasType: (value): value is readonly string[] => Array.isArray(value) && value.every(isString),
   inRange: (value) => value.length > 0 && value.every((text) => parseHost(text) !== undefined),
-  // One that is malformed may be a URL, with a password in it.
+  // A malformed host may be a URL with a password in it.
   describe: (value) =>
     value.length === 0
       ? "none"

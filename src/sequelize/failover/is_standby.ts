@@ -4,7 +4,7 @@ import { ask } from "../drivers/ask.ts";
 import { isolate } from "../isolation.ts";
 import { within } from "./within.ts";
 
-/** As much of Sequelize's connection manager as is used. */
+/** The part of Sequelize's connection manager that is used here. */
 interface ConnectionManager {
   readonly config: { readonly replication?: { readonly read: readonly unknown[] } | false };
   connect(config: object): Promise<object>;
@@ -25,7 +25,7 @@ export function isReplica(sequelize: Sequelize, target: object): boolean {
  * Asks a server whether it is a standby, over a connection of its own.
  *
  * @param target What Sequelize would connect to.
- * @param timeout After how many milliseconds it rejects.
+ * @param timeout The time in milliseconds after which it rejects.
  */
 export async function isStandby(
   sequelize: Sequelize,
@@ -37,7 +37,7 @@ export async function isStandby(
   const dialectOptions = { ...target.dialectOptions, ...giveUpAfter(timeout) };
   const connecting = manager.connect({ ...target, dialectOptions });
   const asking = connecting.then(async (connection) => {
-    // The pool would not know what to do with one that breaks.
+    // Without this type, the pool could not handle a connection that breaks.
     Object.assign(connection, { queryType: "write" });
     const rows = await ask(isolate(sequelize, false), connection, statement);
     return rows.some(isStandby);
@@ -45,7 +45,7 @@ export async function isStandby(
   try {
     return await within(timeout, asking);
   } finally {
-    // Not awaited: it may come after the time-out, or never.
+    // Not awaited: the connection may come after the time-out, or never.
     connecting.then((connection) => manager.disconnect(connection)).catch(() => {});
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Several database hosts, one of which is the primary, without a proxy in front: see {@linkcode primaryOf}.
+ * Finds the primary among several database hosts, without a proxy in front: see {@linkcode primaryOf}.
  *
  * @example
  * ```ts

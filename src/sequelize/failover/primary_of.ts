@@ -10,17 +10,17 @@ import { type Host, HOSTS, parseHost } from "./hosts.ts";
 import { isReplica, isStandby } from "./is_standby.ts";
 import { within } from "./within.ts";
 
-/** How {@linkcode primaryOf} asks. */
+/** The options of {@linkcode primaryOf}. */
 export interface PrimaryOfOptions {
   /**
-   * How long a host may take to answer, in milliseconds. Less than a second is written as `{ milliseconds: 500 }`.
+   * How long a host may take to answer, in milliseconds. Write less than a second as `{ milliseconds: 500 }`.
    *
    * @default {2000}
    */
   readonly timeout?: Duration | undefined;
 }
 
-/** What Sequelize connects to: as much of it as is used. */
+/** The part of Sequelize's connection options that the hook uses. */
 export interface ConnectionTarget {
   /** The server's name or address. */
   host?: unknown;
@@ -34,7 +34,7 @@ const ACTION = "find the primary";
 
 const OPTIONS = { timeout: withDefault(LIFETIME, 2000) };
 
-/** For how many milliseconds the last primary alone is asked, and how often the others are asked again. */
+/** For how many milliseconds only the last primary is asked; also the wait before a host is asked again. */
 const HEAD_START_MS = 250;
 
 const INSTANCE: Rule<Sequelize> = {
@@ -45,22 +45,22 @@ const INSTANCE: Rule<Sequelize> = {
 };
 
 /**
- * Makes a `beforeConnect` hook of Sequelize that has each new connection lead to the primary among several hosts, for
+ * Makes a `beforeConnect` hook for Sequelize that leads each new connection to the primary among several hosts, for
  * PostgreSQL, MySQL and MariaDB.
  *
- * It asks the hosts over connections of the Sequelize instance's own kind, with its user and options: the last primary
- * first, and all of them if that does not answer at once that it still is. The first host that is no standby is taken.
- * Standbys are asked again while another host has not answered.
+ * The hook asks the hosts over connections of the Sequelize instance's own kind, with its user and options. It asks
+ * the last primary first. If that host does not confirm at once that it is still the primary, the hook asks all of
+ * them, and takes the first host that is not a standby. Standbys are asked again while another host has not answered.
  * A host is a standby if PostgreSQL is in recovery there, or if `read_only` or `innodb_read_only` is set in MySQL and
  * MariaDB.
  *
- * It cannot tell two primaries apart: if an old one goes on, cut off from the others, it may be taken. With
- * Sequelize's `replication`, only the connections of `write` are concerned.
+ * The hook cannot distinguish two primaries: if an old one continues to run, cut off from the others, the hook may
+ * take it. With Sequelize's `replication`, the hook affects only the connections of `write`.
  *
- * @param hosts Names or addresses, each with a port if it is not the instance's own: `"db1:5432"`, `"[::1]:5432"`.
+ * @param hosts Names or addresses, with a port if it is not the instance's own: `"db1:5432"`, `"[::1]:5432"`.
  * @param options `timeout`: how long a host may take to answer.
- * @returns The hook. If no host is the primary, it rejects with a `ConnectionError` of Sequelize's that says what each
- *   of them answered.
+ * @returns The hook. If no host is the primary, it rejects with Sequelize's `ConnectionError`, which says what each
+ *   host answered.
  * @throws {TypeError} If an argument has the wrong type.
  * @throws {RangeError} If the list is empty, a host is malformed, or the time is out of range.
  *
@@ -83,7 +83,7 @@ export function primaryOf(
   const all = hosts.flatMap((text) => parseHost(text) ?? []);
   const search = new Search(all, toMilliseconds(timeout));
   return async function (target): Promise<void> {
-    // Sequelize calls a hook on the instance.
+    // Sequelize calls a hook with the instance as `this`.
     check(ACTION, "this", this, INSTANCE);
     if (isReplica(this, target)) return;
     const { host, port } = await search.run(this, target);
@@ -119,12 +119,12 @@ class Search {
     const first = last && ask(last);
     if (first && await within(HEAD_START_MS, first).catch(() => undefined)) return first;
     const silent = new Set(this.#hosts);
-    // One that does not answer must not hold up the search: meanwhile, another may become the primary.
+    // A host that does not answer must not delay the search: meanwhile, another host may become the primary.
     const untilAllAnswered = async (host: Host, answer: Promise<Host>): Promise<Host> => {
       for (;; answer = ask(host)) {
         try {
           const found = await answer;
-          // The search is over, also for the others.
+          // The search is then also over for the other hosts.
           silent.clear();
           return found;
         } catch (error) {

@@ -20,8 +20,8 @@ export interface MigrationOptions {
    */
   readonly tableName?: string | undefined;
   /**
-   * The table's schema; by default whichever the connection has. It must exist. Sequelize has no schemas
-   * with its mysql dialect.
+   * The table's schema, which must exist; by default the connection's. Sequelize has no schemas with its mysql
+   * dialect.
    */
   readonly schema?: string | undefined;
   /**
@@ -31,12 +31,12 @@ export interface MigrationOptions {
    */
   readonly owners?: boolean | undefined;
   /**
-   * A transaction for the migration to be part of; by default there is none. On MySQL and MariaDB such
-   * statements are never part of one: they commit what the transaction has done before.
+   * A transaction that the migration is part of; by default there is none. On MySQL and MariaDB, the statements of a
+   * migration are never part of a transaction: they commit what the transaction has done before.
    */
   readonly transaction?: SequelizeTransaction | null | undefined;
   /**
-   * Gets every SQL statement.
+   * Called with every SQL statement.
    *
    * @default {false}
    */
@@ -63,7 +63,7 @@ const MIGRATION_OPTIONS = { ...TABLE_OPTIONS, transaction: withDefault(TRANSACTI
  * @param options The table, and the transaction.
  * @throws {TypeError} If an argument or option has the wrong type.
  * @throws {RangeError} If a name is out of range or the dialect is not supported.
- * @throws {Error} If there is a table of that name that is not a sessions table.
+ * @throws {Error} If a table of that name exists that is not a sessions table.
  * @throws The database's error if the table cannot be created.
  *
  * @example A migration
@@ -93,7 +93,7 @@ export async function up(
 }
 
 /**
- * Drops the sessions table, and with it all sessions; does nothing if there is none.
+ * Drops the sessions table, and with it all sessions; does nothing if there is no such table.
  *
  * @param queryInterface What umzug and sequelize-cli pass to a migration.
  * @param options The table, and the transaction.
@@ -101,7 +101,7 @@ export async function up(
  * @throws {RangeError} If a name is out of range or the dialect is not supported.
  * @throws The database's error if the table cannot be dropped.
  *
- * @example The way back
+ * @example Undo the migration
  * ```ts
  * import { down } from "@scs/sequelize-store/migration";
  * import { nodeSqlite } from "@scs/sequelize-store/node-sqlite";
@@ -130,7 +130,7 @@ function open(
   options: MigrationOptions,
 ): { readonly model: SessionModel; readonly transaction: Transaction | null } {
   check(action, "queryInterface", queryInterface, QUERY_INTERFACE);
-  // sequelize-cli gives a migration the Sequelize class as its second argument.
+  // sequelize-cli passes the Sequelize class to a migration as its second argument.
   const given = isFunction(options) ? {} : options;
   const { transaction, ...table } = readOptions(action, given, MIGRATION_OPTIONS);
   check(action, "queryInterface.sequelize", queryInterface.sequelize, SEQUELIZE);

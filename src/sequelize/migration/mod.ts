@@ -1,5 +1,5 @@
 /**
- * The sessions table as a migration, for umzug and sequelize-cli: see {@linkcode up} and
+ * Creates and drops the sessions table in a migration, for umzug and sequelize-cli: see {@linkcode up} and
  * {@linkcode down}. Open the store with `sync: false` then.
  *
  * @example With umzug
