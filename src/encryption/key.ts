@@ -38,7 +38,7 @@ const INFO = {
 /** How many tokens' keys are kept, so that a request derives them once for its reads and writes. */
 const MAX_TOKEN_KEYS = 1000;
 
-/** The most bytes of an envelope that are kept with a token's keys: 4 MiB for all tokens together. */
+/** The most bytes of an envelope that are kept with a token's keys: about 4 MiB for all tokens together. */
 const MAX_KEPT_BYTES = 4096;
 
 /** What is kept for one token. */

@@ -59,7 +59,7 @@ export interface ExpressStoreOptions {
    * owner: see `ofOwner` and `destroyOwned`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with
    * `owners: true`.
    *
-   * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
+   * A string of 1 to 255 characters without NUL, a safe integer or a bigint; 7, 7n and "7" are the same owner.
    */
   // deno-lint-ignore no-explicit-any -- the application's own values
   readonly owner?: ((session: Record<string, any>) => Owner | null | undefined) | undefined;

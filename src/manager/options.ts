@@ -46,7 +46,7 @@ export interface SessionManagerOptions<Values extends object = any> {
    * `destroyOwned` and `destroyById`. It needs `entriesOf` and `deleteOwned`; a `SequelizeStore` has them with
    * `owners: true`.
    *
-   * A string of 1 to 255 characters, a safe integer or a bigint; 7, 7n and "7" are the same owner.
+   * A string of 1 to 255 characters without NUL, a safe integer or a bigint; 7, 7n and "7" are the same owner.
    */
   readonly owner?: ((values: Partial<Values>) => Owner | null | undefined) | undefined;
   /**

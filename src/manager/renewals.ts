@@ -30,7 +30,7 @@ export interface Renewed {
 /** For how long, and for how many sessions, a slow request can find out what has replaced its record. */
 const SUCCESSIONS = { maxAge: 60_000, maxSize: 5000 };
 
-/** The most bytes that are kept of a renewed record's data: 20 MiB for all records together. */
+/** The most bytes that are kept of a renewed record's data: about 20 MiB for all records together. */
 const MAX_KEPT_BYTES = 4096;
 
 /** An expiry that makes a record inactive by any clock, and that fits every column. */

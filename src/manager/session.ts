@@ -90,7 +90,7 @@ export interface Session<Values extends object = Record<string, any>> {
    *
    * @param options `grace`: how long the old token can still read the session, in milliseconds, at most 60 000; by
    *   default not at all. `{ milliseconds: 5 }` is for tests.
-   * @throws {TypeError} If `grace` has the wrong type.
+   * @throws {TypeError} If an option is unknown or `grace` has the wrong type.
    * @throws {RangeError} If `grace` is out of range.
    */
   renewToken(options?: RenewalOptions): void;

@@ -64,7 +64,7 @@ function methodsOf(sequelize: Sequelize, logging: SessionModelOptions["logging"]
   let level = Object.getPrototypeOf(sequelize);
   for (; level !== null && level !== base; level = Object.getPrototypeOf(level)) {
     for (const name of Object.getOwnPropertyNames(level)) {
-      // The class stays, because libraryOf reads it.
+      // The constructor is the class, not a method that it overrides.
       if (name in base && name !== "constructor") methods[name] = base[name];
     }
   }

@@ -133,13 +133,13 @@ export interface CallOptions {
 
 /** The options of `commit`. */
 export interface CommitOptions extends CallOptions {
-  /** Whom the session belongs to, 1 to 255 characters; by default, it has no owner. */
+  /** Whom the session belongs to, 1 to 255 characters without NUL; by default, it has no owner. */
   readonly owner?: string | undefined;
 }
 
 /** The options of `replace`. */
 export interface ReplaceOptions extends CallOptions {
-  /** The new owner, 1 to 255 characters; `null` removes it; by default, it stays. */
+  /** The new owner, 1 to 255 characters without NUL; `null` removes it; by default, it stays. */
   readonly owner?: string | null | undefined;
 }
 

@@ -198,7 +198,7 @@ function toSessions(rows: readonly Row[]): SessionRecord[] {
   });
 }
 
-// Without an offset, a date is in UTC, as the store writes it.
+// A date without an offset is in UTC. The store itself writes the offset.
 const DATE = /^(\S+)[ T]([\d:.]+) ?(?:Z|([+-]\d\d):?(\d\d)?)?$/;
 
 function toDate(expiry: unknown): Date | undefined {
