@@ -281,7 +281,7 @@ Deno.test("Batcher.add() stops sending one by one when the connection is lost", 
 });
 
 // A statement that times out may have met one locked row, or a database that does not respond.
-Deno.test("Batcher.add() stops sending one by one after two time-outs in a row", async () => {
+Deno.test("Batcher.add() stops sending one by one after two timeouts in a row", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();
@@ -315,7 +315,7 @@ Deno.test("Batcher.add() sends the operations that a refused one superseded", as
   await first;
 });
 
-Deno.test("Batcher.add() does not take the time-outs of one key for a systemic failure", async () => {
+Deno.test("Batcher.add() does not take the timeouts of one key for a systemic failure", async () => {
   const { batcher, sent, settle } = setUp();
   const first = batcher.add({ key: "x" });
   await tick();

@@ -96,7 +96,7 @@ testOnServers(engines, "while it is frozen, the queue stays bounded", async (eng
   });
 });
 
-/** The drivers' time-outs for a server that does not respond. */
+/** The drivers' timeouts for a server that does not respond. */
 const TIMEOUTS = {
   postgres: { query_timeout: 300, connectionTimeoutMillis: 300 },
   mariadb: { socketTimeout: 300 },
@@ -104,7 +104,7 @@ const TIMEOUTS = {
 
 testOnServers(
   engines,
-  "while it is frozen, no call outlasts the driver's time-out",
+  "while it is frozen, no call outlasts the driver's timeout",
   async (engine) => {
     const dialectOptions = TIMEOUTS[engine.dialect];
     await withConnection(engine, async (server, sequelize) => {

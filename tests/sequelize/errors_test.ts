@@ -136,7 +136,7 @@ Deno.test("isConnectionError() knows a lost connection", () => {
   expect(lost, [false, true, "system"]);
 });
 
-Deno.test("faultOf() cannot tell whose fault a time-out is", () => {
+Deno.test("faultOf() cannot tell whose fault a timeout is", () => {
   expect(timeouts, [false, false, "either"]);
 });
 

@@ -45,7 +45,7 @@ export async function isStandby(
   try {
     return await within(timeout, asking);
   } finally {
-    // Not awaited: the connection may come after the time-out, or never.
+    // Not awaited: the connection may come after the timeout, or never.
     connecting.then((connection) => manager.disconnect(connection)).catch(() => {});
   }
 }
