@@ -83,7 +83,7 @@ await build({
     await Deno.mkdir(`${npm}/docs`);
     const guides = (await readdir(`${root}docs`)).filter((name) => name !== "releasing.md")
       .map((name) => `docs/${name}`);
-    for (const file of ["README.md", "CHANGELOG.md", "LICENSE", ...guides]) {
+    for (const file of ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md", ...guides]) {
       await Deno.copyFile(`${root}${file}`, `${npm}/${file}`);
     }
   },

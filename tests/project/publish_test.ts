@@ -21,7 +21,7 @@ Deno.test({
   ignore: !isDeno,
   fn: async () => {
     const guides = (await filesIn("docs")).filter((path) => path !== "docs/releasing.md");
-    const documents = ["CHANGELOG.md", "LICENSE", "README.md", ...guides];
+    const documents = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", ...guides];
     const expected = ["deno.json", "mod.ts", ...documents, ...await filesIn("src")];
 
     const args = ["publish", "--dry-run", "--allow-dirty", "--no-check"];
